@@ -1,0 +1,13 @@
+#pragma once
+
+#include "introspection_call.h"
+#include "nginx.h"
+
+namespace gateway {
+
+/// Judges the key under which nginx keeps the response: a key that other tokens or authorization servers could share
+/// must not count, whatever the response says.
+/// @return nullptr where the key is good or no cache was asked, else a constant for the log line that says what to do.
+const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const IntrospectionCall &call) noexcept;
+
+}  // namespace gateway

@@ -1,0 +1,164 @@
+#include "capture.h"
+
+#include <algorithm>
+
+#include "cache_guard.h"
+#include "deadline.h"
+#include "locations.h"
+#include "text.h"
+
+namespace gateway {
+namespace {
+
+constexpr std::size_t first_capacity = 4096;
+
+const ngx_table_elt_t *find_header(const ngx_list_t &headers, std::string_view name) noexcept {
+  for (const ngx_list_part_t *part = &headers.part; part != nullptr; part = part->next) {
+    const auto *elements = static_cast<const ngx_table_elt_t *>(part->elts);
+    for (ngx_uint_t i = 0; i < part->nelts; i++) {
+      if (elements[i].hash != 0 && oauth::equal_ignoring_case(view(elements[i].key), name)) {
+        return &elements[i];
+      }
+    }
+  }
+  return nullptr;
+}
+
+/// Makes room for more bytes and the terminator that the JSON reader wants behind them.
+bool reserve(ngx_pool_t *pool, IntrospectionCall &call, std::size_t more) noexcept {
+  const std::size_t needed = call.response.body_size + more;
+  if (call.response.body != nullptr && needed <= call.body_capacity) {
+    return true;
+  }
+  std::size_t capacity = std::max({needed, 2 * call.body_capacity, first_capacity});
+  capacity = std::max(needed, std::min(capacity, call.largest_response));
+  auto *body = static_cast<char *>(ngx_pnalloc(pool, capacity + 1));
+  if (body == nullptr) {
+    return false;
+  }
+  if (call.response.body != nullptr) {
+    ngx_memcpy(body, call.response.body, call.response.body_size);
+    (void)ngx_pfree(pool, call.response.body);
+  }
+  call.response.body = body;
+  call.body_capacity = capacity;
+  return true;
+}
+
+/// Ends a response that nobody will read, so that it cannot be endless; the part in the cache's temporary file goes
+/// too.
+void cut_off(ngx_http_request_t *subrequest) noexcept {
+  if (subrequest->upstream != nullptr && subrequest->upstream->pipe != nullptr) {
+    subrequest->upstream->pipe->upstream_error = 1;
+  }
+}
+
+void append(ngx_http_request_t *subrequest, IntrospectionCall &call, const ngx_buf_t &buffer) noexcept {
+  const auto size = static_cast<std::size_t>(ngx_buf_size(&buffer));
+  if (size == 0 || call.response.too_large || call.out_of_memory) {
+    return;
+  }
+  if (size > call.largest_response - call.response.body_size) {
+    call.response.too_large = true;
+    cut_off(subrequest);
+    return;
+  }
+  // The copy filter has read files into memory, as the subrequest asked it to.
+  if (!ngx_buf_in_memory(&buffer) || !reserve(subrequest->pool, call, size)) {
+    call.out_of_memory = true;
+    cut_off(subrequest);
+    return;
+  }
+  ngx_memcpy(call.response.body + call.response.body_size, buffer.pos, size);
+  call.response.body_size += size;
+}
+
+/// Whether nginx itself is to go on with rc: the client has gone, or the subrequest has not ended yet.
+bool is_nginx_business(const ngx_http_request_t *subrequest, ngx_int_t rc) noexcept {
+  const ngx_connection_t *client = subrequest->connection;
+  return client->error != 0 || rc == NGX_AGAIN || (rc == NGX_HTTP_REQUEST_TIME_OUT && client->timedout != 0) ||
+         (rc == NGX_OK && subrequest->buffered != 0);
+}
+
+void record_result(IntrospectionCall &call, ngx_int_t rc) noexcept {
+  oauth::IntrospectionResponse &response = call.response;
+  const bool is_status = rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_HTTP_CREATED || rc == NGX_HTTP_NO_CONTENT;
+  if (call.timed_out) {
+    response.status = NGX_HTTP_GATEWAY_TIME_OUT;
+  } else if (is_status && !call.gave_up) {
+    response.status = static_cast<unsigned>(rc);
+  } else if (response.status == 0) {
+    response.status = NGX_HTTP_BAD_GATEWAY;
+  }
+  // A cache file that has been cut short is served without complaint.
+  if (rc == NGX_ERROR ||
+      (call.declared_length != -1 && call.declared_length != static_cast<off_t>(response.body_size))) {
+    response.complete = false;
+  }
+}
+
+}  // namespace
+
+ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t rc) noexcept {
+  auto &call = *static_cast<IntrospectionCall *>(data);
+  if (is_nginx_business(subrequest, rc)) {
+    return rc;
+  }
+  if (call.done) {
+    return NGX_OK;
+  }
+
+  stop_deadline(call);
+  record_result(call, rc);
+  const auto *location =
+      static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
+  call.location_name = display_name(*location);
+  if (subrequest->upstream != nullptr) {
+    call.cache_status = subrequest->upstream->cache_status;
+  }
+  if (call.misconfiguration == nullptr) {
+    call.misconfiguration = is_internal(*location) ? find_unsafe_cache_key(subrequest, call)
+                                                   : "clients can reach the introspection location: add \"internal;\"";
+  }
+  call.done = true;
+  // Any error would become an error page or the end of the client's request. It is this call's alone.
+  return NGX_OK;
+}
+
+ngx_int_t capture_header(ngx_http_request_t *subrequest, IntrospectionCall &call) noexcept {
+  const ngx_http_headers_out_t &headers = subrequest->headers_out;
+  subrequest->header_sent = 1;
+  call.response.status = static_cast<unsigned>(headers.status);
+  call.response.content_type = view(headers.content_type);
+  if (headers.content_encoding != nullptr && headers.content_encoding->hash != 0) {
+    call.response.content_encoding = view(headers.content_encoding->value);
+  }
+  if (const ngx_table_elt_t *retry_after = find_header(headers.headers, "Retry-After")) {
+    call.retry_after = retry_after->value;
+  }
+  call.declared_length = headers.status == NGX_HTTP_NO_CONTENT ? -1 : headers.content_length_n;
+  call.response.too_large = call.declared_length > static_cast<off_t>(call.largest_response);
+
+  // An interim response that is the last one would be waited for until the server closes the connection.
+  if (headers.status < NGX_HTTP_OK || call.response.too_large) {
+    call.gave_up = true;
+    return NGX_HTTP_BAD_GATEWAY;
+  }
+  return start_deadline(subrequest, call);
+}
+
+void capture_body(ngx_http_request_t *subrequest, IntrospectionCall &call, ngx_chain_t *in) noexcept {
+  for (; in != nullptr; in = in->next) {
+    ngx_buf_t *buffer = in->buf;
+    append(subrequest, call, *buffer);
+    if (buffer->last_in_chain != 0 || buffer->last_buf != 0) {
+      call.response.complete = true;
+    }
+    buffer->pos = buffer->last;
+    if (buffer->in_file != 0) {
+      buffer->file_pos = buffer->file_last;
+    }
+  }
+}
+
+}  // namespace gateway

@@ -1,0 +1,56 @@
+#include "deadline.h"
+
+#include "pool_memory.h"
+
+namespace gateway {
+namespace {
+
+/// Does what nginx's own timer would do: the upstream's read event, timed out.
+void expire(ngx_event_t *event) {
+  auto *subrequest = static_cast<ngx_http_request_t *>(event->data);
+  IntrospectionCall *call = call_of(subrequest);
+  ngx_connection_t *connection = subrequest->upstream == nullptr ? nullptr : subrequest->upstream->peer.connection;
+  if (call == nullptr || call->done || connection == nullptr) {
+    return;
+  }
+  call->timed_out = true;
+  connection->read->timedout = 1;
+  connection->read->handler(connection->read);
+}
+
+void delete_timer(void *data) {
+  auto *event = static_cast<ngx_event_t *>(data);
+  if (event->timer_set != 0) {
+    ngx_del_timer(event);
+  }
+}
+
+}  // namespace
+
+ngx_int_t start_deadline(ngx_http_request_t *subrequest, IntrospectionCall &call) noexcept {
+  const ngx_http_upstream_t *upstream = subrequest->upstream;
+  if (upstream == nullptr || upstream->peer.connection == nullptr || subrequest->headers_out.content_length_n == 0) {
+    return NGX_OK;
+  }
+  auto *event = make<ngx_event_t>(subrequest->pool);
+  ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(subrequest->pool, 0);
+  if (event == nullptr || cleanup == nullptr) {
+    return NGX_ERROR;
+  }
+  event->handler = expire;
+  event->data = subrequest;
+  event->log = subrequest->connection->log;
+  cleanup->handler = delete_timer;
+  cleanup->data = event;
+  call.deadline = event;
+  ngx_add_timer(event, upstream->conf->read_timeout);
+  return NGX_OK;
+}
+
+void stop_deadline(IntrospectionCall &call) noexcept {
+  if (call.deadline != nullptr) {
+    delete_timer(call.deadline);
+  }
+}
+
+}  // namespace gateway

@@ -1,0 +1,188 @@
+// What the directives' lines may say. nginx adds the file and the line to every message that is logged here.
+
+#include <string_view>
+
+#include "../oauth/scope.h"
+#include "nginx.h"
+#include "text.h"
+
+namespace gateway {
+namespace {
+
+/// Some buffers must be allocated at once, so the limit has one of its own.
+constexpr ssize_t largest_response_size = 64 * 1024 * 1024;
+
+const ngx_str_t &argument(const ngx_conf_t *cf, ngx_uint_t i) noexcept {
+  return static_cast<const ngx_str_t *>(cf->args->elts)[i];
+}
+
+template <typename T>
+T &slot(const ngx_command_t *cmd, void *conf) noexcept {
+  return *reinterpret_cast<T *>(static_cast<char *>(conf) + cmd->offset);
+}
+
+phantom_token_position_t position(const ngx_conf_t *cf) noexcept {
+  return {cf->conf_file->file.name, cf->conf_file->line};
+}
+
+char *refuse() noexcept {
+  return static_cast<char *>(NGX_CONF_ERROR);
+}
+
+char *duplicate() noexcept {
+  return const_cast<char *>("is duplicate");
+}
+
+bool unset(const ngx_array_t *list) noexcept {
+  return list == NGX_CONF_UNSET_PTR;
+}
+
+ngx_array_t *make_list(const ngx_conf_t *cf) noexcept {
+  return ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+}
+
+bool push(ngx_array_t *list, const ngx_str_t &string) noexcept {
+  auto *element = static_cast<ngx_str_t *>(ngx_array_push(list));
+  if (element == nullptr) {
+    return false;
+  }
+  *element = string;
+  return true;
+}
+
+/// Adds the scopes of one argument, which spaces separate.
+bool push_scopes(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, std::string_view line) noexcept {
+  while (!line.empty()) {
+    const std::size_t end = std::min(line.find(' '), line.size());
+    ngx_str_t scope = text(line.substr(0, end));
+    line.remove_prefix(std::min(end + 1, line.size()));
+    if (scope.len == 0) {
+      continue;
+    }
+    if (!oauth::is_required_scope(view(scope))) {
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                         "\"%V\" has a scope that no token can have: \"%V\"; a scope consists of printable ASCII "
+                         "characters but \" and \\ (RFC 6749 section 3.3), and \"*\" may only be its last character, "
+                         "after a prefix",
+                         &cmd->name, &scope);
+      return false;
+    }
+    if (!push(list, scope)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Adds every argument of the line to a new list. A single "" makes an empty list where that is allowed.
+char *set_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may_be_empty) noexcept {
+  auto *&list = slot<ngx_array_t *>(cmd, conf);
+  if (!unset(list)) {
+    return duplicate();
+  }
+  list = make_list(cf);
+  if (list == nullptr) {
+    return refuse();
+  }
+  if (may_be_empty && cf->args->nelts == 2 && argument(cf, 1).len == 0) {
+    return NGX_CONF_OK;
+  }
+
+  for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
+    const ngx_str_t &value = argument(cf, i);
+    if (value.len == 0 || has_control_characters(view(value))) {
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" has a value that is empty or has control characters",
+                         &cmd->name);
+      return refuse();
+    }
+    if (!push(list, value)) {
+      return refuse();
+    }
+  }
+  return NGX_CONF_OK;
+}
+
+}  // namespace
+}  // namespace gateway
+
+extern "C" {
+
+using namespace gateway;
+
+char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  static_cast<phantom_token_location_t *>(conf)->enabled_at = position(cf);
+  return ngx_conf_set_flag_slot(cf, cmd, conf);
+}
+
+char *phantom_token_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  if (argument(cf, 1).len == 0 || argument(cf, 1).data[0] == '@') {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" must be the URI of an internal location, such as \"/_introspect\"; a named location "
+                       "cannot serve a subrequest",
+                       &cmd->name);
+    return refuse();
+  }
+  static_cast<phantom_token_location_t *>(conf)->endpoint_at = position(cf);
+  return ngx_http_set_complex_value_slot(cf, cmd, conf);
+}
+
+char *phantom_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  if (has_control_characters(view(argument(cf, 1)))) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must not have control characters", &cmd->name);
+    return refuse();
+  }
+  return ngx_conf_set_str_slot(cf, cmd, conf);
+}
+
+char *phantom_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  if (!unset(slot<ngx_array_t *>(cmd, conf))) {
+    return duplicate();
+  }
+  return phantom_token_add_scope(cf, cmd, conf);
+}
+
+char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  auto *&list = slot<ngx_array_t *>(cmd, conf);
+  if (unset(list)) {
+    list = make_list(cf);
+  }
+  if (list == nullptr || !push_scopes(cf, cmd, list, view(argument(cf, 1)))) {
+    return refuse();
+  }
+  return NGX_CONF_OK;
+}
+
+char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  return set_list(cf, cmd, conf, true);
+}
+
+char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  return set_list(cf, cmd, conf, false);
+}
+
+char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  auto &size = slot<size_t>(cmd, conf);
+  if (size != NGX_CONF_UNSET_SIZE) {
+    return duplicate();
+  }
+  ngx_str_t value = argument(cf, 1);
+  const ssize_t parsed = ngx_parse_size(&value);
+  if (parsed < 1 || parsed > largest_response_size) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must be a size from 1 to 64m, it is \"%V\"", &cmd->name, &value);
+    return refuse();
+  }
+  size = static_cast<size_t>(parsed);
+  return NGX_CONF_OK;
+}
+
+char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *) {
+  ngx_conf_log_error(
+      NGX_LOG_EMERG, cf, 0,
+      "\"%V\" is gone, so that no secret stands in the configuration: use \"phantom_token_client_id\" and "
+      "\"phantom_token_client_secret_file\", or \"proxy_set_header Authorization\" in the introspection "
+      "location",
+      &cmd->name);
+  return refuse();
+}
+
+}  // extern "C"

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "nginx.h"
+
+namespace gateway {
+
+/// Holds a request to a protected location to that location's policy. Asks the authorization server where its answer is
+/// not here yet: then nginx is to wait and to call again.
+/// @return NGX_OK where the token is good and Authorization holds its JWT, NGX_AGAIN while an answer is awaited, else the
+///   status to refuse with.
+ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept;
+
+/// The last look at a request that has been granted access to a protected location. Where that was not by
+/// check_request(), a bearer token in it is unchecked and does not go on.
+/// @return NGX_DECLINED, so that nginx goes on, or a status to refuse with.
+ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept;
+
+}  // namespace gateway

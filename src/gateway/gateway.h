@@ -1,0 +1,106 @@
+#pragma once
+
+/*
+ * The border between the C shim in module/ and the C++ core: plain C on purpose. The shim registers what stands here
+ * with nginx, and nothing else passes the border.
+ */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+/** What phantom_token_error_format says. */
+typedef enum {
+    PHANTOM_TOKEN_ERROR_JSON,
+    PHANTOM_TOKEN_ERROR_PROBLEM,
+    PHANTOM_TOKEN_ERROR_PAGE
+} phantom_token_error_format_e;
+
+/** Where a directive stands, for messages that come after nginx has left its line. */
+typedef struct {
+    ngx_str_t   file;
+    ngx_uint_t  line;
+} phantom_token_position_t;
+
+/** A location's policy in the form that src/oauth reads; made when the configuration is, never changed. */
+typedef struct phantom_token_policy_s  phantom_token_policy_t;
+
+/** The directives of one http, server, location, if or limit_except block. Lists are arrays of ngx_str_t. */
+typedef struct {
+    ngx_flag_t                 enabled;
+    ngx_http_complex_value_t  *introspection_endpoint;
+    ngx_str_t                  realm;
+    ngx_array_t               *scopes_line;   /* of phantom_token_scopes */
+    ngx_array_t               *scope_lines;   /* of phantom_token_scope */
+    ngx_array_t               *scopes;        /* those of the two that count, inherited or not */
+    ngx_uint_t                 scope_match;
+    ngx_array_t               *issuers;
+    ngx_array_t               *audiences;
+    time_t                     leeway;
+    ngx_array_t               *jwt_members;
+    size_t                     max_response_size;
+    ngx_flag_t                 stale;
+    ngx_uint_t                 pass_sender_constrained;  /* 1: phantom_token_confirmation pass */
+    ngx_uint_t                 error_format;
+
+    phantom_token_position_t   enabled_at;
+    phantom_token_position_t   endpoint_at;
+
+    phantom_token_policy_t    *policy;
+
+    /* found out in the postconfiguration, by looking at all locations */
+    unsigned                   serves_introspection:1;  /* a constant endpoint leads here */
+    unsigned                   shares_cache_zone:1;     /* another location uses the same proxy_cache zone */
+} phantom_token_location_t;
+
+/** What tells servers apart in a cache key: see the contract on $phantom_token_key. */
+typedef struct {
+    u_char  ordinal[NGX_INT_T_LEN];  /* decimal, among the servers that share their first server_name */
+    size_t  ordinal_length;
+} phantom_token_server_t;
+
+/** One merged block and where it stands; the list of all is what the checks after parsing walk. */
+typedef struct {
+    phantom_token_location_t   *location;
+    ngx_http_core_loc_conf_t   *core;
+    ngx_http_core_srv_conf_t   *server;
+    void                      **configurations;  /* all modules' configurations of this block */
+} phantom_token_block_t;
+
+typedef struct {
+    ngx_array_t  blocks;               /* phantom_token_block_t */
+    ngx_int_t    authorization_index;  /* of $http_authorization */
+} phantom_token_main_t;
+
+extern ngx_module_t  ngx_http_phantom_token_module;
+
+/* Directives that nginx's own slot functions do not fit. */
+char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/**
+ * What remains of a merge when every directive has its value: the lists of scopes, the policy, the list of blocks.
+ * @return NGX_CONF_OK or NGX_CONF_ERROR, which has been logged.
+ */
+char *phantom_token_finish_merge(ngx_conf_t *cf, phantom_token_location_t *parent, phantom_token_location_t *child);
+
+/** Adds the variables. */
+ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf);
+
+/** Checks the whole configuration and installs the phase handlers and filters. */
+ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,154 @@
+// Where nginx calls the gateway: phase handlers and filters.
+
+#include "phases.h"
+
+#include <string_view>
+
+#include "../oauth/bearer.h"
+#include "authorization.h"
+#include "capture.h"
+#include "gatekeeper.h"
+#include "locations.h"
+#include "refusal.h"
+#include "request_state.h"
+#include "text.h"
+
+namespace gateway {
+namespace {
+
+ngx_http_output_header_filter_pt next_header_filter;
+ngx_http_output_body_filter_pt next_body_filter;
+
+const phantom_token_location_t &location_of(const ngx_http_request_t *r) noexcept {
+  return *static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(r, ngx_http_phantom_token_module));
+}
+
+const ngx_http_core_loc_conf_t &core_location_of(const ngx_http_request_t *r) noexcept {
+  return *static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+}
+
+/// Access phase: nginx runs it for the client's request only, and again after every internal redirect.
+ngx_int_t access_handler(ngx_http_request_t *r) {
+  const phantom_token_location_t &location = location_of(r);
+  return location.enabled == 0 ? NGX_DECLINED : check_request(r, location);
+}
+
+/// An introspection subrequest runs in the location that its endpoint leads to and nowhere else: a response with
+/// X-Accel-Redirect sends it to another one before any filter sees that header.
+ngx_int_t keep_at_home(ngx_http_request_t *r, IntrospectionCall &call) noexcept {
+  if (call_of(r) == nullptr || call.arrived) {
+    call.strayed = call.strayed || call_of(r) != nullptr;
+    return NGX_HTTP_BAD_GATEWAY;
+  }
+  call.arrived = true;
+  if (is_server_block(core_location_of(r), *static_cast<ngx_http_core_srv_conf_t *>(
+                                               ngx_http_get_module_srv_conf(r, ngx_http_core_module)))) {
+    call.misconfiguration = "no location matches \"phantom_token_introspection_endpoint\": add one that is internal";
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  if (!is_internal(core_location_of(r))) {
+    call.misconfiguration = "clients can reach the introspection location: add \"internal;\"";
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  return NGX_DECLINED;
+}
+
+/// Preaccess phase: nginx runs it for subrequests too, which skip the access phase.
+ngx_int_t preaccess_handler(ngx_http_request_t *r) {
+  const phantom_token_location_t &location = location_of(r);
+  if (r == r->main) {
+    // A name without a slash stands for `internal`, but a rewrite gets there.
+    return location.serves_introspection != 0 && core_location_of(r).internal != 1 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+  }
+  if (IntrospectionCall *call = call_above(r)) {
+    return keep_at_home(r, *call);
+  }
+  if (location.enabled == 0) {
+    return NGX_DECLINED;
+  }
+  // NGX_OK would skip the other handlers of this phase.
+  const ngx_int_t rc = check_request(r, location);
+  return rc == NGX_OK ? NGX_DECLINED : rc;
+}
+
+/// Precontent phase: whoever comes here has been granted access, by this module or, under `satisfy any`, by another.
+ngx_int_t precontent_handler(ngx_http_request_t *r) {
+  const phantom_token_location_t &location = location_of(r);
+  if (r != r->main || location.enabled == 0) {
+    return NGX_DECLINED;
+  }
+  return admit(r, location);
+}
+
+ngx_int_t header_filter(ngx_http_request_t *r) {
+  if (r != r->main) {
+    if (IntrospectionCall *call = call_of(r)) {
+      return capture_header(r, *call);
+    }
+  }
+  replace_error_header(r);
+  return next_header_filter(r);
+}
+
+ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in) {
+  if (r != r->main) {
+    if (IntrospectionCall *call = call_of(r)) {
+      capture_body(r, *call, in);
+      return NGX_OK;
+    }
+  }
+  ngx_chain_t *out = replace_error_body(r, in);
+  return out == nullptr && in != nullptr ? NGX_ERROR : next_body_filter(r, out);
+}
+
+bool has_module(const ngx_conf_t *cf, std::string_view name) noexcept {
+  for (ngx_module_t **module = cf->cycle->modules; *module != nullptr; module++) {
+    if (name == (*module)->name) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool push_handler(ngx_array_t &handlers, ngx_http_handler_pt handler) noexcept {
+  auto *place = static_cast<ngx_http_handler_pt *>(ngx_array_push(&handlers));
+  if (place == nullptr) {
+    return false;
+  }
+  *place = handler;
+  return true;
+}
+
+/// Handlers of a phase run in the reverse order of this array, in which a dynamic module comes last. Ours belongs right
+/// behind auth_request's, the first of nginx's own: then allow and deny and auth_basic run before it, and a policy
+/// service behind auth_request sees the JWT.
+bool insert_access_handler(const ngx_conf_t *cf, ngx_array_t &handlers) noexcept {
+  if (!push_handler(handlers, access_handler)) {
+    return false;
+  }
+  const ngx_uint_t place = has_module(cf, "ngx_http_auth_request_module") ? 1 : 0;
+  auto *items = static_cast<ngx_http_handler_pt *>(handlers.elts);
+  for (ngx_uint_t i = handlers.nelts - 1; i > place; i--) {
+    items[i] = items[i - 1];
+  }
+  items[place] = access_handler;
+  return true;
+}
+
+}  // namespace
+
+ngx_int_t install_phases(ngx_conf_t *cf) noexcept {
+  auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  if (!insert_access_handler(cf, cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers) ||
+      !push_handler(cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers, preaccess_handler) ||
+      !push_handler(cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers, precontent_handler)) {
+    return NGX_ERROR;
+  }
+  next_header_filter = ngx_http_top_header_filter;
+  ngx_http_top_header_filter = header_filter;
+  next_body_filter = ngx_http_top_body_filter;
+  ngx_http_top_body_filter = body_filter;
+  return NGX_OK;
+}
+
+}  // namespace gateway

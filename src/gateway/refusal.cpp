@@ -1,0 +1,186 @@
+#include "refusal.h"
+
+#include "../oauth/challenge.h"
+#include "error_body.h"
+#include "locations.h"
+#include "policy.h"
+#include "pool_memory.h"
+#include "text.h"
+
+namespace gateway {
+namespace {
+
+/// A module context on purpose: nginx clears it at every internal redirect, and what an error_page then sends is not
+/// ours to replace.
+struct PendingBody {
+  ngx_uint_t status = 0;
+  ErrorBody body;
+  bool header_sent = false;
+  bool body_sent = false;
+};
+
+PendingBody *pending_body(const ngx_http_request_t *r) noexcept {
+  return static_cast<PendingBody *>(ngx_http_get_module_ctx(r, ngx_http_phantom_token_module));
+}
+
+bool set_pending_body(ngx_http_request_t *r, const phantom_token_location_t &location, ngx_uint_t status) noexcept {
+  PendingBody *pending = nullptr;
+  const ErrorBody body = error_body(location.error_format, status);
+  if (!body.content.empty()) {
+    pending = make<PendingBody>(r->pool);
+    if (pending == nullptr) {
+      return false;
+    }
+    pending->status = status;
+    pending->body = body;
+  }
+  ngx_http_set_ctx(r, pending, ngx_http_phantom_token_module);
+  return true;
+}
+
+ngx_table_elt_t *push_header(ngx_http_request_t *r, std::string_view name) noexcept {
+  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+  if (header != nullptr) {
+    *header = {};
+    header->hash = 1;
+    header->key = text(name);
+  }
+  return header;
+}
+
+/// After a redirect from one refusal to the next there is still one challenge, the last.
+bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                   std::string_view error) noexcept {
+  const oauth::Challenge challenge = {view(location.realm), location.policy->claims.scopes, error};
+  const std::size_t size = oauth::challenge_size(challenge);
+  auto *value = static_cast<char *>(ngx_pnalloc(r->pool, size));
+  if (value == nullptr) {
+    return false;
+  }
+  if (state.challenge == nullptr) {
+    state.challenge = push_header(r, "WWW-Authenticate");
+    if (state.challenge == nullptr) {
+      return false;
+    }
+  }
+  (void)oauth::write_challenge(value, challenge);
+  state.challenge->hash = 1;
+  state.challenge->value = text({value, size});
+  r->headers_out.www_authenticate = state.challenge;
+  return true;
+}
+
+bool is_visible_ascii(std::string_view value) noexcept {
+  for (const char c : value) {
+    if (c < 0x20 || c > 0x7e) {
+      return false;
+    }
+  }
+  return !value.empty();
+}
+
+bool set_retry_after(ngx_http_request_t *r, const IntrospectionCall *call) noexcept {
+  if (call == nullptr || !is_visible_ascii(view(call->retry_after))) {
+    return true;
+  }
+  ngx_table_elt_t *header = push_header(r, "Retry-After");
+  if (header == nullptr) {
+    return false;
+  }
+  header->value = call->retry_after;
+  return true;
+}
+
+void log_refusal(const ngx_http_request_t *r, const RequestState &state, const oauth::Decision &decision) noexcept {
+  const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
+  ngx_str_t word = text(meaning.word);
+  const char *problem = decision.problem == nullptr ? "refused" : decision.problem;
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+  const ngx_str_t name = display_name(*core);
+  if (meaning.status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
+    return;
+  }
+  if (state.call == nullptr || !state.call->done) {
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
+    return;
+  }
+  ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                "phantom token: %V: %s, location \"%V\", introspection location \"%V\", its status %ui", &word, problem,
+                &name, &state.call->location_name, static_cast<ngx_uint_t>(state.call->response.status));
+}
+
+}  // namespace
+
+ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                 oauth::Decision decision) noexcept {
+  const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
+  state.judged = true;
+  state.outcome = decision.outcome;
+  state.allowed_by = nullptr;
+  log_refusal(r, state, decision);
+
+  const bool challenged = meaning.status == NGX_HTTP_UNAUTHORIZED || meaning.status == NGX_HTTP_FORBIDDEN;
+  if ((challenged && !set_challenge(r, state, location, meaning.error)) ||
+      (decision.outcome == oauth::Outcome::as_busy && !set_retry_after(r, state.call)) ||
+      !set_pending_body(r, location, meaning.status)) {
+    state.outcome = oauth::Outcome::internal_error;
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  return static_cast<ngx_int_t>(meaning.status);
+}
+
+void withdraw_refusal(ngx_http_request_t *r) noexcept {
+  ngx_http_set_ctx(r, nullptr, ngx_http_phantom_token_module);
+  // nginx clears one challenge at most, and only the last: under `satisfy any`, auth_basic may have left one too.
+  for (ngx_list_part_t *part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
+    auto *headers = static_cast<ngx_table_elt_t *>(part->elts);
+    for (ngx_uint_t i = 0; i < part->nelts; i++) {
+      if (oauth::equal_ignoring_case(view(headers[i].key), "WWW-Authenticate")) {
+        headers[i].hash = 0;
+      }
+    }
+  }
+  r->headers_out.www_authenticate = nullptr;
+}
+
+void replace_error_header(ngx_http_request_t *r) noexcept {
+  PendingBody *pending = pending_body(r);
+  if (pending == nullptr || pending->header_sent || r->headers_out.status != pending->status) {
+    return;
+  }
+  pending->header_sent = true;
+  r->headers_out.content_type = text(pending->body.content_type);
+  r->headers_out.content_type_len = pending->body.content_type.size();
+  r->headers_out.content_type_lowcase = nullptr;
+  r->headers_out.charset.len = 0;
+  r->headers_out.content_length_n = static_cast<off_t>(pending->body.content.size());
+  if (r->headers_out.content_length != nullptr) {
+    r->headers_out.content_length->hash = 0;
+    r->headers_out.content_length = nullptr;
+  }
+}
+
+ngx_chain_t *replace_error_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
+  PendingBody *pending = pending_body(r);
+  if (pending == nullptr || !pending->header_sent || pending->body_sent || in == nullptr) {
+    return in;
+  }
+  auto *buffer = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
+  ngx_chain_t *link = ngx_alloc_chain_link(r->pool);
+  if (buffer == nullptr || link == nullptr) {
+    return nullptr;
+  }
+  pending->body_sent = true;
+  const ngx_str_t content = text(pending->body.content);
+  buffer->pos = buffer->start = content.data;
+  buffer->last = buffer->end = content.data + content.len;
+  buffer->memory = 1;
+  buffer->last_buf = r == r->main ? 1 : 0;
+  buffer->last_in_chain = 1;
+  link->buf = buffer;
+  link->next = nullptr;
+  return link;
+}
+
+}  // namespace gateway

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "../oauth/outcome.h"
+#include "introspection_call.h"
+#include "nginx.h"
+
+namespace gateway {
+
+/// What the gateway knows of one request object, client's or subrequest. Kept in a pool cleanup, since nginx clears the
+/// modules' contexts at every internal redirect.
+struct RequestState {
+  const ngx_http_request_t *request = nullptr;
+
+  ngx_str_t authorization = ngx_null_string;  ///< as the client sent it, whatever the header says now
+
+  IntrospectionCall *call = nullptr;  ///< the last one, perhaps another request's
+  bool waiting = false;               ///< for that call, since the handler last ran
+
+  bool judged = false;  ///< outcome is set
+  oauth::Outcome outcome = oauth::Outcome::internal_error;
+  const phantom_token_location_t *allowed_by = nullptr;  ///< the location whose policy the request has passed last
+
+  ngx_table_elt_t *challenge = nullptr;  ///< the WWW-Authenticate header that has been added
+};
+
+/// @return the state of this very request, or nullptr.
+RequestState *find_state(const ngx_http_request_t *r) noexcept;
+
+/// @return the state of the nearest of this request and its parents that has one, or nullptr.
+RequestState *find_state_above(const ngx_http_request_t *r) noexcept;
+
+/// @return the state of this very request, a new one where there was none, with the client's Authorization as it was
+///   before any rewriting; nullptr where there is no memory.
+RequestState *get_state(ngx_http_request_t *r) noexcept;
+
+}  // namespace gateway

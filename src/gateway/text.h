@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string_view>
+
+#include "nginx.h"
+
+namespace gateway {
+
+/// nginx's strings as views; what they point to is owned by whoever owned the ngx_str_t's bytes.
+inline std::string_view view(const ngx_str_t &text) noexcept {
+  return {reinterpret_cast<const char *>(text.data), text.len};
+}
+
+/// The reverse. nginx's interfaces take no const; nothing here writes through the result.
+inline ngx_str_t text(std::string_view view) noexcept {
+  return {view.size(), reinterpret_cast<u_char *>(const_cast<char *>(view.data()))};
+}
+
+/// @return a copy in the pool, or a null string where there is no memory.
+ngx_str_t copy(ngx_pool_t *pool, std::string_view view) noexcept;
+
+bool has_control_characters(std::string_view text) noexcept;
+
+}  // namespace gateway

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "strings.h"
+
+namespace oauth {
+
+/// The parts of a WWW-Authenticate value for scheme Bearer (RFC 6750 section 3).
+struct Challenge {
+  std::string_view realm;
+  Strings scopes;          ///< left out where empty
+  std::string_view error;  ///< left out where empty
+};
+
+/// @return the size in bytes of what write_challenge() will write.
+std::size_t challenge_size(const Challenge &challenge) noexcept;
+
+/// Writes `Bearer realm="...", scope="...", error="..."`: quoted strings, escaped (RFC 9110 section 5.6.4).
+/// @param out room for challenge_size(challenge) bytes.
+/// @return the end of what was written; no terminator is added.
+char *write_challenge(char *out, const Challenge &challenge) noexcept;
+
+}  // namespace oauth

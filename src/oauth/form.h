@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace oauth {
+
+/// application/x-www-form-urlencoded (RFC 6749 appendix B): everything but `A-Z a-z 0-9 - . _ *` is escaped, a space
+/// becomes `+`.
+/// @return the size of the encoded text in bytes.
+std::size_t form_encoded_size(std::string_view text) noexcept;
+
+/// @param out room for form_encoded_size(text) bytes.
+/// @return the end of what was written; no terminator is added.
+char *form_encode(char *out, std::string_view text) noexcept;
+
+}  // namespace oauth

@@ -1,0 +1,343 @@
+#include "json.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+// An assertion must not end a worker process. None can fail on the way taken below: the stack has room for every level
+// that the handler lets the reader enter, json_max_size keeps lengths in range, and the others are invariants of the
+// reader's own state machine.
+#define RAPIDJSON_ASSERT(condition) static_cast<void>(0)
+#include <rapidjson/reader.h>
+
+namespace oauth {
+
+namespace {
+
+/// The text, as an in situ stream. RapidJSON's own reads and writes behind the end where the text stops within a UTF-8
+/// sequence.
+class TextStream {
+ public:
+  using Ch = char;
+
+  TextStream(char *text, std::size_t size) noexcept : begin_(text), read_(text), write_(text), end_(text + size) {
+    *end_ = '\0';
+  }
+
+  char Peek() const noexcept { return *read_; }
+  char Take() noexcept { return read_ == end_ ? '\0' : *read_++; }
+  std::size_t Tell() const noexcept { return static_cast<std::size_t>(read_ - begin_); }
+
+  char *PutBegin() noexcept { return write_ = read_; }
+  std::size_t PutEnd(const char *begin) const noexcept { return static_cast<std::size_t>(write_ - begin); }
+  void Put(char c) noexcept {
+    if (write_ < read_) {
+      *write_++ = c;
+    }
+  }
+
+  bool at_end() const noexcept { return read_ == end_; }
+
+ private:
+  char *begin_;
+  char *read_;
+  char *write_;
+  char *end_;
+};
+
+/// Stands where the reader wants an allocator, and chooses the Stack below.
+struct NoAllocator {};
+
+}  // namespace
+
+}  // namespace oauth
+
+/// The reader's stack, in place of one that begins with arithmetic on a null pointer, grows on the heap and goes on
+/// where that fails. In situ, the reader puts there nothing but two counters a level, before it asks the handler to
+/// enter the level: hence one level more than the handler allows.
+template <>
+class rapidjson::internal::Stack<oauth::NoAllocator> {
+ public:
+  Stack(oauth::NoAllocator * /*allocator*/, std::size_t /*capacity*/) noexcept {}
+
+  template <typename T>
+  T *Push(std::size_t count = 1) noexcept {
+    T *place = End<T>();
+    size_ += count;
+    return place;
+  }
+
+  template <typename T>
+  T *Pop(std::size_t count) noexcept {
+    size_ -= count;
+    return End<T>();
+  }
+
+  template <typename T>
+  T *Top() noexcept {
+    return End<T>() - 1;
+  }
+
+  void Clear() noexcept { size_ = 0; }
+
+ private:
+  // T is SizeType: what would push anything else is compiled, but not reached.
+  template <typename T>
+  T *End() noexcept {
+    return reinterpret_cast<T *>(counters_ + size_);
+  }
+
+  SizeType counters_[2 * (oauth::json_max_depth + 1)] = {};
+  std::size_t size_ = 0;
+};
+
+/// The reader finds the text of a number only in a stream that it may copy.
+template <>
+struct rapidjson::StreamTraits<oauth::TextStream> {
+  static constexpr int copyOptimization = 1;
+};
+
+namespace oauth {
+
+namespace {
+
+// The reader counts digits and exponents in an int: this keeps it from overflowing.
+constexpr std::size_t json_max_size = std::size_t{1} << 26U;
+
+// Up to here, comparing all pairs of names is quicker than sorting them.
+constexpr std::size_t few_members = 16;
+
+constexpr const char *lone_surrogate = "the JSON has a lone surrogate";
+constexpr const char *memory_is_short = "there is no memory for the JSON";
+
+// RFC 3629 section 3: UTF-8 has no surrogates. The reader checks unescaped bytes, but encodes an escaped low surrogate
+// as it stands where no high one comes before it.
+bool holds_surrogate(std::string_view text) noexcept {
+  for (std::size_t at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
+    if (static_cast<unsigned char>(text[at + 1]) >= 0xA0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool few_names_are_unique(const JsonValue *first) noexcept {
+  for (; first != nullptr; first = first->next) {
+    for (const JsonValue *other = first->next; other != nullptr; other = other->next) {
+      if (first->name == other->name) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/// Builds the values out of the reader's events. What is no event of JSON read with our flags is refused by Default().
+class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
+ public:
+  explicit Builder(Memory &memory) noexcept : memory_(memory) {}
+
+  const JsonValue *root() const noexcept { return root_; }
+  /// @return why an event was refused; nullptr where none was.
+  const char *problem() const noexcept { return problem_; }
+
+  bool Default() noexcept { return refuse("the JSON is malformed"); }
+  bool Null() noexcept { return add(JsonKind::null, {}) != nullptr; }
+  bool Bool(bool value) noexcept { return add(JsonKind::boolean, value ? "true" : "false") != nullptr; }
+  bool RawNumber(const char *text, rapidjson::SizeType size, bool /*copy*/) noexcept {
+    return add(JsonKind::number, {text, size}) != nullptr;
+  }
+  bool String(const char *text, rapidjson::SizeType size, bool /*copy*/) noexcept { return string({text, size}); }
+  bool Key(const char *text, rapidjson::SizeType size, bool /*copy*/) noexcept { return key({text, size}); }
+  bool StartObject() noexcept { return open(JsonKind::object); }
+  bool EndObject(rapidjson::SizeType members) noexcept { return check_names(close()->first, members); }
+  bool StartArray() noexcept { return open(JsonKind::array); }
+  bool EndArray(rapidjson::SizeType /*elements*/) noexcept { return close() != nullptr; }
+
+ private:
+  bool refuse(const char *problem) noexcept;
+  bool string(std::string_view text) noexcept;
+  bool key(std::string_view name) noexcept;
+  JsonValue *add(JsonKind kind, std::string_view text) noexcept;
+  bool open(JsonKind kind) noexcept;
+  const JsonValue *close() noexcept;
+  bool check_names(const JsonValue *first, std::size_t count) noexcept;
+
+  Memory &memory_;
+  const char *problem_ = nullptr;
+  const JsonValue *root_ = nullptr;
+  const JsonValue **link_ = &root_;  // where the next value goes
+  JsonValue *open_[json_max_depth] = {};
+  std::size_t depth_ = 0;
+  std::string_view name_;  // of the member whose value comes next
+};
+
+bool Builder::refuse(const char *problem) noexcept {
+  problem_ = problem;
+  return false;
+}
+
+JsonValue *Builder::add(JsonKind kind, std::string_view text) noexcept {
+  auto *value = memory_.make<JsonValue>();
+  if (value == nullptr) {
+    refuse(memory_is_short);
+    return nullptr;
+  }
+  value->kind = kind;
+  value->name = std::exchange(name_, {});
+  value->text = text;
+  *link_ = value;
+  link_ = &value->next;
+  return value;
+}
+
+bool Builder::string(std::string_view text) noexcept {
+  return holds_surrogate(text) ? refuse(lone_surrogate) : add(JsonKind::string, text) != nullptr;
+}
+
+bool Builder::key(std::string_view name) noexcept {
+  if (holds_surrogate(name)) {
+    return refuse(lone_surrogate);
+  }
+  if (name.find('\0') != std::string_view::npos) {
+    return refuse("the JSON has a NUL in a member's name");
+  }
+  name_ = name;
+  return true;
+}
+
+bool Builder::open(JsonKind kind) noexcept {
+  if (depth_ == json_max_depth) {
+    return refuse("the JSON is nested too deeply");
+  }
+  JsonValue *container = add(kind, {});
+  if (container == nullptr) {
+    return false;
+  }
+  open_[depth_++] = container;
+  link_ = &container->first;
+  return true;
+}
+
+const JsonValue *Builder::close() noexcept {
+  JsonValue *container = open_[--depth_];
+  link_ = &container->next;
+  return container;
+}
+
+// Many names are sorted, so that no response makes this quadratic.
+bool Builder::check_names(const JsonValue *first, std::size_t count) noexcept {
+  constexpr const char *duplicate = "the JSON has a member twice";
+  if (count <= few_members) {
+    return few_names_are_unique(first) || refuse(duplicate);
+  }
+  void *room = memory_.allocate(count * sizeof(std::string_view));
+  if (room == nullptr) {
+    return refuse(memory_is_short);
+  }
+  auto *names = static_cast<std::string_view *>(room);
+  auto *end = names;
+  for (const JsonValue *member = first; member != nullptr; member = member->next) {
+    new (end++) std::string_view(member->name);
+  }
+  std::sort(names, end);
+  return std::adjacent_find(names, end) == end || refuse(duplicate);
+}
+
+/// @return why the reader shall not see the text; nullptr where it may.
+const char *explain_unreadable(std::string_view text) noexcept {
+  if (text.empty()) {
+    return "the JSON is empty";
+  }
+  if (text.size() > json_max_size) {
+    return "the JSON is too large";
+  }
+  return text.substr(0, 3) == "\xEF\xBB\xBF" ? "the JSON begins with a byte order mark" : nullptr;
+}
+
+const char *explain(rapidjson::ParseErrorCode error) noexcept {
+  switch (error) {
+    case rapidjson::kParseErrorStringInvalidEncoding:
+      return "the JSON has invalid UTF-8";
+    case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
+      return lone_surrogate;
+    case rapidjson::kParseErrorNumberTooBig:
+      return "the JSON has a number that is too large";
+    default:
+      return "the JSON is malformed";
+  }
+}
+
+std::int64_t to_seconds(double number) noexcept {
+  using Limits = std::numeric_limits<std::int64_t>;
+  constexpr double beyond = 9223372036854775808.0;  // 2^63: the largest 64-bit integer itself is no double
+  if (number >= beyond) {
+    return Limits::max();
+  }
+  return number < -beyond ? Limits::min() : static_cast<std::int64_t>(number);
+}
+
+}  // namespace
+
+const JsonValue *JsonValue::member(std::string_view member_name) const noexcept {
+  if (kind != JsonKind::object) {
+    return nullptr;
+  }
+  const JsonValue *candidate = first;
+  while (candidate != nullptr && candidate->name != member_name) {
+    candidate = candidate->next;
+  }
+  return candidate;
+}
+
+const JsonValue *parse_json(char *text, std::size_t size, Memory &memory, const char *&problem) noexcept {
+  using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, NoAllocator>;
+  constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                             rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+
+  if (const char *unreadable = explain_unreadable({text, size})) {
+    problem = unreadable;
+    return nullptr;
+  }
+  TextStream stream(text, size);
+  Builder builder(memory);
+  Reader reader;
+  const rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
+  if (result.IsError()) {
+    problem = builder.problem() != nullptr ? builder.problem() : explain(result.Code());
+    return nullptr;
+  }
+  if (!stream.at_end()) {
+    problem = "the JSON has a NUL behind it";  // which the reader takes for the end
+    return nullptr;
+  }
+  return builder.root();
+}
+
+bool read_numeric_date(const JsonValue &value, Rounding rounding, std::int64_t &seconds) noexcept {
+  using Limits = std::numeric_limits<std::int64_t>;
+  if (value.kind != JsonKind::number) {
+    return false;
+  }
+
+  const char *begin = value.text.data();
+  const char *end = begin + value.text.size();
+  const auto whole = std::from_chars(begin, end, seconds);
+  if (whole.ptr == end) {
+    if (whole.ec == std::errc::result_out_of_range) {
+      seconds = *begin == '-' ? Limits::min() : Limits::max();
+    }
+    return true;
+  }
+
+  double number = 0;
+  if (std::from_chars(begin, end, number).ec != std::errc()) {
+    return false;
+  }
+  seconds = to_seconds(rounding == Rounding::down ? std::floor(number) : std::ceil(number));
+  return true;
+}
+
+}  // namespace oauth

@@ -1,0 +1,91 @@
+#include "jwt.h"
+
+#include "base64url.h"
+#include "strings.h"
+
+namespace oauth {
+
+namespace {
+
+std::string_view trim(std::string_view text) noexcept {
+  constexpr std::string_view white_space = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(white_space);
+  if (begin == std::string_view::npos) {
+    return {};
+  }
+  return text.substr(begin, text.find_last_not_of(white_space) - begin + 1);
+}
+
+/// @return the object that a part of the JWT encodes, or nullptr.
+const JsonValue *decode_object(std::string_view part, Memory &memory, const char *&problem) noexcept {
+  const std::size_t size = base64url_decoded_size(part.size());
+  auto *json = static_cast<char *>(memory.allocate(size + 1));  // parse_json() puts a terminator there
+  if (json == nullptr) {
+    problem = "there is no memory for the JWT";
+    return nullptr;
+  }
+  if (!base64url_decode(part, json)) {
+    problem = "a part of the JWT is not base64url";
+    return nullptr;
+  }
+  const JsonValue *value = parse_json(json, size, memory, problem);
+  if (value != nullptr && value->kind != JsonKind::object) {
+    problem = "a part of the JWT is no JSON object";
+    return nullptr;
+  }
+  return value;
+}
+
+// RFC 7515 section 4.1.1 demands `alg`; RFC 8725 section 3.2: `none` in no case.
+bool is_signed(const JsonValue &header) noexcept {
+  const JsonValue *algorithm = header.member("alg");
+  return algorithm != nullptr && algorithm->kind == JsonKind::string && !algorithm->text.empty() &&
+         !equal_ignoring_case(algorithm->text, "none");
+}
+
+}  // namespace
+
+bool parse_jwt(std::string_view text, Memory &memory, Jwt &jwt, const char *&problem) noexcept {
+  const std::string_view compact = trim(text);
+  const std::size_t first_dot = compact.find('.');
+  const std::size_t second_dot = compact.find('.', first_dot + 1);
+  if (second_dot == std::string_view::npos || compact.find('.', second_dot + 1) != std::string_view::npos) {
+    problem = "the JWT does not have three parts";
+    return false;
+  }
+
+  const std::string_view signature = compact.substr(second_dot + 1);
+  if (signature.empty() || !base64url_decode(signature, nullptr)) {
+    problem = "the signature of the JWT is not base64url";
+    return false;
+  }
+  const JsonValue *header = decode_object(compact.substr(0, first_dot), memory, problem);
+  if (header == nullptr) {
+    return false;
+  }
+  if (!is_signed(*header)) {
+    problem = "the JWT is not signed";
+    return false;
+  }
+  const JsonValue *claims = decode_object(compact.substr(first_dot + 1, second_dot - first_dot - 1), memory, problem);
+  if (claims == nullptr) {
+    return false;
+  }
+  jwt = {compact, header, claims};
+  return true;
+}
+
+bool has_type(const Jwt &jwt, std::string_view subtype) noexcept {
+  constexpr std::string_view prefix = "application/";
+  const JsonValue *type = jwt.header->member("typ");
+  if (type == nullptr || type->kind != JsonKind::string) {
+    return false;
+  }
+  std::string_view text = type->text;
+  if (equal_ignoring_case(text.substr(0, prefix.size()), prefix)) {
+    text.remove_prefix(prefix.size());
+  }
+  return equal_ignoring_case(text, subtype);
+}
+
+}  // namespace oauth

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace oauth {
+
+/// How a request to a protected location ends: the words of $phantom_token_status.
+enum class Outcome : std::uint8_t {
+  active,
+  missing,
+  malformed,
+  inactive,
+  expired,
+  not_yet_valid,
+  issuer,
+  audience,
+  insufficient_scope,
+  bound,
+  as_refused_client,
+  as_busy,
+  as_timeout,
+  as_error,
+  as_bad_response,
+  misconfigured,
+  stale,
+  bypassed,
+  internal_error,
+};
+
+/// What an outcome means to the client.
+struct OutcomeMeaning {
+  std::string_view word;   ///< the value of $phantom_token_status
+  unsigned status;         ///< HTTP status; 0 where the API answers
+  std::string_view error;  ///< RFC 6750 section 3.1 error code of the challenge; empty where it has none
+};
+
+const OutcomeMeaning &meaning(Outcome outcome) noexcept;
+
+}  // namespace oauth
