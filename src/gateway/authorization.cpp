@@ -1,6 +1,7 @@
 #include "authorization.h"
 
 #include "text.h"
+#include "variables.h"
 
 namespace gateway {
 namespace {
@@ -60,15 +61,6 @@ ngx_table_elt_t *add_authorization(ngx_http_request_t *r) noexcept {
   return element;
 }
 
-/// $http_authorization may have been read before, and its value kept.
-void forget_variable(ngx_http_request_t *r) noexcept {
-  const auto *main =
-      static_cast<phantom_token_main_t *>(ngx_http_get_module_main_conf(r, ngx_http_phantom_token_module));
-  ngx_http_variable_value_t &value = r->variables[main->authorization_index];
-  value.valid = 0;
-  value.not_found = 0;
-}
-
 }  // namespace
 
 bool set_authorization(ngx_http_request_t *r, std::string_view jwt) noexcept {
@@ -88,7 +80,7 @@ bool set_authorization(ngx_http_request_t *r, std::string_view jwt) noexcept {
   end = ngx_cpymem(end, jwt.data(), jwt.size());
   *end = '\0';
   r->headers_in.authorization->value = {size, value};
-  forget_variable(r);
+  forget_authorization(r);
   return true;
 }
 
@@ -100,7 +92,7 @@ bool remove_authorization(ngx_http_request_t *r) noexcept {
     return false;
   }
   r->headers_in.authorization = nullptr;
-  forget_variable(r);
+  forget_authorization(r);
   return true;
 }
 

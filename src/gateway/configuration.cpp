@@ -176,12 +176,7 @@ ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf) {
 
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {
   gateway::number_servers(cf);
-  ngx_str_t authorization = ngx_string("http_authorization");
-  gateway::main_configuration(cf).authorization_index = ngx_http_get_variable_index(cf, &authorization);
-  if (gateway::main_configuration(cf).authorization_index == NGX_ERROR) {
-    return NGX_ERROR;
-  }
-  if (gateway::check_configuration(cf) != NGX_OK) {
+  if (gateway::check_configuration(cf) != NGX_OK || gateway::index_variables(cf) != NGX_OK) {
     return NGX_ERROR;
   }
   return gateway::install_phases(cf);

@@ -72,8 +72,9 @@ typedef struct {
 } phantom_token_block_t;
 
 typedef struct {
-    ngx_array_t  blocks;               /* phantom_token_block_t */
-    ngx_int_t    authorization_index;  /* of $http_authorization */
+    ngx_array_t   blocks;               /* phantom_token_block_t; gone when the configuration has been read */
+    ngx_int_t     authorization_index;  /* of $http_authorization */
+    ngx_array_t  *variable_indices;     /* ngx_uint_t: of all $phantom_token_* that the configuration uses */
 } phantom_token_main_t;
 
 extern ngx_module_t  ngx_http_phantom_token_module;

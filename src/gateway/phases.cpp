@@ -12,6 +12,7 @@
 #include "refusal.h"
 #include "request_state.h"
 #include "text.h"
+#include "variables.h"
 
 namespace gateway {
 namespace {
@@ -80,6 +81,12 @@ ngx_int_t precontent_handler(ngx_http_request_t *r) {
   return admit(r, location);
 }
 
+/// Log phase, before the access log is written.
+ngx_int_t log_handler(ngx_http_request_t *r) {
+  forget_variables(r);
+  return NGX_OK;
+}
+
 ngx_int_t header_filter(ngx_http_request_t *r) {
   if (r != r->main) {
     if (IntrospectionCall *call = call_of(r)) {
@@ -110,38 +117,34 @@ bool has_module(const ngx_conf_t *cf, std::string_view name) noexcept {
   return false;
 }
 
-bool push_handler(ngx_array_t &handlers, ngx_http_handler_pt handler) noexcept {
-  auto *place = static_cast<ngx_http_handler_pt *>(ngx_array_push(&handlers));
-  if (place == nullptr) {
+bool insert_handler(ngx_array_t &handlers, ngx_uint_t place, ngx_http_handler_pt handler) noexcept {
+  if (ngx_array_push(&handlers) == nullptr) {
     return false;
   }
-  *place = handler;
-  return true;
-}
-
-/// Handlers of a phase run in the reverse order of this array, in which a dynamic module comes last. Ours belongs right
-/// behind auth_request's, the first of nginx's own: then allow and deny and auth_basic run before it, and a policy
-/// service behind auth_request sees the JWT.
-bool insert_access_handler(const ngx_conf_t *cf, ngx_array_t &handlers) noexcept {
-  if (!push_handler(handlers, access_handler)) {
-    return false;
-  }
-  const ngx_uint_t place = has_module(cf, "ngx_http_auth_request_module") ? 1 : 0;
   auto *items = static_cast<ngx_http_handler_pt *>(handlers.elts);
   for (ngx_uint_t i = handlers.nelts - 1; i > place; i--) {
     items[i] = items[i - 1];
   }
-  items[place] = access_handler;
+  items[place] = handler;
   return true;
+}
+
+bool append_handler(ngx_array_t &handlers, ngx_http_handler_pt handler) noexcept {
+  return insert_handler(handlers, handlers.nelts, handler);
 }
 
 }  // namespace
 
 ngx_int_t install_phases(ngx_conf_t *cf) noexcept {
   auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-  if (!insert_access_handler(cf, cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers) ||
-      !push_handler(cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers, preaccess_handler) ||
-      !push_handler(cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers, precontent_handler)) {
+  // Handlers of a phase run in the reverse order of its array, where a dynamic module comes last. The access handler
+  // belongs right behind auth_request's, the first of nginx's own: then allow and deny and auth_basic run before it,
+  // and a policy service behind auth_request sees the JWT. The log phase alone runs forwards.
+  const ngx_uint_t behind_auth_request = has_module(cf, "ngx_http_auth_request_module") ? 1 : 0;
+  if (!insert_handler(cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers, behind_auth_request, access_handler) ||
+      !append_handler(cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers, preaccess_handler) ||
+      !append_handler(cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers, precontent_handler) ||
+      !insert_handler(cmcf->phases[NGX_HTTP_LOG_PHASE].handlers, 0, log_handler)) {
     return NGX_ERROR;
   }
   next_header_filter = ngx_http_top_header_filter;

@@ -84,6 +84,17 @@ ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
   return set_value(v, state->call->introspection.jwt.compact);
 }
 
+void forget(ngx_http_request_t *r, ngx_uint_t index) noexcept {
+  r->variables[index].valid = 0;
+  r->variables[index].not_found = 0;
+}
+
+const phantom_token_main_t &main_of(const ngx_http_request_t *r) noexcept {
+  return *static_cast<phantom_token_main_t *>(ngx_http_get_module_main_conf(r, ngx_http_phantom_token_module));
+}
+
+constexpr std::string_view prefix = "phantom_token_";
+
 struct Variable {
   std::string_view name;
   ngx_http_get_variable_pt handler;
@@ -111,6 +122,43 @@ ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
     added->get_handler = variable.handler;
   }
   return NGX_OK;
+}
+
+ngx_int_t index_variables(ngx_conf_t *cf) noexcept {
+  auto *main =
+      static_cast<phantom_token_main_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_phantom_token_module));
+  ngx_str_t authorization = ngx_string("http_authorization");
+  main->authorization_index = ngx_http_get_variable_index(cf, &authorization);
+  main->variable_indices = ngx_array_create(cf->pool, 4, sizeof(ngx_uint_t));
+  if (main->authorization_index == NGX_ERROR || main->variable_indices == nullptr) {
+    return NGX_ERROR;
+  }
+
+  const auto *cmcf =
+      static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  const auto *used = static_cast<const ngx_http_variable_t *>(cmcf->variables.elts);
+  for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
+    if (view(used[i].name).substr(0, prefix.size()) != prefix) {
+      continue;
+    }
+    auto *index = static_cast<ngx_uint_t *>(ngx_array_push(main->variable_indices));
+    if (index == nullptr) {
+      return NGX_ERROR;
+    }
+    *index = i;
+  }
+  return NGX_OK;
+}
+
+void forget_authorization(ngx_http_request_t *r) noexcept {
+  forget(r, static_cast<ngx_uint_t>(main_of(r).authorization_index));
+}
+
+void forget_variables(ngx_http_request_t *r) noexcept {
+  const ngx_array_t *indices = main_of(r).variable_indices;
+  for (ngx_uint_t i = 0; i < indices->nelts; i++) {
+    forget(r, static_cast<const ngx_uint_t *>(indices->elts)[i]);
+  }
 }
 
 }  // namespace gateway

@@ -9,4 +9,15 @@ namespace gateway {
 /// @return NGX_OK or NGX_ERROR.
 ngx_int_t add_variables(ngx_conf_t *cf) noexcept;
 
+/// Notes which of the variables the configuration uses.
+/// @return NGX_OK or NGX_ERROR.
+ngx_int_t index_variables(ngx_conf_t *cf) noexcept;
+
+/// Drops the values of $http_authorization that have been read so far.
+void forget_authorization(ngx_http_request_t *r) noexcept;
+
+/// Drops all values of this module's variables that have been read so far. Most readers ask anew for what cannot be
+/// cached; the access log takes what is there, from an earlier phase or from a subrequest.
+void forget_variables(ngx_http_request_t *r) noexcept;
+
 }  // namespace gateway
