@@ -1,0 +1,95 @@
+package Harness::RealServer;
+
+# How a real authorization server is started and asked for tokens. The servers are in t/authorization-servers.
+
+use strict;
+use warnings;
+use Cwd 'abs_path';
+use File::Basename 'dirname';
+use Harness::AuthorizationServer;
+use Harness::Client;
+use Harness::Ports 'reserve_port';
+use Harness::Process qw(run guard unguard alive temporary_folder until_true patience);
+use Harness::Secrets 'keep_secret';
+use MIME::Base64 'encode_base64';
+
+my $SERVERS = abs_path(dirname(__FILE__) . '/../../authorization-servers');
+
+my %PATH = (
+    'oidc-provider'        => { token => '/token', introspection => '/token/introspection', revocation => '/token/revocation', jwks => '/jwks' },
+    'glewlwyd'             => { token => '/api/oidc/token', introspection => '/api/oidc/introspect', revocation => '/api/oidc/revoke', jwks => '/api/oidc/jwks' },
+    'django-oauth-toolkit' => { token => '/o/token/', introspection => '/o/introspect/', revocation => '/o/revoke_token/' },
+);
+
+my %SECRET = ('gateway-odd' => 'o+d d%/&=s');
+
+sub start {
+    my ($class, $name) = @_;
+    my $paths = $PATH{$name} or die "no authorization server is called $name; there are @{[ sort keys %PATH ]}\n";
+    my $self  = bless { name => $name, path => $paths, folder => temporary_folder(), port => reserve_port() }, $class;
+    guard(pidfile => "$self->{folder}/pid");
+    my $result = run(["$SERVERS/$name/start.sh", $self->{folder}, $self->{port}], timeout => 600);
+    die "$name does not start:\n$result->{err}\n" if $result->{code} || $result->{timed_out};
+    open my $in, '<', "$self->{folder}/pid" or die "$name: no pid file\n";
+    chomp($self->{pid} = <$in>);
+    return $self;
+}
+
+sub address { return "127.0.0.1:$_[0]{port}" }
+sub port    { return $_[0]{port} }
+sub path    { my ($self, $what) = @_; return $self->{path}{$what} // die "$self->{name} has no $what\n" }
+
+# The value of Authorization for a client: Basic, its parts form-encoded (RFC 6749 section 2.3.1) unless raw => 1.
+sub basic {
+    my ($self, $client, %option) = @_;
+    my @parts = ($client, $SECRET{$client} // "$client-secret");
+    @parts = map { _encoded($_) } @parts if !$option{raw};
+    return 'Basic ' . encode_base64(join(':', @parts), '');
+}
+
+sub _encoded { return $_[0] =~ s/([^A-Za-z0-9._-])/sprintf '%%%02X', ord $1/ger }
+
+# POSTs a form as a client; returns the response.
+sub form {
+    my ($self, $what, $client, $form, @headers) = @_;
+    my @pairs = map { $_ . '=' . _encoded($form->{$_}) } sort keys %{$form};
+    return Harness::Client->once(
+        port => $self->{port}, method => 'POST', path => $self->path($what), body => join('&', @pairs), host => $self->address, timeout => patience(30),
+        headers => ['Content-Type: application/x-www-form-urlencoded', defined $client ? 'Authorization: ' . $self->basic($client) : (), @headers],
+    );
+}
+
+# An access token by client credentials.
+sub token {
+    my ($self, %option) = @_;
+    my %form = (grant_type => 'client_credentials', scope => $option{scope} // 'read write', %{ $option{form} // {} });
+    my $response = $self->form('token', $option{client} // 'app', \%form);
+    die "$self->{name}: no token: " . $response->status . ' ' . $response->body . "\n" if $response->status != 200;
+    my $token = $response->json->{access_token};
+    keep_secret($token);
+    return $token;
+}
+
+sub revoke {
+    my ($self, $token, %option) = @_;
+    my $response = $self->form('revocation', $option{client} // 'app', { token => $token });
+    die "$self->{name}: not revoked: " . $response->status . ' ' . $response->body . "\n" if $response->status != 200;
+    return;
+}
+
+# What a client that introspects is told.
+sub introspect {
+    my ($self, $token, $client, $accept) = @_;
+    return $self->form('introspection', $client, { token => $token }, defined $accept ? "Accept: $accept" : ());
+}
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    kill TERM => $pid;
+    until_true(patience(5), sub { !alive($pid) }) or kill KILL => $pid;
+    unguard(pidfile => "$self->{folder}/pid");
+    return;
+}
+
+1;

@@ -1,0 +1,98 @@
+#include "oauth/bearer.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+namespace oauth {
+namespace {
+
+using std::literals::operator""sv;
+
+TEST(Bearer, IsMissingWithoutHeaderOrWithAnotherScheme) {
+  for (const std::string_view header :
+       {""sv, " "sv, "Basic dXNlcjpwdw=="sv, "Basic xBearer t"sv, "Basic Bearer t"sv, "DPoP abc"sv, "Bearerabc"sv,
+        "BearerX abc"sv, "Beare r"sv, "xBearer abc"sv, "abc"sv, "Bearer=abc"sv, "Bearer,abc"sv, "Bearer\0 abc"sv}) {
+    const BearerCredentials credentials = parse_bearer(header);
+    EXPECT_EQ(credentials.kind, Credentials::missing) << header;
+    EXPECT_TRUE(credentials.token.empty()) << header;
+  }
+}
+
+TEST(Bearer, IsMalformedWithoutAWellFormedToken) {
+  for (const std::string_view header : {"Bearer"sv,
+                                        "bearer"sv,
+                                        "Bearer "sv,
+                                        "Bearer    "sv,
+                                        "Bearer\tabc"sv,
+                                        "Bearer \tabc"sv,
+                                        "Bearer\t abc"sv,
+                                        "Bearer abc\t"sv,
+                                        "Bearer a b"sv,
+                                        "Bearer abc "sv,
+                                        "Bearer a,b"sv,
+                                        "Bearer abc, Basic x"sv,
+                                        "Bearer a\"b"sv,
+                                        "Bearer a%20b"sv,
+                                        "Bearer a&b"sv,
+                                        "Bearer a:b"sv,
+                                        "Bearer a\\b"sv,
+                                        "Bearer a@b"sv,
+                                        "Bearer a[b"sv,
+                                        "Bearer a`b"sv,
+                                        "Bearer a{b"sv,
+                                        "Bearer \x80"
+                                        "abc"sv,
+                                        "Bearer abc\xFF"sv,
+                                        "Bearer caf\xC3\xA9"sv,
+                                        "Bearer abc\r\nX: y"sv,
+                                        "Bearer abc\n"sv,
+                                        "Bearer ab\0c"sv,
+                                        "Bearer a\x7F"sv,
+                                        "Bearer ="sv,
+                                        "Bearer ==="sv,
+                                        "Bearer =abc"sv,
+                                        "Bearer a=b"sv,
+                                        "Bearer a==b="sv}) {
+    const BearerCredentials credentials = parse_bearer(header);
+    EXPECT_EQ(credentials.kind, Credentials::malformed) << header;
+    EXPECT_TRUE(credentials.token.empty()) << header;
+  }
+}
+
+TEST(Bearer, TakesEveryByteOfTheGrammarAndNoOther) {
+  const std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const std::string header = std::string("Bearer a") + c + "z";
+    const bool expected = allowed.find(c) != std::string_view::npos;
+    EXPECT_EQ(parse_bearer(header).kind == Credentials::bearer, expected) << byte;
+  }
+}
+
+struct Accepted {
+  std::string_view header;
+  std::string_view token;
+};
+
+TEST(Bearer, ViewsTheTokenInTheHeader) {
+  for (const Accepted &accepted :
+       {Accepted{"Bearer abc", "abc"}, Accepted{"bearer abc", "abc"}, Accepted{"BEARER abc", "abc"},
+        Accepted{"bEaReR abc", "abc"}, Accepted{"Bearer      abc", "abc"}, Accepted{"Bearer a", "a"},
+        Accepted{"Bearer a+b/c==", "a+b/c=="}, Accepted{"Bearer a=", "a="}, Accepted{"Bearer a.b.c", "a.b.c"},
+        Accepted{"Bearer -._~+/", "-._~+/"}}) {
+    const BearerCredentials credentials = parse_bearer(accepted.header);
+    EXPECT_EQ(credentials.kind, Credentials::bearer) << accepted.header;
+    EXPECT_EQ(credentials.token, accepted.token) << accepted.header;
+    EXPECT_EQ(credentials.token.data() + credentials.token.size(), accepted.header.data() + accepted.header.size());
+  }
+}
+
+TEST(Bearer, TakesALongToken) {
+  const std::string token(7900, 'x');
+  EXPECT_EQ(parse_bearer("Bearer " + token).kind, Credentials::bearer);
+}
+
+}  // namespace
+}  // namespace oauth

@@ -1,0 +1,99 @@
+#include "oauth/cache_key.h"
+
+#include <gtest/gtest.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oauth {
+namespace {
+
+using std::literals::operator""sv;
+
+constexpr int never = -1;
+
+int allocations_left = never;
+
+bool may_allocate() {
+  return allocations_left == never || (allocations_left > 0 && allocations_left-- > 0);
+}
+
+void *allocate(std::size_t size, const char * /*file*/, int /*line*/) {
+  return may_allocate() ? std::malloc(size) : nullptr;
+}
+
+void *reallocate(void *place, std::size_t size, const char * /*file*/, int /*line*/) {
+  return may_allocate() ? std::realloc(place, size) : nullptr;
+}
+
+void release(void *place, const char * /*file*/, int /*line*/) {
+  std::free(place);
+}
+
+// OpenSSL takes this only before its first allocation.
+const bool openssl_can_fail = CRYPTO_set_mem_functions(allocate, reallocate, release) == 1;
+
+std::string key(const std::vector<std::string_view> &parts) {
+  std::string hex(cache_key_size, '?');
+  EXPECT_TRUE(cache_key({parts.data(), parts.size()}, hex.data()));
+  return hex;
+}
+
+// Computed with Python: hashlib.sha256(b''.join(struct.pack('>Q', len(p)) + p for p in parts)).hexdigest(); the one of
+// "abc" also with: printf '\0\0\0\0\0\0\0\3abc' | openssl dgst -sha256
+TEST(CacheKey, HasKnownAnswers) {
+  EXPECT_EQ(key({}), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(key({""}), "af5570f5a1810b7af78caf4bc70a660f0df51e42baf91d4de5b2328de0e83dfc");
+  EXPECT_EQ(key({std::string_view()}), "af5570f5a1810b7af78caf4bc70a660f0df51e42baf91d4de5b2328de0e83dfc");
+  EXPECT_EQ(key({"", ""}), "374708fff7719dd5979ec875d56cd2286f6d3cf7ec317a3b25632aab28ec37bb");
+  EXPECT_EQ(key({"abc"}), "c3494ca1a2cf8eeb8a11ded316fb55b83c3bbbedb6313cd50415251e5d09e12f");
+  EXPECT_EQ(key({"introspection", "token", "/_introspect"}),
+            "6f1139af7aa7d6f2fa967265faf774a1dabedb3a5fccfad351083179ac623fdd");
+  EXPECT_EQ(key({"a\0b"sv, std::string(300, '\xFF')}),
+            "05176437031ba8c0d4945ec5da0a03d5f81c39ae51359d985f850919245f7d65");
+}
+
+TEST(CacheKey, DiffersForListsThatReadTheSameInOneRow) {
+  const std::vector<std::vector<std::string_view>> lists = {
+      {"abc"},         {"ab", "c"}, {"a", "bc"},     {"a", "b", "c"},         {"", "abc"},   {"abc", ""},
+      {"", "ab", "c"}, {"cab"},     {"ab", "", "c"}, {"\0\0\0\0\0\0\0\1a"sv}, {"a", "\0"sv}, {"a\0"sv},
+  };
+  std::set<std::string> keys;
+  for (const auto &list : lists) {
+    keys.insert(key(list));
+  }
+  EXPECT_EQ(keys.size(), lists.size());
+}
+
+TEST(CacheKey, WritesNoTerminator) {
+  std::string hex(cache_key_size + 1, '?');
+  ASSERT_TRUE(cache_key({}, hex.data()));
+  EXPECT_EQ(hex.back(), '?');
+}
+
+TEST(CacheKey, FailsWithAnEmptyErrorQueueWhereOpensslHasNoMemory) {
+  ASSERT_TRUE(openssl_can_fail);
+  const std::string expected = key({"abc"});  // what OpenSSL sets up once is there from here on
+  bool succeeded = false;
+  int failures = 0;
+  for (; !succeeded; ++failures) {
+    const std::string_view part = "abc";
+    std::string hex(cache_key_size, '?');
+    allocations_left = failures;
+    succeeded = cache_key({&part, 1}, hex.data());
+    allocations_left = never;
+    EXPECT_EQ(ERR_peek_error(), 0U);
+    if (succeeded) {
+      EXPECT_EQ(hex, expected);
+    }
+  }
+  EXPECT_GT(failures, 1);
+}
+
+}  // namespace
+}  // namespace oauth

@@ -1,0 +1,418 @@
+#include "oauth/decision.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "test_memory.h"
+
+namespace oauth {
+namespace {
+
+using std::literals::operator""sv;
+
+constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t now = 1700000000;
+
+/// What a test gives to decide(); everything that is left out asks for nothing.
+struct Case {
+  std::string_view claims = "{}";
+  std::string_view members;   ///< empty: a bare JWT
+  std::string_view envelope;  ///< empty: none
+  std::vector<std::string_view> scopes;
+  ScopeMatch scope_match = ScopeMatch::all;
+  std::vector<std::string_view> issuers;
+  std::vector<std::string_view> audiences;
+  std::int64_t leeway = 0;
+  bool accept_sender_constrained = false;
+  std::int64_t at = now;
+};
+
+Strings strings(const std::vector<std::string_view> &items) {
+  return {items.data(), items.size()};
+}
+
+class Decided {
+ public:
+  explicit Decided(const Case &test) : claims_(test.claims), members_(test.members), envelope_(test.envelope) {
+    Introspection introspection;
+    introspection.outcome = Outcome::active;
+    introspection.jwt.claims = parse(claims_);
+    introspection.members = parse(members_);
+    introspection.envelope = parse(envelope_);
+    const Policy policy = {strings(test.scopes),    test.scope_match, strings(test.issuers),
+                           strings(test.audiences), test.leeway,      test.accept_sender_constrained};
+    decision_ = decide(introspection, policy, test.at);
+  }
+
+  std::string_view word() const { return meaning(decision_.outcome).word; }
+  const char *problem() const { return decision_.problem; }
+
+ private:
+  const JsonValue *parse(const TestText &text) {
+    if (text.size() == 0) {
+      return nullptr;
+    }
+    const char *problem = nullptr;
+    const JsonValue *value = parse_json(text.data(), text.size(), memory_, problem);
+    EXPECT_NE(value, nullptr) << problem;
+    return value;
+  }
+
+  TestMemory memory_;
+  TestText claims_;
+  TestText members_;
+  TestText envelope_;
+  Decision decision_;
+};
+
+std::string_view decide(const Case &test) {
+  return Decided(test).word();
+}
+
+TEST(Decision, StartsAsARefusal) {
+  EXPECT_EQ(Decision().outcome, Outcome::internal_error);
+  EXPECT_EQ(decide(Introspection(), Policy(), now).outcome, Outcome::internal_error);
+
+  Introspection without_claims;
+  without_claims.outcome = Outcome::active;
+  EXPECT_EQ(decide(without_claims, Policy(), now).outcome, Outcome::internal_error);
+}
+
+TEST(Decision, PassesOnWhatIntrospectionSaid) {
+  for (int i = 0; i <= static_cast<int>(Outcome::internal_error); ++i) {
+    Introspection introspection;
+    introspection.outcome = static_cast<Outcome>(i);
+    if (introspection.outcome == Outcome::active) {
+      continue;
+    }
+    const JsonValue claims;
+    introspection.jwt.claims = &claims;
+    introspection.problem = "the reason";
+    const Decision decision = decide(introspection, Policy(), now);
+    EXPECT_EQ(decision.outcome, introspection.outcome);
+    EXPECT_STREQ(decision.problem, "the reason");
+  }
+}
+
+TEST(Decision, AllowsATokenWithoutClaimsWhereNothingIsAsked) {
+  EXPECT_EQ(decide(Case{}), "active");
+  EXPECT_EQ(Decided(Case{}).problem(), nullptr);
+}
+
+// --- exp and nbf, in each of the three places ---
+
+constexpr std::string_view Case::*places[] = {&Case::claims, &Case::members, &Case::envelope};
+
+struct Time {
+  std::string_view claims;
+  std::int64_t leeway;
+  std::int64_t at;
+  std::string_view word;
+};
+
+constexpr Time times[] = {
+    {R"({"exp":1700000001})", 0, now, "active"},
+    {R"({"exp":1700000000})", 0, now, "expired"},  // exp = now is expired
+    {R"({"exp":1699999999})", 0, now, "expired"},
+    {R"({"exp":1700000000.5})", 0, now, "expired"},  // rounded down
+    {R"({"exp":1700000001.0})", 0, now, "active"},
+    {R"({"exp":1.700000001e9})", 0, now, "active"},
+    {R"({"exp":0})", 0, now, "expired"},
+    {R"({"exp":-1})", 0, now, "expired"},
+    {R"({"exp":-1e300})", 0, now, "expired"},
+    {R"({"exp":18446744073709551616})", 0, now, "active"},  // 2^64: the limit, no wrap to 0
+    {R"({"exp":9223372036854775808})", 0, now, "active"},
+    {R"({"exp":1e300})", 0, now, "active"},
+    {R"({"exp":-9223372036854775809})", 0, now, "expired"},
+    {R"({"e\u0078p":1699999999})", 0, now, "expired"},
+    {R"({"EXP":0})", 0, now, "active"},
+    {R"({"x":{"exp":0}})", 0, now, "active"},
+    // leeway
+    {R"({"exp":1699999991})", 10, now, "active"},
+    {R"({"exp":1699999990})", 10, now, "expired"},
+    {R"({"exp":0})", 10, now, "expired"},
+    {R"({"exp":9223372036854775807})", 1, now, "active"},
+    {R"({"exp":9223372036854775807})", highest, now, "active"},
+    {R"({"exp":-9223372036854775808})", highest, now, "expired"},
+    {R"({"exp":1})", highest, now, "active"},
+    {R"({"exp":-9223372036854775808})", lowest, now, "expired"},
+    {R"({"exp":1})", 0, lowest, "active"},
+    {R"({"exp":1})", 0, highest, "expired"},
+    // nbf
+    {R"({"nbf":1700000000})", 0, now, "active"},
+    {R"({"nbf":1700000001})", 0, now, "not_yet_valid"},
+    {R"({"nbf":1700000000.5})", 0, now, "not_yet_valid"},  // rounded up
+    {R"({"nbf":1699999999.5})", 0, now, "active"},
+    {R"({"nbf":0})", 0, now, "active"},
+    {R"({"nbf":-1})", 0, now, "active"},
+    {R"({"nbf":18446744073709551616})", 0, now, "not_yet_valid"},
+    {R"({"nbf":18446744073709551616})", 3600, now, "not_yet_valid"},
+    {R"({"nbf":1e300})", 0, now, "not_yet_valid"},
+    {R"({"nbf":1700000010})", 10, now, "active"},
+    {R"({"nbf":1700000011})", 10, now, "not_yet_valid"},
+    {R"({"nbf":9223372036854775807})", highest, now, "active"},
+    {R"({"nbf":-9223372036854775808})", highest, now, "active"},
+    {R"({"nbf":9223372036854775807})", lowest, now, "not_yet_valid"},
+    {R"({"nbf":0})", lowest, lowest, "not_yet_valid"},
+    // both, and neither
+    {R"({"exp":1700000001,"nbf":1700000000})", 0, now, "active"},
+    {R"({"exp":1699999999,"nbf":1700000001})", 0, now, "expired"},
+    {R"({"iat":9999999999})", 0, now, "active"},
+    // no numbers
+    {R"({"exp":"1700000001"})", 0, now, "as_bad_response"},
+    {R"({"exp":null})", 0, now, "as_bad_response"},
+    {R"({"exp":true})", 0, now, "as_bad_response"},
+    {R"({"exp":[1700000001]})", 0, now, "as_bad_response"},
+    {R"({"exp":{}})", 0, now, "as_bad_response"},
+    {R"({"exp":10e308})", 0, now, "as_bad_response"},
+    {R"({"exp":1.1111111111111111e-2147483639})", 0, now, "as_bad_response"},
+    {R"({"nbf":"0"})", 0, now, "as_bad_response"},
+    {R"({"nbf":null})", 0, now, "as_bad_response"},
+    {R"({"nbf":false})", 0, now, "as_bad_response"},
+};
+
+TEST(Decision, HoldsTimesAgainstNow) {
+  for (const auto place : places) {
+    for (const Time &time : times) {
+      Case test;
+      test.*place = time.claims;
+      test.leeway = time.leeway;
+      test.at = time.at;
+      const Decided decided(test);
+      EXPECT_EQ(decided.word(), time.word) << time.claims << ", leeway " << time.leeway << ", at " << time.at;
+      EXPECT_EQ(decided.problem() != nullptr, time.word == "as_bad_response") << time.claims;
+    }
+  }
+}
+
+TEST(Decision, HoldsATokenToEveryTimeThatIsThere) {
+  for (const auto place : places) {
+    for (const std::string_view bad : {R"({"exp":1700000000})"sv, R"({"nbf":1700000001})"sv, R"({"exp":""})"sv}) {
+      Case test;
+      test.claims = test.members = test.envelope = R"({"exp":1700000001,"nbf":1700000000})";
+      EXPECT_EQ(decide(test), "active");
+      test.*place = bad;
+      EXPECT_NE(decide(test), "active") << bad;
+    }
+  }
+}
+
+TEST(Decision, ExpiresWhileNothingButTheTimeChanges) {
+  Case test;
+  test.claims = R"({"exp":1700000000})";
+  test.leeway = 5;
+  for (std::int64_t second = -3; second <= 3; ++second) {
+    test.at = 1700000005 + second;
+    EXPECT_EQ(decide(test), second < 0 ? "active" : "expired") << second;
+  }
+}
+
+// --- iss and aud ---
+
+struct Named {
+  std::string_view claim;   ///< the claim's value in the JWT; empty: absent
+  std::string_view member;  ///< in the JSON response; empty: absent
+  std::vector<std::string_view> allowed;
+  bool iss;
+  bool aud;
+};
+
+std::string object(std::string_view name, std::string_view value) {
+  return value.empty() ? "{}" : "{\"" + std::string(name) + "\":" + std::string(value) + "}";
+}
+
+TEST(Decision, HoldsIssuerAndAudience) {
+  const Named cases[] = {
+      {"", "", {}, true, true},
+      {"7", "[]", {}, true, true},
+      {R"("a")", "", {"a"}, true, true},
+      {R"("a")", "", {"b", "a"}, true, true},
+      {R"("\u0061")", "", {"a"}, true, true},
+      // absent where required; the member does not stand in
+      {"", "", {"a"}, false, false},
+      {"", R"("a")", {"a"}, false, false},
+      // another
+      {R"("b")", "", {"a"}, false, false},
+      {R"("")", "", {"a"}, false, false},
+      {R"("A")", "", {"a"}, false, false},
+      {R"("a/")", "", {"a"}, false, false},
+      {R"("a ")", "", {"a"}, false, false},
+      {R"("a b")", "", {"a"}, false, false},
+      {R"("ab")", "", {"a", "b"}, false, false},
+      {R"("a\u0000")", "", {"a"}, false, false},
+      // arrays, for aud only
+      {R"(["a"])", "", {"a"}, false, true},
+      {R"(["x","a"])", "", {"a"}, false, true},
+      {R"([1,null,["b"],"a"])", "", {"a"}, false, true},
+      {R"(["x","y"])", "", {"a"}, false, false},
+      {R"([["a"]])", "", {"a"}, false, false},
+      {R"([{"a":"a"}])", "", {"a"}, false, false},
+      {R"([])", "", {"a"}, false, false},
+      // other kinds
+      {"7", "", {"7"}, false, false},
+      {"[7]", "", {"7"}, false, false},
+      {"true", "", {"true"}, false, false},
+      {"null", "", {""}, false, false},
+      {"{}", "", {""}, false, false},
+      {R"({"a":"a"})", "", {"a"}, false, false},
+      // both must hold
+      {R"("a")", R"("a")", {"a"}, true, true},
+      {R"("a")", R"("b")", {"a", "b"}, true, true},
+      {R"("a")", R"("b")", {"a"}, false, false},
+      {R"("b")", R"("a")", {"a"}, false, false},
+      {R"("a")", "null", {"a"}, false, false},
+      {R"("a")", "7", {"a"}, false, false},
+      {R"("a")", R"(["b","a"])", {"a"}, false, true},
+      {R"("a")", R"([])", {"a"}, false, false},
+  };
+  for (const Named &named : cases) {
+    for (const bool iss : {true, false}) {
+      const std::string claims = object(iss ? "iss" : "aud", named.claim);
+      const std::string members = object(iss ? "iss" : "aud", named.member);
+      Case test;
+      test.claims = claims;
+      test.members = members;
+      (iss ? test.issuers : test.audiences) = named.allowed;
+      const bool holds = iss ? named.iss : named.aud;
+      EXPECT_EQ(decide(test), holds ? "active" : iss ? "issuer" : "audience") << claims << members;
+    }
+  }
+}
+
+TEST(Decision, HoldsIssuerAndAudienceOfABareJwt) {
+  Case test;
+  test.claims = R"({"iss":"i","aud":["a"]})";
+  test.issuers = {"i"};
+  test.audiences = {"a"};
+  EXPECT_EQ(decide(test), "active");
+  test.issuers = {"j"};
+  EXPECT_EQ(decide(test), "issuer");
+  test.issuers = {"i"};
+  test.audiences = {"b"};
+  EXPECT_EQ(decide(test), "audience");
+}
+
+TEST(Decision, DoesNotAskTheEnvelopeForIssuerAndAudience) {
+  Case test;
+  test.claims = R"({"iss":"i","aud":"a"})";
+  test.members = "{}";
+  test.envelope = R"({"iss":"another","aud":"another"})";
+  test.issuers = {"i"};
+  test.audiences = {"a"};
+  EXPECT_EQ(decide(test), "active");
+}
+
+// --- sender-constrained tokens ---
+
+TEST(Decision, RefusesSenderConstrainedTokensUnlessToldOtherwise) {
+  for (const auto place : {&Case::claims, &Case::members}) {
+    for (const std::string_view constrained :
+         {R"({"cnf":{"jkt":"x"}})"sv, R"({"cnf":{"x5t#S256":"x"}})"sv, R"({"cnf":{}})"sv, R"({"cnf":null})"sv,
+          R"({"token_type":"DPoP"})"sv, R"({"token_type":"dpop"})"sv, R"({"token_type":"DPOP"})"sv,
+          R"({"token_type":"Bearer","cnf":{"jkt":"x"}})"sv}) {
+      Case test;
+      test.*place = constrained;
+      EXPECT_EQ(decide(test), "bound") << constrained;
+      test.accept_sender_constrained = true;
+      EXPECT_EQ(decide(test), "active") << constrained;
+    }
+    for (const std::string_view free : {R"({"token_type":"Bearer"})"sv, R"({"token_type":"DPoPx"})"sv,
+                                        R"({"token_type":null})"sv, R"({"x":{"cnf":{}}})"sv, R"({"CNF":{}})"sv}) {
+      Case test;
+      test.*place = free;
+      EXPECT_EQ(decide(test), "active") << free;
+    }
+  }
+}
+
+// --- scopes ---
+
+struct Scopes {
+  std::string_view claims;
+  std::string_view members;
+  bool holds;
+};
+
+TEST(Decision, TakesScopesFromTheJsonResponseElseFromTheJwt) {
+  for (const Scopes &scopes : {
+           Scopes{R"({"scope":"a"})", "", true},
+           Scopes{R"({"scope":["a"]})", "", true},
+           Scopes{R"({"scp":"a"})", "", true},
+           Scopes{R"({"scp":["a"]})", "", true},
+           Scopes{"{}", "", false},
+           Scopes{"{}", "{}", false},
+           Scopes{R"({"scope":"b"})", "", false},
+           // scope before scp
+           Scopes{R"({"scp":"a","scope":"b"})", "", false},
+           Scopes{R"({"scp":"a","scope":""})", "", false},
+           Scopes{R"({"scp":"a","scope":null})", "", false},
+           Scopes{R"({"scp":"b","scope":"a"})", "", true},
+           // the JSON response before the JWT, even where it is empty
+           Scopes{"{}", R"({"scope":"a"})", true},
+           Scopes{"{}", R"({"scope":["a"]})", true},
+           Scopes{R"({"scope":"b"})", R"({"scope":"a"})", true},
+           Scopes{R"({"scope":"a"})", R"({"scope":"b"})", false},
+           Scopes{R"({"scope":"a"})", R"({"scope":""})", false},
+           Scopes{R"({"scope":"a"})", R"({"scope":[]})", false},
+           Scopes{R"({"scope":"a"})", R"({"scope":null})", false},
+           Scopes{R"({"scope":"a"})", "{}", true},
+           Scopes{R"({"scp":"a"})", "{}", true},
+           Scopes{R"({"scp":"a"})", R"({"scope":""})", false},
+           // scp of the JSON response is not looked at
+           Scopes{"{}", R"({"scp":"a"})", false},
+           Scopes{R"({"scope":"a"})", R"({"scp":"b"})", true},
+       }) {
+    Case test;
+    test.claims = scopes.claims;
+    test.members = scopes.members;
+    EXPECT_EQ(decide(test), "active");
+    test.scopes = {"a"};
+    EXPECT_EQ(decide(test), scopes.holds ? "active" : "insufficient_scope") << scopes.claims << scopes.members;
+  }
+}
+
+// CVE-2021-32701: what one location was satisfied with says nothing of another.
+TEST(Decision, HoldsTheSameTokenToEachPolicy) {
+  Case test;
+  test.claims = R"({"scope":"read"})";
+  test.scopes = {"read"};
+  EXPECT_EQ(decide(test), "active");
+  test.scopes = {"write"};
+  EXPECT_EQ(decide(test), "insufficient_scope");
+  test.scopes = {"read", "write"};
+  EXPECT_EQ(decide(test), "insufficient_scope");
+  test.scope_match = ScopeMatch::any;
+  EXPECT_EQ(decide(test), "active");
+  test.scopes = {"re*"};
+  EXPECT_EQ(decide(test), "active");
+}
+
+TEST(Decision, ChecksInOrder) {
+  Case test;
+  test.claims = R"({"exp":0,"nbf":9999999999,"iss":"x","aud":"x","cnf":{}})";
+  test.issuers = {"i"};
+  test.audiences = {"a"};
+  test.scopes = {"s"};
+  EXPECT_EQ(decide(test), "expired");
+  test.claims = R"({"nbf":9999999999,"iss":"x","aud":"x","cnf":{}})";
+  EXPECT_EQ(decide(test), "not_yet_valid");
+  test.claims = R"({"iss":"x","aud":"x","cnf":{}})";
+  EXPECT_EQ(decide(test), "issuer");
+  test.claims = R"({"iss":"i","aud":"x","cnf":{}})";
+  EXPECT_EQ(decide(test), "audience");
+  test.claims = R"({"iss":"i","aud":"a","cnf":{}})";
+  EXPECT_EQ(decide(test), "bound");
+  test.claims = R"({"iss":"i","aud":"a"})";
+  EXPECT_EQ(decide(test), "insufficient_scope");
+  test.claims = R"({"iss":"i","aud":"a","scope":"s"})";
+  EXPECT_EQ(decide(test), "active");
+}
+
+}  // namespace
+}  // namespace oauth
