@@ -17,7 +17,7 @@ bool satisfies(std::string_view granted, std::string_view required) noexcept {
 bool string_grants(std::string_view scopes, std::string_view required) noexcept {
   while (!scopes.empty()) {
     const std::string_view scope = scopes.substr(0, scopes.find(' '));
-    if (!scope.empty() && satisfies(scope, required)) {
+    if (satisfies(scope, required)) {
       return true;
     }
     scopes.remove_prefix(std::min(scope.size() + 1, scopes.size()));
