@@ -39,6 +39,31 @@ static ngx_conf_enum_t  phantom_token_error_formats[] = {
 };
 
 
+static ngx_conf_enum_t  phantom_token_client_auths[] = {
+    { ngx_string("basic"), PHANTOM_TOKEN_CLIENT_AUTH_BASIC },
+    { ngx_string("basic_raw"), PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW },
+    { ngx_string("post"), PHANTOM_TOKEN_CLIENT_AUTH_POST },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  phantom_token_inbound_jwts[] = {
+    { ngx_string("introspect"), PHANTOM_TOKEN_INBOUND_INTROSPECT },
+    { ngx_string("verify"), PHANTOM_TOKEN_INBOUND_VERIFY },
+    { ngx_string("pass"), PHANTOM_TOKEN_INBOUND_PASS },
+    { ngx_string("reject"), PHANTOM_TOKEN_INBOUND_REJECT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  phantom_token_preflights[] = {
+    { ngx_string("pass"), PHANTOM_TOKEN_PREFLIGHT_PASS },
+    { ngx_string("answer"), PHANTOM_TOKEN_PREFLIGHT_ANSWER },
+    { ngx_string("protect"), PHANTOM_TOKEN_PREFLIGHT_PROTECT },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token"),
@@ -50,14 +75,14 @@ static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token_introspection_endpoint"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      phantom_token_set_endpoint,
+      phantom_token_set_introspection_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, introspection_endpoint),
       NULL },
 
     { ngx_string("phantom_token_realm"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      phantom_token_set_realm,
+      phantom_token_set_text,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, realm),
       NULL },
@@ -139,6 +164,97 @@ static ngx_command_t  phantom_token_commands[] = {
       offsetof(phantom_token_location_t, error_format),
       &phantom_token_error_formats },
 
+    { ngx_string("phantom_token_exchange_endpoint"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_exchange_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, exchange_endpoint),
+      NULL },
+
+    { ngx_string("phantom_token_exchange_audience"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      phantom_token_add_strings,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, exchange_audiences),
+      NULL },
+
+    { ngx_string("phantom_token_exchange_resource"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      phantom_token_add_strings,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, exchange_resources),
+      NULL },
+
+    { ngx_string("phantom_token_exchange_scope"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_text,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, exchange_scope),
+      NULL },
+
+    { ngx_string("phantom_token_exchange_requested_token_type"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_text,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, exchange_requested_token_type),
+      NULL },
+
+    { ngx_string("phantom_token_client_id"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_text,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, client_id),
+      NULL },
+
+    { ngx_string("phantom_token_client_secret_file"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_secret_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, client_secret),
+      NULL },
+
+    { ngx_string("phantom_token_client_auth"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, client_auth),
+      &phantom_token_client_auths },
+
+    { ngx_string("phantom_token_inbound_jwt"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, inbound_jwt),
+      &phantom_token_inbound_jwts },
+
+    { ngx_string("phantom_token_jwks_endpoint"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_jwks_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, jwks_endpoint),
+      NULL },
+
+    { ngx_string("phantom_token_verify_jwt"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, verify_jwt),
+      NULL },
+
+    { ngx_string("phantom_token_preflight"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, preflight),
+      &phantom_token_preflights },
+
+    { ngx_string("phantom_token_resource_metadata"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, resource_metadata),
+      NULL },
+
     { ngx_string("phantom_token_client_credential"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_ANY,
       phantom_token_refuse_client_credential,
@@ -175,7 +291,7 @@ ngx_module_t  ngx_http_phantom_token_module = {
     NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    phantom_token_exit_process,            /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -223,16 +339,22 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     plcf->realm = { 0, NULL };
-     *     plcf->enabled_at = { { 0, NULL }, 0 };
-     *     plcf->endpoint_at = { { 0, NULL }, 0 };
+     *     plcf->exchange_scope = { 0, NULL };
+     *     plcf->exchange_requested_token_type = { 0, NULL };
+     *     plcf->client_id = { 0, NULL };
+     *     plcf->client_secret = { 0, NULL };
      *     plcf->scopes = NULL;
+     *     plcf->..._at = { { 0, NULL }, 0 };
      *     plcf->policy = NULL;
-     *     plcf->serves_introspection = 0;
+     *     plcf->serves_gateway = 0;
+     *     plcf->serves_tokens = 0;
      *     plcf->shares_cache_zone = 0;
      */
 
     plcf->enabled = NGX_CONF_UNSET;
     plcf->introspection_endpoint = NGX_CONF_UNSET_PTR;
+    plcf->exchange_endpoint = NGX_CONF_UNSET_PTR;
+    plcf->jwks_endpoint = NGX_CONF_UNSET_PTR;
     plcf->scopes_line = NGX_CONF_UNSET_PTR;
     plcf->scope_lines = NGX_CONF_UNSET_PTR;
     plcf->scope_match = NGX_CONF_UNSET_UINT;
@@ -244,6 +366,13 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
     plcf->stale = NGX_CONF_UNSET;
     plcf->pass_sender_constrained = NGX_CONF_UNSET_UINT;
     plcf->error_format = NGX_CONF_UNSET_UINT;
+    plcf->exchange_audiences = NGX_CONF_UNSET_PTR;
+    plcf->exchange_resources = NGX_CONF_UNSET_PTR;
+    plcf->client_auth = NGX_CONF_UNSET_UINT;
+    plcf->inbound_jwt = NGX_CONF_UNSET_UINT;
+    plcf->verify_jwt = NGX_CONF_UNSET;
+    plcf->preflight = NGX_CONF_UNSET_UINT;
+    plcf->resource_metadata = NGX_CONF_UNSET_PTR;
 
     return plcf;
 }
@@ -259,13 +388,25 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->enabled_at = prev->enabled_at;
     }
 
-    if (conf->introspection_endpoint == NGX_CONF_UNSET_PTR) {
-        conf->endpoint_at = prev->endpoint_at;
+    /* an endpoint at a nearer level replaces an inherited one of either kind */
+
+    if (conf->introspection_endpoint == NGX_CONF_UNSET_PTR
+        && conf->exchange_endpoint == NGX_CONF_UNSET_PTR)
+    {
+        conf->introspection_endpoint = prev->introspection_endpoint;
+        conf->introspection_endpoint_at = prev->introspection_endpoint_at;
+        conf->exchange_endpoint = prev->exchange_endpoint;
+        conf->exchange_endpoint_at = prev->exchange_endpoint_at;
+    }
+
+    if (conf->jwks_endpoint == NGX_CONF_UNSET_PTR) {
+        conf->jwks_endpoint_at = prev->jwks_endpoint_at;
     }
 
     ngx_conf_merge_value(conf->enabled, prev->enabled, 0);
-    ngx_conf_merge_ptr_value(conf->introspection_endpoint,
-                             prev->introspection_endpoint, NULL);
+    ngx_conf_init_ptr_value(conf->introspection_endpoint, NULL);
+    ngx_conf_init_ptr_value(conf->exchange_endpoint, NULL);
+    ngx_conf_merge_ptr_value(conf->jwks_endpoint, prev->jwks_endpoint, NULL);
     ngx_conf_merge_str_value(conf->realm, prev->realm, "api");
     ngx_conf_merge_uint_value(conf->scope_match, prev->scope_match, 0);
     ngx_conf_merge_ptr_value(conf->issuers, prev->issuers, NULL);
@@ -279,6 +420,26 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               prev->pass_sender_constrained, 0);
     ngx_conf_merge_uint_value(conf->error_format, prev->error_format,
                               PHANTOM_TOKEN_ERROR_JSON);
+
+    ngx_conf_merge_ptr_value(conf->exchange_audiences,
+                             prev->exchange_audiences, NULL);
+    ngx_conf_merge_ptr_value(conf->exchange_resources,
+                             prev->exchange_resources, NULL);
+    ngx_conf_merge_str_value(conf->exchange_scope, prev->exchange_scope, "");
+    ngx_conf_merge_str_value(conf->exchange_requested_token_type,
+                             prev->exchange_requested_token_type,
+                             "urn:ietf:params:oauth:token-type:jwt");
+    ngx_conf_merge_str_value(conf->client_id, prev->client_id, "");
+    ngx_conf_merge_str_value(conf->client_secret, prev->client_secret, "");
+    ngx_conf_merge_uint_value(conf->client_auth, prev->client_auth,
+                              PHANTOM_TOKEN_CLIENT_AUTH_BASIC);
+    ngx_conf_merge_uint_value(conf->inbound_jwt, prev->inbound_jwt,
+                              PHANTOM_TOKEN_INBOUND_INTROSPECT);
+    ngx_conf_merge_value(conf->verify_jwt, prev->verify_jwt, 0);
+    ngx_conf_merge_uint_value(conf->preflight, prev->preflight,
+                              PHANTOM_TOKEN_PREFLIGHT_PASS);
+    ngx_conf_merge_ptr_value(conf->resource_metadata,
+                             prev->resource_metadata, NULL);
 
     return phantom_token_finish_merge(cf, prev, conf);
 }

@@ -31,16 +31,22 @@ bool names_the_server(ngx_http_request_t *subrequest, const Keys &keys) noexcept
 
 }  // namespace
 
-const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const IntrospectionCall &call) noexcept {
+const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &call) noexcept {
 #if (NGX_HTTP_CACHE)
-  if (subrequest->cache == nullptr) {
+  if (subrequest->cache == nullptr || !call.is_about_token) {
     return nullptr;
   }
   const Keys keys = {static_cast<const ngx_str_t *>(subrequest->cache->keys.elts), subrequest->cache->keys.nelts};
+  const bool holds_body = keys.hold(call.request_body);
+  if (holds_body && call.request_has_secret) {
+    return "its cache key holds the body, and so the client_secret of \"phantom_token_client_auth post\", which would "
+           "be "
+           "written to disk: use \"proxy_cache_key $phantom_token_key;\"";
+  }
   if (keys.hold({call.key, sizeof(call.key)})) {
     return nullptr;
   }
-  if (!keys.hold(call.request_body)) {
+  if (!holds_body) {
     return "its cache key does not tell tokens apart: add \"proxy_cache_key $phantom_token_key;\"";
   }
   if (subrequest->upstream->resolved != nullptr && !names_the_server(subrequest, keys)) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "introspection_call.h"
+#include "call.h"
 #include "nginx.h"
 
 namespace gateway {
@@ -8,6 +8,6 @@ namespace gateway {
 /// Judges the key under which nginx keeps the response: a key that other tokens or authorization servers could share
 /// must not count, whatever the response says.
 /// @return nullptr where the key is good or no cache was asked, else a constant for the log line that says what to do.
-const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const IntrospectionCall &call) noexcept;
+const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &call) noexcept;
 
 }  // namespace gateway

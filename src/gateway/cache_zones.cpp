@@ -89,7 +89,7 @@ ngx_int_t check_cache_zones(ngx_conf_t *cf, const phantom_token_main_t &main) no
       continue;
     }
     block.location->shares_cache_zone = 1;
-    if (block.location->serves_introspection != 0 && !keys_may_be_good) {
+    if (block.location->serves_tokens != 0 && !keys_may_be_good) {
       const ngx_str_t name = display_name(*block.core);
       ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                     "the cache zone \"%V\" of introspection location \"%V\" is used by another location too, so that "

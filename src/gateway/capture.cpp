@@ -4,6 +4,7 @@
 
 #include "cache_guard.h"
 #include "deadline.h"
+#include "header_list.h"
 #include "locations.h"
 #include "text.h"
 
@@ -12,20 +13,8 @@ namespace {
 
 constexpr std::size_t first_capacity = 4096;
 
-const ngx_table_elt_t *find_header(const ngx_list_t &headers, std::string_view name) noexcept {
-  for (const ngx_list_part_t *part = &headers.part; part != nullptr; part = part->next) {
-    const auto *elements = static_cast<const ngx_table_elt_t *>(part->elts);
-    for (ngx_uint_t i = 0; i < part->nelts; i++) {
-      if (elements[i].hash != 0 && oauth::equal_ignoring_case(view(elements[i].key), name)) {
-        return &elements[i];
-      }
-    }
-  }
-  return nullptr;
-}
-
 /// Makes room for more bytes and the terminator that the JSON reader wants behind them.
-bool reserve(ngx_pool_t *pool, IntrospectionCall &call, std::size_t more) noexcept {
+bool reserve(ngx_pool_t *pool, Call &call, std::size_t more) noexcept {
   const std::size_t needed = call.response.body_size + more;
   if (call.response.body != nullptr && needed <= call.body_capacity) {
     return true;
@@ -53,7 +42,7 @@ void cut_off(ngx_http_request_t *subrequest) noexcept {
   }
 }
 
-void append(ngx_http_request_t *subrequest, IntrospectionCall &call, const ngx_buf_t &buffer) noexcept {
+void append(ngx_http_request_t *subrequest, Call &call, const ngx_buf_t &buffer) noexcept {
   const auto size = static_cast<std::size_t>(ngx_buf_size(&buffer));
   if (size == 0 || call.response.too_large || call.out_of_memory) {
     return;
@@ -80,8 +69,8 @@ bool is_nginx_business(const ngx_http_request_t *subrequest, ngx_int_t rc) noexc
          (rc == NGX_OK && subrequest->buffered != 0);
 }
 
-void record_result(IntrospectionCall &call, ngx_int_t rc) noexcept {
-  oauth::IntrospectionResponse &response = call.response;
+void record_result(Call &call, ngx_int_t rc) noexcept {
+  oauth::Response &response = call.response;
   const bool is_status = rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_HTTP_CREATED || rc == NGX_HTTP_NO_CONTENT;
   if (call.timed_out) {
     response.status = NGX_HTTP_GATEWAY_TIME_OUT;
@@ -100,7 +89,7 @@ void record_result(IntrospectionCall &call, ngx_int_t rc) noexcept {
 }  // namespace
 
 ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t rc) noexcept {
-  auto &call = *static_cast<IntrospectionCall *>(data);
+  auto &call = *static_cast<Call *>(data);
   if (is_nginx_business(subrequest, rc)) {
     return rc;
   }
@@ -109,6 +98,7 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   }
 
   stop_deadline(call);
+  call.duration = ngx_current_msec - call.started;
   record_result(call, rc);
   const auto *location =
       static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
@@ -125,7 +115,7 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   return NGX_OK;
 }
 
-ngx_int_t capture_header(ngx_http_request_t *subrequest, IntrospectionCall &call) noexcept {
+ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
   const ngx_http_headers_out_t &headers = subrequest->headers_out;
   subrequest->header_sent = 1;
   call.response.status = static_cast<unsigned>(headers.status);
@@ -147,7 +137,7 @@ ngx_int_t capture_header(ngx_http_request_t *subrequest, IntrospectionCall &call
   return start_deadline(subrequest, call);
 }
 
-void capture_body(ngx_http_request_t *subrequest, IntrospectionCall &call, ngx_chain_t *in) noexcept {
+void capture_body(ngx_http_request_t *subrequest, Call &call, ngx_chain_t *in) noexcept {
   for (; in != nullptr; in = in->next) {
     ngx_buf_t *buffer = in->buf;
     append(subrequest, call, *buffer);

@@ -4,6 +4,7 @@
 
 #include "cache_zones.h"
 #include "endpoint.h"
+#include "key_store.h"
 #include "locations.h"
 #include "phases.h"
 #include "policy.h"
@@ -70,86 +71,168 @@ ngx_int_t for_each_block(const phantom_token_main_t &main, Check check) noexcept
   return NGX_OK;
 }
 
-ngx_http_core_loc_conf_t *constant_target(const phantom_token_block_t &block) noexcept {
-  return find_location(*block.server, split_endpoint(view(block.location->introspection_endpoint->value)).path);
-}
-
 /// A server's own block only hands its directives down: a location asks for an endpoint when it ends up protected.
 bool is_protected(const phantom_token_block_t &block) noexcept {
   return block.location->enabled != 0 && !is_server_block(*block.core, *block.server);
 }
 
-bool has_constant_endpoint(const phantom_token_block_t &block) noexcept {
-  return block.location->introspection_endpoint != nullptr && is_constant(*block.location->introspection_endpoint);
+/// One of the directives that name an internal location.
+struct EndpointDirective {
+  const char *name;
+  ngx_http_complex_value_t *value;  ///< nullptr where it is not there
+  phantom_token_position_t at;
+  bool is_about_tokens;
+};
+
+struct EndpointDirectives {
+  EndpointDirective items[3];
+  const EndpointDirective *begin() const noexcept { return items; }
+  const EndpointDirective *end() const noexcept { return items + std::size(items); }
+};
+
+EndpointDirectives endpoints(const phantom_token_location_t &location) noexcept {
+  return {{{"phantom_token_introspection_endpoint", location.introspection_endpoint, location.introspection_endpoint_at,
+            true},
+           {"phantom_token_exchange_endpoint", location.exchange_endpoint, location.exchange_endpoint_at, true},
+           {"phantom_token_jwks_endpoint", location.jwks_endpoint, location.jwks_endpoint_at, false}}};
 }
 
-ngx_int_t mark_target(const phantom_token_block_t &block) noexcept {
-  if (is_protected(block) && has_constant_endpoint(block)) {
-    if (const ngx_http_core_loc_conf_t *target = constant_target(block)) {
-      static_cast<phantom_token_location_t *>(target->loc_conf[ngx_http_phantom_token_module.ctx_index])
-          ->serves_introspection = 1;
+bool has_constant(const EndpointDirective &endpoint) noexcept {
+  return endpoint.value != nullptr && is_constant(*endpoint.value);
+}
+
+ngx_http_core_loc_conf_t *constant_target(const phantom_token_block_t &block,
+                                          const EndpointDirective &endpoint) noexcept {
+  return find_location(*block.server, split_endpoint(view(endpoint.value->value)).path);
+}
+
+ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
+  if (!is_protected(block)) {
+    return NGX_OK;
+  }
+  for (const EndpointDirective &endpoint : endpoints(*block.location)) {
+    const ngx_http_core_loc_conf_t *target = has_constant(endpoint) ? constant_target(block, endpoint) : nullptr;
+    if (target != nullptr) {
+      auto *location =
+          static_cast<phantom_token_location_t *>(target->loc_conf[ngx_http_phantom_token_module.ctx_index]);
+      location->serves_gateway = 1;
+      location->serves_tokens |= endpoint.is_about_tokens ? 1U : 0U;
     }
   }
   return NGX_OK;
 }
 
-/// Introspection locations inherit `phantom_token on` from their server, but no client ever comes there.
-bool may_serve_introspection(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
-  if (block.location->serves_introspection != 0) {
-    return true;
+bool has_varying_endpoint(const phantom_token_block_t &block) noexcept {
+  for (const EndpointDirective &endpoint : endpoints(*block.location)) {
+    if (endpoint.value != nullptr && !is_constant(*endpoint.value)) {
+      return true;
+    }
   }
-  return is_internal(*block.core) && for_each_block(main, [&](const phantom_token_block_t &other) {
-                                       const bool varies = other.server == block.server && is_protected(other) &&
-                                                           other.location->introspection_endpoint != nullptr &&
-                                                           !has_constant_endpoint(other);
-                                       return varies ? NGX_ERROR : NGX_OK;
-                                     }) == NGX_ERROR;
+  return false;
 }
 
-ngx_int_t check_endpoint(ngx_conf_t *cf, const phantom_token_main_t &main,
-                         const phantom_token_block_t &block) noexcept {
-  const phantom_token_location_t &location = *block.location;
-  if (!is_protected(block) || may_serve_introspection(main, block)) {
-    return NGX_OK;
+/// Introspection locations inherit `phantom_token on` from their server, but no client ever comes there.
+bool may_serve_gateway(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
+  if (block.location->serves_gateway != 0) {
+    return true;
   }
+  const auto varies = [&](const phantom_token_block_t &other) {
+    return other.server == block.server && is_protected(other) && has_varying_endpoint(other) ? NGX_ERROR : NGX_OK;
+  };
+  return is_internal(*block.core) && for_each_block(main, varies) == NGX_ERROR;
+}
 
+/// @return NGX_OK where the target of a constant endpoint is there, and internal.
+ngx_int_t check_target(ngx_conf_t *cf, const phantom_token_block_t &block, const EndpointDirective &endpoint) noexcept {
   const ngx_str_t name = display_name(*block.core);
-  if (location.introspection_endpoint == nullptr) {
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"phantom_token\" is on in location \"%V\" without \"phantom_token_introspection_endpoint\": add it "
-                  "with the URI of the internal location that reaches the authorization server in %V:%ui",
-                  &name, &location.enabled_at.file, location.enabled_at.line);
-    return NGX_ERROR;
-  }
-  if (!is_constant(*location.introspection_endpoint)) {
-    return NGX_OK;
-  }
-
-  const ngx_http_core_loc_conf_t *target = constant_target(block);
+  const ngx_http_core_loc_conf_t *target = constant_target(block, endpoint);
   if (target == nullptr) {
-    ngx_log_error(
-        NGX_LOG_EMERG, cf->log, 0,
-        "\"phantom_token_introspection_endpoint\" of location \"%V\" is \"%V\", but no location of the server "
-        "matches that: add \"location = %V { internal; ... }\" in %V:%ui",
-        &name, &location.introspection_endpoint->value, &location.introspection_endpoint->value,
-        &location.endpoint_at.file, location.endpoint_at.line);
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"%s\" of location \"%V\" is \"%V\", but no location of the server matches that: add "
+                  "\"location = %V { internal; ... }\" in %V:%ui",
+                  endpoint.name, &name, &endpoint.value->value, &endpoint.value->value, &endpoint.at.file,
+                  endpoint.at.line);
     return NGX_ERROR;
   }
   if (!is_internal(*target)) {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"phantom_token_introspection_endpoint\" of location \"%V\" leads to location \"%V\", which clients "
-                  "can reach: add \"internal;\" to it in %V:%ui",
-                  &name, &target->name, &location.endpoint_at.file, location.endpoint_at.line);
+                  "\"%s\" of location \"%V\" leads to location \"%V\", which clients can reach: add \"internal;\" to "
+                  "it in %V:%ui",
+                  endpoint.name, &name, &target->name, &endpoint.at.file, endpoint.at.line);
     return NGX_ERROR;
   }
   return NGX_OK;
 }
 
+/// What must not stand together, or not alone, in a protected location.
+const char *find_contradiction(const phantom_token_location_t &location) noexcept {
+  if (location.introspection_endpoint != nullptr && location.exchange_endpoint != nullptr) {
+    return "both \"phantom_token_introspection_endpoint\" and \"phantom_token_exchange_endpoint\": a token is either "
+           "introspected or exchanged, remove one";
+  }
+  const bool verifies_clients = location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY;
+  if (location.introspection_endpoint == nullptr && location.exchange_endpoint == nullptr && !verifies_clients) {
+    return "no \"phantom_token_introspection_endpoint\": add it with the URI of the internal location that reaches the "
+           "authorization server";
+  }
+  if (location.client_id.len != 0 && location.client_secret.len == 0) {
+    return "\"phantom_token_client_id\" but no \"phantom_token_client_secret_file\": add the file, or remove the id";
+  }
+  if (location.client_id.len == 0 && location.client_secret.len != 0) {
+    return "\"phantom_token_client_secret_file\" but no \"phantom_token_client_id\": add the id, or remove the file";
+  }
+  if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW &&
+      view(location.client_id).find(':') != std::string_view::npos) {
+    return "a \"phantom_token_client_id\" with a colon, which \"phantom_token_client_auth basic_raw\" cannot send: use "
+           "\"basic\" or \"post\"";
+  }
+  if (location.jwks_endpoint == nullptr && (location.verify_jwt != 0 || verifies_clients)) {
+    return "signatures to verify but no \"phantom_token_jwks_endpoint\": add it with the URI of the internal location "
+           "that reaches the authorization server's JWKS";
+  }
+  if (verifies_clients && location.policy->claims.audiences.empty()) {
+    return "\"phantom_token_inbound_jwt verify\" but no \"phantom_token_audience\": add it, or every ID token of the "
+           "authorization server would be let in, since the same keys sign them";
+  }
+  return nullptr;
+}
+
+ngx_int_t check_block(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
+  const phantom_token_location_t &location = *block.location;
+  if (!is_protected(block) || may_serve_gateway(main, block)) {
+    return NGX_OK;
+  }
+  if (const char *contradiction = find_contradiction(location)) {
+    const ngx_str_t name = display_name(*block.core);
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"phantom_token\" is on in location \"%V\" with %s in %V:%ui", &name,
+                  contradiction, &location.enabled_at.file, location.enabled_at.line);
+    return NGX_ERROR;
+  }
+  for (const EndpointDirective &endpoint : endpoints(location)) {
+    if (has_constant(endpoint) && check_target(cf, block, endpoint) != NGX_OK) {
+      return NGX_ERROR;
+    }
+  }
+  return NGX_OK;
+}
+
+void warn_of_unverified(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
+  if (is_protected(block) && block.core->noname == 0 && block.location->inbound_jwt == PHANTOM_TOKEN_INBOUND_PASS) {
+    const ngx_str_t name = display_name(*block.core);
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"phantom_token_inbound_jwt pass\" lets JWTs through location \"%V\" whose signatures nobody has "
+                  "verified: the API must do so; \"verify\" does it here",
+                  &name);
+  }
+}
+
 ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
   const phantom_token_main_t &main = main_configuration(cf);
-  if (for_each_block(main, mark_target) != NGX_OK || for_each_block(main, [&](const phantom_token_block_t &block) {
-                                                       return check_endpoint(cf, main, block);
-                                                     }) != NGX_OK) {
+  const auto check = [&](const phantom_token_block_t &block) {
+    warn_of_unverified(cf, block);
+    return check_block(cf, main, block);
+  };
+  if (for_each_block(main, mark_targets) != NGX_OK || for_each_block(main, check) != NGX_OK) {
     return NGX_ERROR;
   }
   return check_cache_zones(cf, main);
@@ -172,6 +255,10 @@ char *phantom_token_finish_merge(ngx_conf_t *cf, phantom_token_location_t *paren
 
 ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf) {
   return gateway::add_variables(cf);
+}
+
+void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
+  gateway::clear_key_store();
 }
 
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {

@@ -8,7 +8,7 @@ namespace {
 /// Does what nginx's own timer would do: the upstream's read event, timed out.
 void expire(ngx_event_t *event) {
   auto *subrequest = static_cast<ngx_http_request_t *>(event->data);
-  IntrospectionCall *call = call_of(subrequest);
+  Call *call = call_of(subrequest);
   ngx_connection_t *connection = subrequest->upstream == nullptr ? nullptr : subrequest->upstream->peer.connection;
   if (call == nullptr || call->done || connection == nullptr) {
     return;
@@ -27,7 +27,7 @@ void delete_timer(void *data) {
 
 }  // namespace
 
-ngx_int_t start_deadline(ngx_http_request_t *subrequest, IntrospectionCall &call) noexcept {
+ngx_int_t start_deadline(ngx_http_request_t *subrequest, Call &call) noexcept {
   const ngx_http_upstream_t *upstream = subrequest->upstream;
   if (upstream == nullptr || upstream->peer.connection == nullptr || subrequest->headers_out.content_length_n == 0) {
     return NGX_OK;
@@ -47,7 +47,7 @@ ngx_int_t start_deadline(ngx_http_request_t *subrequest, IntrospectionCall &call
   return NGX_OK;
 }
 
-void stop_deadline(IntrospectionCall &call) noexcept {
+void stop_deadline(Call &call) noexcept {
   if (call.deadline != nullptr) {
     delete_timer(call.deadline);
   }

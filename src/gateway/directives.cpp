@@ -4,13 +4,14 @@
 
 #include "../oauth/scope.h"
 #include "nginx.h"
+#include "secret_file.h"
 #include "text.h"
 
 namespace gateway {
 namespace {
 
 /// Some buffers must be allocated at once, so the limit has one of its own.
-constexpr ssize_t largest_response_size = 64 * 1024 * 1024;
+constexpr ssize_t largest_response_size = ssize_t{64} * 1024 * 1024;
 
 const ngx_str_t &argument(const ngx_conf_t *cf, ngx_uint_t i) noexcept {
   return static_cast<const ngx_str_t *>(cf->args->elts)[i];
@@ -74,13 +75,23 @@ bool push_scopes(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, st
   return true;
 }
 
-/// Adds every argument of the line to a new list. A single "" makes an empty list where that is allowed.
-char *set_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may_be_empty) noexcept {
-  auto *&list = slot<ngx_array_t *>(cmd, conf);
-  if (!unset(list)) {
-    return duplicate();
+char *set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
+  if (argument(cf, 1).len == 0 || argument(cf, 1).data[0] == '@') {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" must be the URI of an internal location, such as \"/_introspect\"; a named location "
+                       "cannot serve a subrequest",
+                       &cmd->name);
+    return refuse();
   }
-  list = make_list(cf);
+  return ngx_http_set_complex_value_slot(cf, cmd, conf);
+}
+
+/// Adds every argument of the line to the list. A single "" makes an empty list where that is allowed.
+char *add_to_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may_be_empty) noexcept {
+  auto *&list = slot<ngx_array_t *>(cmd, conf);
+  if (unset(list)) {
+    list = make_list(cf);
+  }
   if (list == nullptr) {
     return refuse();
   }
@@ -102,6 +113,10 @@ char *set_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may_be
   return NGX_CONF_OK;
 }
 
+char *set_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may_be_empty) noexcept {
+  return unset(slot<ngx_array_t *>(cmd, conf)) ? add_to_list(cf, cmd, conf, may_be_empty) : duplicate();
+}
+
 }  // namespace
 }  // namespace gateway
 
@@ -114,24 +129,39 @@ char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) 
   return ngx_conf_set_flag_slot(cf, cmd, conf);
 }
 
-char *phantom_token_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-  if (argument(cf, 1).len == 0 || argument(cf, 1).data[0] == '@') {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V\" must be the URI of an internal location, such as \"/_introspect\"; a named location "
-                       "cannot serve a subrequest",
-                       &cmd->name);
-    return refuse();
-  }
-  static_cast<phantom_token_location_t *>(conf)->endpoint_at = position(cf);
-  return ngx_http_set_complex_value_slot(cf, cmd, conf);
+char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  static_cast<phantom_token_location_t *>(conf)->introspection_endpoint_at = position(cf);
+  return set_endpoint(cf, cmd, conf);
 }
 
-char *phantom_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+char *phantom_token_set_exchange_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  static_cast<phantom_token_location_t *>(conf)->exchange_endpoint_at = position(cf);
+  return set_endpoint(cf, cmd, conf);
+}
+
+char *phantom_token_set_jwks_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  static_cast<phantom_token_location_t *>(conf)->jwks_endpoint_at = position(cf);
+  return set_endpoint(cf, cmd, conf);
+}
+
+char *phantom_token_set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   if (has_control_characters(view(argument(cf, 1)))) {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must not have control characters", &cmd->name);
     return refuse();
   }
   return ngx_conf_set_str_slot(cf, cmd, conf);
+}
+
+char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  auto &secret = slot<ngx_str_t>(cmd, conf);
+  if (secret.data != nullptr) {
+    return duplicate();
+  }
+  ngx_str_t path = argument(cf, 1);
+  if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK || !read_secret(cf, path, secret)) {
+    return refuse();
+  }
+  return NGX_CONF_OK;
 }
 
 char *phantom_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
@@ -154,6 +184,10 @@ char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
 
 char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   return set_list(cf, cmd, conf, true);
+}
+
+char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  return add_to_list(cf, cmd, conf, true);
 }
 
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {

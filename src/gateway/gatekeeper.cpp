@@ -5,9 +5,12 @@
 
 #include "../oauth/bearer.h"
 #include "../oauth/decision.h"
+#include "../oauth/exchange.h"
 #include "authorization.h"
+#include "key_store.h"
 #include "policy.h"
 #include "pool_memory.h"
+#include "preflight.h"
 #include "refusal.h"
 #include "request_state.h"
 #include "text.h"
@@ -18,109 +21,238 @@ namespace {
 using oauth::Decision;
 using oauth::Outcome;
 
-bool is_stale(const IntrospectionCall &call) noexcept {
-  return call.cache_status == NGX_HTTP_CACHE_STALE || call.cache_status == NGX_HTTP_CACHE_UPDATING;
+ngx_int_t refuse_for_memory(ngx_http_request_t *r, RequestState &state,
+                            const phantom_token_location_t &location) noexcept {
+  return refuse(r, state, location, {Outcome::internal_error, "no memory, or no more subrequests"});
 }
 
-const oauth::Introspection &interpret(const ngx_http_request_t *r, IntrospectionCall &call) noexcept {
+ngx_int_t wait_for(RequestState &state, Call *call) noexcept {
+  state.waiting_for = call;
+  return NGX_AGAIN;
+}
+
+/// A background subrequest or a post_action would never be called again.
+bool can_wait(const ngx_http_request_t *r) noexcept {
+  return r->background == 0 && r->post_action == 0;
+}
+
+const oauth::Introspection &interpret(const ngx_http_request_t *r, Call &call) noexcept {
   if (!call.interpreted) {
     PoolMemory memory(r->pool);
-    call.introspection = oauth::read_introspection(call.response, call.jwt_members, memory);
+    call.introspection = call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
+                                          : oauth::read_introspection(call.response, call.jwt_members, memory);
     call.interpreted = true;
   }
   return call.introspection;
 }
 
-Decision judge(const ngx_http_request_t *r, const phantom_token_location_t &location,
-               IntrospectionCall &call) noexcept {
-  if (call.misconfiguration != nullptr) {
-    return {Outcome::misconfigured, call.misconfiguration};
+Decision judge(const ngx_http_request_t *r, const RequestState &state,
+               const phantom_token_location_t &location) noexcept {
+  if (state.client_jwt != nullptr) {
+    return oauth::decide(*state.client_jwt, location.policy->claims, ngx_time());
   }
-  if (call.strayed) {
-    return {Outcome::as_bad_response, "the introspection location was left by a redirect"};
+  const Obstacle obstacle = find_obstacle(*state.call, location.stale != 0);
+  if (obstacle.outcome != Outcome::active) {
+    return {obstacle.outcome, obstacle.problem};
   }
-  if (call.out_of_memory) {
-    return {Outcome::internal_error, "no memory for the response of the authorization server"};
-  }
-  if (is_stale(call) && location.stale == 0) {
-    return {Outcome::stale, "the cached response is stale; \"phantom_token_stale on\" would accept it"};
-  }
-  return oauth::decide(interpret(r, call), location.policy->claims, ngx_time());
+  return oauth::decide(interpret(r, *state.call), location.policy->claims, ngx_time());
 }
 
-ngx_int_t conclude(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
-  const Decision decision = judge(r, location, *state.call);
-  if (decision.outcome != Outcome::active) {
-    return refuse(r, state, location, decision);
+ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                const oauth::Jwt &jwt) noexcept {
+  if (!set_authorization(r, jwt.compact)) {
+    return refuse_for_memory(r, state, location);
   }
-  if (!set_authorization(r, state.call->introspection.jwt.compact)) {
-    return refuse(r, state, location, {Outcome::internal_error, "no memory for the Authorization header"});
-  }
+  const bool unverified = state.client_jwt != nullptr && location.inbound_jwt == PHANTOM_TOKEN_INBOUND_PASS;
   state.judged = true;
-  state.outcome = Outcome::active;
+  state.outcome = unverified ? Outcome::passed_jwt : Outcome::active;
   state.allowed_by = &location;
   return NGX_OK;
 }
 
+ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                     std::string_view endpoint, bool refresh) noexcept {
+  if (!can_wait(r)) {
+    return refuse(r, state, location, {Outcome::jwks_unavailable, "the JWK Set cannot be asked for here"});
+  }
+  state.keys_call = start_keys_call(r, location, endpoint, refresh);
+  return state.keys_call == nullptr ? refuse_for_memory(r, state, location) : wait_for(state, state.keys_call);
+}
+
+ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                           const char *problem) noexcept {
+  const Outcome outcome = state.client_jwt != nullptr ? Outcome::signature_of_client : Outcome::signature_of_server;
+  return refuse(r, state, location, {outcome, problem});
+}
+
+/// The last check: every other one costs less.
+ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                 const oauth::Jwt &jwt) noexcept {
+  ngx_str_t endpoint;
+  KeyStoreEntry *entry = nullptr;
+  if (ngx_http_complex_value(r, location.jwks_endpoint, &endpoint) == NGX_OK && endpoint.len != 0) {
+    entry = find_keys(r, view(endpoint));
+  }
+  if (entry == nullptr) {
+    return refuse(r, state, location, {Outcome::internal_error, "\"phantom_token_jwks_endpoint\" has no value"});
+  }
+
+  const time_t now = ngx_time();
+  if (state.keys_call != nullptr && state.keys_call->endpoint == view(endpoint)) {
+    store_keys(r, *entry, *state.keys_call, now);
+    state.keys_call = nullptr;
+  } else if (claim_fetch(*entry, now)) {
+    return fetch_keys(r, state, location, view(endpoint), false);
+  }
+  const oauth::KeySet *keys = usable_keys(*entry, now);
+  if (keys == nullptr) {
+    return refuse(r, state, location, {Outcome::jwks_unavailable, "there is no JWK Set to verify signatures with"});
+  }
+
+  const oauth::VerificationResult result = oauth::verify_signature(*keys, jwt);
+  if (result.verification == oauth::Verification::unknown_key && !state.keys_refreshed && claim_refresh(*entry, now)) {
+    state.keys_refreshed = true;
+    return fetch_keys(r, state, location, view(endpoint), true);
+  }
+  if (result.verification != oauth::Verification::good) {
+    return refuse_signature(r, state, location, result.problem);
+  }
+  return allow(r, state, location, jwt);
+}
+
+bool needs_verification(const RequestState &state, const phantom_token_location_t &location) noexcept {
+  return state.client_jwt != nullptr ? location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY : location.verify_jwt != 0;
+}
+
+/// All that can be known without asking is here: the call's response, or the client's own JWT.
+ngx_int_t conclude(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
+  const Decision decision = judge(r, state, location);
+  if (decision.outcome != Outcome::active) {
+    return refuse(r, state, location, decision);
+  }
+  const oauth::Jwt &jwt = state.client_jwt != nullptr ? state.client_jwt->jwt : state.call->introspection.jwt;
+  return needs_verification(state, location) ? verify(r, state, location, jwt) : allow(r, state, location, jwt);
+}
+
 /// Whether the call's answer is the one that this location would get, read in the way that it would read it.
-bool is_answer_for(const IntrospectionCall &call, const phantom_token_location_t &location,
-                   std::string_view endpoint) noexcept {
+bool is_answer_for(const Call &call, const phantom_token_location_t &location, const char *key) noexcept {
   const oauth::Strings &members = location.policy->jwt_members;
-  return call.done && call.endpoint == endpoint && call.largest_response == location.max_response_size &&
+  return call.done && ngx_memcmp(call.key, key, sizeof(call.key)) == 0 &&
+         call.largest_response == location.max_response_size &&
          std::equal(members.begin(), members.end(), call.jwt_members.begin(), call.jwt_members.end());
 }
 
-/// @return a call of this request or of one of its parents that asked the same endpoint. All of them are about the same
-///   token, the client's, and in the same server: neither redirects nor subrequests leave it.
-IntrospectionCall *find_answer(const ngx_http_request_t *r, const phantom_token_location_t &location,
-                               std::string_view endpoint) noexcept {
+/// @return a call of this request or of one of its parents that asked the same.
+Call *find_answer(const ngx_http_request_t *r, const phantom_token_location_t &location, const char *key) noexcept {
   for (; r != nullptr; r = r->parent) {
     const RequestState *state = find_state(r);
-    if (state != nullptr && state->call != nullptr && is_answer_for(*state->call, location, endpoint)) {
+    if (state != nullptr && state->call != nullptr && is_answer_for(*state->call, location, key)) {
       return state->call;
     }
   }
   return nullptr;
 }
 
-ngx_int_t introspect(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                     std::string_view token) noexcept {
+ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+              std::string_view token) noexcept {
   ngx_str_t endpoint;
-  if (ngx_http_complex_value(r, location.introspection_endpoint, &endpoint) != NGX_OK) {
-    return refuse(r, state, location, {Outcome::internal_error, "no memory for the endpoint"});
+  char key[oauth::cache_key_size];
+  if (ngx_http_complex_value(r, location.policy->question.endpoint, &endpoint) != NGX_OK) {
+    return refuse_for_memory(r, state, location);
   }
   if (endpoint.len == 0 || endpoint.data[0] == '@') {
     return refuse(r, state, location,
-                  {Outcome::misconfigured,
-                   "\"phantom_token_introspection_endpoint\" evaluates to no URI; give the map a default"});
+                  {Outcome::misconfigured, "the endpoint's variables give no URI: is there a default in the map?"});
   }
-  IntrospectionCall *answer = find_answer(r, location, view(endpoint));
+  // nginx would turn a variable that fails into an empty string, so the key is ready before anybody asks for it.
+  if (!token_key(r, location, view(endpoint), token, key)) {
+    return refuse(r, state, location, {Outcome::internal_error, "OpenSSL failed to compute a cache key"});
+  }
+  Call *answer = find_answer(r, location, key);
   state.call = answer;
   if (answer != nullptr) {
     return conclude(r, state, location);
   }
-  // The client's request does not wait for these, so nobody would call us again.
-  if (r->background != 0 || r->post_action != 0) {
+  if (!can_wait(r)) {
     return refuse(r, state, location,
                   {Outcome::misconfigured,
-                   "a mirror or post_action needs the main request's own introspection "
-                   "endpoint: no other can be asked here"});
+                   "a mirror or post_action can only use the answer that the main request got "
+                   "from the same endpoint"});
   }
-  state.call = start_introspection(r, location, view(endpoint), token);
-  if (state.call == nullptr) {
-    return refuse(r, state, location, {Outcome::internal_error, "no introspection subrequest could be made"});
+  state.call = start_token_call(r, location, view(endpoint), token, key);
+  return state.call == nullptr ? refuse_for_memory(r, state, location) : wait_for(state, state.call);
+}
+
+/// Looks whether the token is a JWT itself, where that makes a difference.
+/// @return false where there is no memory.
+bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                     std::string_view token) noexcept {
+  state.client_jwt = nullptr;
+  if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_INTROSPECT) {
+    return true;
   }
-  state.waiting = true;
-  return NGX_AGAIN;
+  PoolMemory memory(r->pool);
+  auto *introspection = memory.make<oauth::Introspection>();
+  if (introspection == nullptr) {
+    return false;
+  }
+  const char *problem = nullptr;
+  if (oauth::parse_jwt(token, memory, introspection->jwt, problem)) {
+    introspection->outcome = Outcome::active;
+    state.client_jwt = introspection;
+  }
+  return true;
+}
+
+ngx_int_t check_client_jwt(ngx_http_request_t *r, RequestState &state,
+                           const phantom_token_location_t &location) noexcept {
+  if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_REJECT) {
+    return refuse(r, state, location, {Outcome::rejected_jwt, "JWTs are not accepted from clients"});
+  }
+  if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY && !oauth::is_access_token_type(state.client_jwt->jwt)) {
+    return refuse_signature(r, state, location, "the typ of the client's JWT is not that of an access token");
+  }
+  return conclude(r, state, location);
+}
+
+ngx_int_t check_token(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                      std::string_view token) noexcept {
+  if (!read_client_jwt(r, state, location, token)) {
+    return refuse_for_memory(r, state, location);
+  }
+  if (state.client_jwt != nullptr) {
+    return check_client_jwt(r, state, location);
+  }
+  if (location.policy->question.endpoint == nullptr) {
+    state.call = nullptr;
+    return refuse(r, state, location, {Outcome::inactive, "an opaque token, and no endpoint to ask about it"});
+  }
+  return ask(r, state, location, token);
+}
+
+/// @return NGX_OK where it goes to the API, NGX_HTTP_NO_CONTENT where it is answered here, or a refusal's status.
+ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
+                         const phantom_token_location_t &location) noexcept {
+  state.judged = true;
+  state.outcome = Outcome::preflight;
+  if (location.preflight == PHANTOM_TOKEN_PREFLIGHT_ANSWER) {
+    return NGX_HTTP_NO_CONTENT;
+  }
+  state.allowed_by = &location;
+  return remove_authorization(r) ? NGX_OK : refuse_for_memory(r, state, location);
 }
 
 /// A run of the handler that begins anew: the request's first, or one in another location after a redirect.
 ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
-  if (location.introspection_endpoint == nullptr) {
+  state.keys_refreshed = false;
+  if (location.preflight != PHANTOM_TOKEN_PREFLIGHT_PROTECT && is_preflight(r)) {
+    return pass_preflight(r, state, location);
+  }
+  if (location.policy->question.endpoint == nullptr && location.inbound_jwt != PHANTOM_TOKEN_INBOUND_VERIFY) {
     state.call = nullptr;
-    return refuse(r, state, location,
-                  {Outcome::misconfigured,
-                   "no location matches, and the server has no \"phantom_token_introspection_endpoint\""});
+    return refuse(
+        r, state, location,
+        {Outcome::misconfigured, "\"phantom_token\" is on here without \"phantom_token_introspection_endpoint\""});
   }
   const oauth::BearerCredentials credentials = oauth::parse_bearer(view(state.authorization));
   switch (credentials.kind) {
@@ -131,7 +263,7 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
     case oauth::Credentials::bearer:
       break;
   }
-  return introspect(r, state, location, credentials.token);
+  return check_token(r, state, location, credentials.token);
 }
 
 }  // namespace
@@ -141,13 +273,13 @@ ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &l
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
-  if (!state->waiting) {
+  if (state->waiting_for == nullptr) {
     return begin(r, *state, location);
   }
-  if (!state->call->done) {
+  if (!state->waiting_for->done) {
     return NGX_AGAIN;
   }
-  state->waiting = false;
+  state->waiting_for = nullptr;
   return conclude(r, *state, location);
 }
 

@@ -5,6 +5,9 @@
  * with nginx, and nothing else passes the border.
  */
 
+/* Read by C too, and written as nginx writes C. */
+/* clang-format off */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -20,6 +23,28 @@ typedef enum {
     PHANTOM_TOKEN_ERROR_PAGE
 } phantom_token_error_format_e;
 
+/** What phantom_token_client_auth says. */
+typedef enum {
+    PHANTOM_TOKEN_CLIENT_AUTH_BASIC,
+    PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW,
+    PHANTOM_TOKEN_CLIENT_AUTH_POST
+} phantom_token_client_auth_e;
+
+/** What phantom_token_inbound_jwt says. */
+typedef enum {
+    PHANTOM_TOKEN_INBOUND_INTROSPECT,
+    PHANTOM_TOKEN_INBOUND_VERIFY,
+    PHANTOM_TOKEN_INBOUND_PASS,
+    PHANTOM_TOKEN_INBOUND_REJECT
+} phantom_token_inbound_jwt_e;
+
+/** What phantom_token_preflight says. */
+typedef enum {
+    PHANTOM_TOKEN_PREFLIGHT_PASS,
+    PHANTOM_TOKEN_PREFLIGHT_ANSWER,
+    PHANTOM_TOKEN_PREFLIGHT_PROTECT
+} phantom_token_preflight_e;
+
 /** Where a directive stands, for messages that come after nginx has left its line. */
 typedef struct {
     ngx_str_t   file;
@@ -33,6 +58,8 @@ typedef struct phantom_token_policy_s  phantom_token_policy_t;
 typedef struct {
     ngx_flag_t                 enabled;
     ngx_http_complex_value_t  *introspection_endpoint;
+    ngx_http_complex_value_t  *exchange_endpoint;
+    ngx_http_complex_value_t  *jwks_endpoint;
     ngx_str_t                  realm;
     ngx_array_t               *scopes_line;   /* of phantom_token_scopes */
     ngx_array_t               *scope_lines;   /* of phantom_token_scope */
@@ -47,14 +74,29 @@ typedef struct {
     ngx_uint_t                 pass_sender_constrained;  /* 1: phantom_token_confirmation pass */
     ngx_uint_t                 error_format;
 
+    ngx_array_t               *exchange_audiences;
+    ngx_array_t               *exchange_resources;
+    ngx_str_t                  exchange_scope;
+    ngx_str_t                  exchange_requested_token_type;
+    ngx_str_t                  client_id;
+    ngx_str_t                  client_secret;  /* what the file holds */
+    ngx_uint_t                 client_auth;
+    ngx_uint_t                 inbound_jwt;
+    ngx_flag_t                 verify_jwt;
+    ngx_uint_t                 preflight;
+    ngx_http_complex_value_t  *resource_metadata;
+
     phantom_token_position_t   enabled_at;
-    phantom_token_position_t   endpoint_at;
+    phantom_token_position_t   introspection_endpoint_at;
+    phantom_token_position_t   exchange_endpoint_at;
+    phantom_token_position_t   jwks_endpoint_at;
 
     phantom_token_policy_t    *policy;
 
     /* found out in the postconfiguration, by looking at all locations */
-    unsigned                   serves_introspection:1;  /* a constant endpoint leads here */
-    unsigned                   shares_cache_zone:1;     /* another location uses the same proxy_cache zone */
+    unsigned                   serves_gateway:1;     /* a constant endpoint leads here */
+    unsigned                   serves_tokens:1;      /* one for introspection or exchange does */
+    unsigned                   shares_cache_zone:1;  /* another location uses the same proxy_cache zone */
 } phantom_token_location_t;
 
 /** What tells servers apart in a cache key: see the contract on $phantom_token_key. */
@@ -81,11 +123,15 @@ extern ngx_module_t  ngx_http_phantom_token_module;
 
 /* Directives that nginx's own slot functions do not fit. */
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_exchange_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_jwks_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -101,6 +147,9 @@ ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf);
 
 /** Checks the whole configuration and installs the phase handlers and filters. */
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf);
+
+/** Frees what a worker keeps outside nginx's pools. */
+void phantom_token_exit_process(ngx_cycle_t *cycle);
 
 #ifdef __cplusplus
 }

@@ -66,6 +66,8 @@ ngx_http_core_loc_conf_t *find_regex([[maybe_unused]] const ngx_http_core_loc_co
   return nullptr;
 }
 
+// As deep as locations are nested in the configuration.
+// NOLINTNEXTLINE(misc-no-recursion)
 ngx_http_core_loc_conf_t *find_below(const ngx_http_core_loc_conf_t &parent, std::string_view uri) noexcept {
   StaticMatch match;
   std::string_view rest = uri;

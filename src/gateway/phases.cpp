@@ -36,7 +36,7 @@ ngx_int_t access_handler(ngx_http_request_t *r) {
 
 /// An introspection subrequest runs in the location that its endpoint leads to and nowhere else: a response with
 /// X-Accel-Redirect sends it to another one before any filter sees that header.
-ngx_int_t keep_at_home(ngx_http_request_t *r, IntrospectionCall &call) noexcept {
+ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
   if (call_of(r) == nullptr || call.arrived) {
     call.strayed = call.strayed || call_of(r) != nullptr;
     return NGX_HTTP_BAD_GATEWAY;
@@ -59,9 +59,9 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   if (r == r->main) {
     // A name without a slash stands for `internal`, but a rewrite gets there.
-    return location.serves_introspection != 0 && core_location_of(r).internal != 1 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+    return location.serves_gateway != 0 && core_location_of(r).internal != 1 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
   }
-  if (IntrospectionCall *call = call_above(r)) {
+  if (Call *call = call_above(r)) {
     return keep_at_home(r, *call);
   }
   if (location.enabled == 0) {
@@ -89,7 +89,7 @@ ngx_int_t log_handler(ngx_http_request_t *r) {
 
 ngx_int_t header_filter(ngx_http_request_t *r) {
   if (r != r->main) {
-    if (IntrospectionCall *call = call_of(r)) {
+    if (Call *call = call_of(r)) {
       return capture_header(r, *call);
     }
   }
@@ -99,7 +99,7 @@ ngx_int_t header_filter(ngx_http_request_t *r) {
 
 ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in) {
   if (r != r->main) {
-    if (IntrospectionCall *call = call_of(r)) {
+    if (Call *call = call_of(r)) {
       capture_body(r, *call, in);
       return NGX_OK;
     }

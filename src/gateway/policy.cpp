@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "../oauth/exchange.h"
 #include "pool_memory.h"
 #include "text.h"
 
@@ -29,6 +30,94 @@ bool read_strings(ngx_pool_t *pool, const ngx_array_t *array, oauth::Strings &st
   return true;
 }
 
+constexpr std::string_view introspection_body_prefix = "token=";
+constexpr std::string_view introspection_body_suffix = "&token_type_hint=access_token";
+
+oauth::ClientCredentials client_credentials(const phantom_token_location_t &location) noexcept {
+  oauth::ClientCredentials credentials = {view(location.client_id), view(location.client_secret)};
+  if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW) {
+    credentials.method = oauth::ClientAuthentication::basic_raw;
+  } else if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_POST) {
+    credentials.method = oauth::ClientAuthentication::post;
+  }
+  return credentials;
+}
+
+/// A list of the cache key's parts that is filled as far as its room goes, which the caller has counted.
+class KeyParts {
+ public:
+  KeyParts(ngx_pool_t *pool, std::size_t capacity) noexcept
+      : parts_(static_cast<std::string_view *>(ngx_palloc(pool, capacity * sizeof(std::string_view)))) {}
+
+  bool has_memory() const noexcept { return parts_ != nullptr; }
+  void add(std::string_view part) noexcept { new (&parts_[count_++]) std::string_view(part); }
+  void add(std::string_view name, const oauth::Strings &values) noexcept {
+    for (const std::string_view value : values) {
+      add(name);
+      add(value);
+    }
+  }
+  oauth::Strings strings() const noexcept { return {parts_, count_}; }
+
+ private:
+  std::string_view *parts_;
+  std::size_t count_ = 0;
+};
+
+/// The way, the client and all exchange parameters: the location's share of $phantom_token_key.
+bool make_key_parts(ngx_pool_t *pool, const oauth::ClientCredentials &credentials,
+                    const oauth::ExchangeParameters &exchange, TokenQuestion &question) noexcept {
+  constexpr std::size_t fixed_parts = 7;
+  KeyParts parts(pool, fixed_parts + 2 * (exchange.audiences.count + exchange.resources.count));
+  if (!parts.has_memory()) {
+    return false;
+  }
+  parts.add(question.is_exchange ? "exchange" : "introspection");
+  parts.add(credentials.id);
+  parts.add(oauth::name(credentials.method));
+  if (question.is_exchange) {
+    parts.add("scope");
+    parts.add(exchange.scope);
+    parts.add("requested_token_type");
+    parts.add(exchange.requested_token_type);
+    parts.add("audience", exchange.audiences);
+    parts.add("resource", exchange.resources);
+  }
+  question.key_parts = parts.strings();
+  return true;
+}
+
+bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, TokenQuestion &question) noexcept {
+  const oauth::ClientCredentials credentials = client_credentials(location);
+  oauth::ExchangeParameters exchange;
+  exchange.scope = view(location.exchange_scope);
+  exchange.requested_token_type = view(location.exchange_requested_token_type);
+  if (!read_strings(pool, location.exchange_audiences, exchange.audiences) ||
+      !read_strings(pool, location.exchange_resources, exchange.resources)) {
+    return false;
+  }
+
+  question.is_exchange = location.exchange_endpoint != nullptr;
+  question.endpoint = question.is_exchange ? location.exchange_endpoint : location.introspection_endpoint;
+  // No list of media types: Keycloak compares the whole header.
+  question.accept = question.is_exchange ? "application/json" : "application/jwt";
+  question.body_prefix = question.is_exchange ? oauth::exchange_body_prefix : introspection_body_prefix;
+  question.body_has_secret = !credentials.id.empty() && credentials.method == oauth::ClientAuthentication::post;
+
+  PoolMemory memory(pool);
+  const auto describe_suffix = [&](oauth::Writer &writer) {
+    if (question.is_exchange) {
+      oauth::put_exchange_parameters(writer, exchange);
+    } else {
+      writer.put(introspection_body_suffix);
+    }
+    oauth::put_client_parameters(writer, credentials);
+  };
+  return oauth::write_text(memory, describe_suffix, question.body_suffix) &&
+         oauth::write_basic_authorization(credentials, memory, question.authorization) &&
+         make_key_parts(pool, credentials, exchange, question);
+}
+
 }  // namespace
 
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept {
@@ -36,7 +125,8 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
   if (policy == nullptr || !read_strings(pool, location.scopes, policy->claims.scopes) ||
       !read_strings(pool, location.issuers, policy->claims.issuers) ||
       !read_strings(pool, location.audiences, policy->claims.audiences) ||
-      !read_strings(pool, location.jwt_members, policy->jwt_members)) {
+      !read_strings(pool, location.jwt_members, policy->jwt_members) ||
+      !make_question(pool, location, policy->question)) {
     return nullptr;
   }
 
@@ -46,6 +136,7 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
   policy->claims.scope_match = location.scope_match == 0 ? oauth::ScopeMatch::all : oauth::ScopeMatch::any;
   policy->claims.leeway = location.leeway;
   policy->claims.accept_sender_constrained = location.pass_sender_constrained != 0;
+  policy->requested_token_type = view(location.exchange_requested_token_type);
   return policy;
 }
 

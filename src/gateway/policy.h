@@ -1,13 +1,35 @@
 #pragma once
 
+#include <string_view>
+
+#include "../oauth/client_authentication.h"
 #include "../oauth/decision.h"
 #include "../oauth/strings.h"
 #include "nginx.h"
 
-/// What src/oauth needs to know of a location, as views into the configuration.
+namespace gateway {
+
+/// How a location asks the authorization server about a token: worked out once, so that a request only fills in the
+/// token.
+struct TokenQuestion {
+  ngx_http_complex_value_t *endpoint = nullptr;  ///< nullptr where the location has none
+  bool is_exchange = false;                      ///< RFC 8693, not introspection
+  std::string_view accept;                       ///< header
+  std::string_view authorization;                ///< header; empty: none is sent
+  std::string_view body_prefix;                  ///< the form-encoded token comes behind it
+  std::string_view body_suffix;
+  bool body_has_secret = false;
+  oauth::Strings key_parts;  ///< what the location adds to the cache key
+};
+
+}  // namespace gateway
+
+/// What a location asks of a request, as views into the configuration.
 struct phantom_token_policy_s {
   oauth::Policy claims;
   oauth::Strings jwt_members;
+  std::string_view requested_token_type;
+  gateway::TokenQuestion question;
 };
 
 namespace gateway {

@@ -1,5 +1,6 @@
 #include "refusal.h"
 
+#include "../oauth/bearer.h"
 #include "../oauth/challenge.h"
 #include "error_body.h"
 #include "locations.h"
@@ -9,6 +10,8 @@
 
 namespace gateway {
 namespace {
+
+using oauth::Outcome;
 
 /// A module context on purpose: nginx clears it at every internal redirect, and what an error_page then sends is not
 /// ours to replace.
@@ -48,10 +51,47 @@ ngx_table_elt_t *push_header(ngx_http_request_t *r, std::string_view name) noexc
   return header;
 }
 
+/// RFC 3986 section 2: what may stand in a URI. Anything else could break out of the challenge, or is a mistake.
+bool is_uri(std::string_view uri) noexcept {
+  constexpr std::string_view punctuation = "-._~:/?#[]@!$&'()*+,;=%";
+  for (const char c : uri) {
+    const bool is_alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!is_alphanumeric && punctuation.find(c) == std::string_view::npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// @param uri set, to an empty view where there is none or it cannot be used, where the result is true.
+bool resource_metadata(ngx_http_request_t *r, const phantom_token_location_t &location,
+                       std::string_view &uri) noexcept {
+  uri = {};
+  if (location.resource_metadata == nullptr) {
+    return true;
+  }
+  ngx_str_t value;
+  if (ngx_http_complex_value(r, location.resource_metadata, &value) != NGX_OK) {
+    return false;
+  }
+  if (is_uri(view(value))) {
+    uri = view(value);
+  } else {
+    ngx_log_error(
+        NGX_LOG_ERR, r->connection->log, 0,
+        "phantom token: \"phantom_token_resource_metadata\" evaluates to what is no URI, so the challenge has "
+        "none");
+  }
+  return true;
+}
+
 /// After a redirect from one refusal to the next there is still one challenge, the last.
 bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                    std::string_view error) noexcept {
-  const oauth::Challenge challenge = {view(location.realm), location.policy->claims.scopes, error};
+  oauth::Challenge challenge = {view(location.realm), location.policy->claims.scopes, error, {}};
+  if (!resource_metadata(r, location, challenge.resource_metadata)) {
+    return false;
+  }
   const std::size_t size = oauth::challenge_size(challenge);
   auto *value = static_cast<char *>(ngx_pnalloc(r->pool, size));
   if (value == nullptr) {
@@ -79,7 +119,7 @@ bool is_visible_ascii(std::string_view value) noexcept {
   return !value.empty();
 }
 
-bool set_retry_after(ngx_http_request_t *r, const IntrospectionCall *call) noexcept {
+bool set_retry_after(ngx_http_request_t *r, const Call *call) noexcept {
   if (call == nullptr || !is_visible_ascii(view(call->retry_after))) {
     return true;
   }
@@ -91,23 +131,46 @@ bool set_retry_after(ngx_http_request_t *r, const IntrospectionCall *call) noexc
   return true;
 }
 
+/// @return the call that a refusal with this outcome is about, or nullptr where it is about none.
+const Call *blamed_call(const RequestState &state, Outcome outcome) noexcept {
+  const Call *call = outcome == Outcome::jwks_unavailable ? state.keys_call : state.call;
+  return call != nullptr && call->done && state.client_jwt == nullptr ? call : nullptr;
+}
+
+/// What the authorization server says of itself, made fit for a log line.
+ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state, const Call *call) noexcept {
+  if (call == nullptr || call->introspection.server_message.empty()) {
+    return ngx_null_string;
+  }
+  return printable(r->pool, call->introspection.server_message, oauth::parse_bearer(view(state.authorization)).token);
+}
+
+/// The client's mistakes are its own, and there can be many; the others' are for the operator.
+ngx_uint_t log_level(unsigned status, const ngx_str_t &message) noexcept {
+  if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+    return NGX_LOG_ERR;
+  }
+  // An exchange that is set up wrongly is answered like one of a bad token.
+  return message.len != 0 ? NGX_LOG_WARN : NGX_LOG_INFO;
+}
+
 void log_refusal(const ngx_http_request_t *r, const RequestState &state, const oauth::Decision &decision) noexcept {
   const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
+  const Call *call = blamed_call(state, decision.outcome);
   ngx_str_t word = text(meaning.word);
+  const ngx_str_t message = server_message(r, state, call);
+  const ngx_uint_t level = log_level(meaning.status, message);
   const char *problem = decision.problem == nullptr ? "refused" : decision.problem;
-  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-  const ngx_str_t name = display_name(*core);
-  if (meaning.status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
+  const ngx_str_t name =
+      display_name(*static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
+  if (call == nullptr || level == NGX_LOG_INFO) {
+    ngx_log_error(level, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
     return;
   }
-  if (state.call == nullptr || !state.call->done) {
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
-    return;
-  }
-  ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "phantom token: %V: %s, location \"%V\", introspection location \"%V\", its status %ui", &word, problem,
-                &name, &state.call->location_name, static_cast<ngx_uint_t>(state.call->response.status));
+  ngx_log_error(level, r->connection->log, 0,
+                "phantom token: %V: %s%s%V, location \"%V\", asked location \"%V\", its status %ui", &word, problem,
+                message.len == 0 ? "" : ": ", &message, &name, &call->location_name,
+                static_cast<ngx_uint_t>(call->response.status));
 }
 
 }  // namespace
@@ -122,9 +185,9 @@ ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token
 
   const bool challenged = meaning.status == NGX_HTTP_UNAUTHORIZED || meaning.status == NGX_HTTP_FORBIDDEN;
   if ((challenged && !set_challenge(r, state, location, meaning.error)) ||
-      (decision.outcome == oauth::Outcome::as_busy && !set_retry_after(r, state.call)) ||
+      (decision.outcome == Outcome::as_busy && !set_retry_after(r, state.call)) ||
       !set_pending_body(r, location, meaning.status)) {
-    state.outcome = oauth::Outcome::internal_error;
+    state.outcome = Outcome::internal_error;
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   return static_cast<ngx_int_t>(meaning.status);

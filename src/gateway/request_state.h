@@ -1,7 +1,8 @@
 #pragma once
 
+#include "../oauth/introspection.h"
 #include "../oauth/outcome.h"
-#include "introspection_call.h"
+#include "call.h"
 #include "nginx.h"
 
 namespace gateway {
@@ -13,8 +14,11 @@ struct RequestState {
 
   ngx_str_t authorization = ngx_null_string;  ///< as the client sent it, whatever the header says now
 
-  IntrospectionCall *call = nullptr;  ///< the last one, perhaps another request's
-  bool waiting = false;               ///< for that call, since the handler last ran
+  Call *call = nullptr;                        ///< the last one about the token, perhaps another request's
+  Call *keys_call = nullptr;                   ///< the last one for the JWK Set
+  Call *waiting_for = nullptr;                 ///< that of the two which must end before the request goes on
+  oauth::Introspection *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
+  bool keys_refreshed = false;                 ///< for a key that was not in the set
 
   bool judged = false;  ///< outcome is set
   oauth::Outcome outcome = oauth::Outcome::internal_error;

@@ -21,4 +21,24 @@ bool has_control_characters(std::string_view text) noexcept {
   });
 }
 
+ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::string_view secret) noexcept {
+  constexpr std::size_t longest = 200;
+  const ngx_str_t whole = copy(pool, text);
+  if (whole.data == nullptr) {
+    return ngx_null_string;
+  }
+  char *begin = reinterpret_cast<char *>(whole.data);
+  char *end = begin + whole.len;
+  // Before the text is cut, or a part of the secret could stay at its end.
+  for (char *found = begin; !secret.empty() && found != end;) {
+    found = std::search(found, end, secret.begin(), secret.end());
+    if (found != end) {
+      found = std::fill_n(found, secret.size(), '*');
+    }
+  }
+  std::replace_if(
+      begin, end, [](char c) { return c < 0x20 || c > 0x7e; }, '.');
+  return {std::min(whole.len, longest), whole.data};
+}
+
 }  // namespace gateway

@@ -3,12 +3,17 @@
 #include <string_view>
 
 #include "../oauth/bearer.h"
-#include "endpoint.h"
+#include "../oauth/claim.h"
+#include "policy.h"
+#include "pool_memory.h"
 #include "request_state.h"
 #include "text.h"
 
 namespace gateway {
 namespace {
+
+constexpr std::string_view prefix = "phantom_token_";
+constexpr std::string_view claim_prefix = "phantom_token_claim_";
 
 ngx_int_t set_value(ngx_http_variable_value_t *v, std::string_view value) noexcept {
   v->valid = 1;
@@ -40,22 +45,29 @@ std::string_view client_token(const ngx_http_request_t *r) noexcept {
 
 /// $phantom_token_key: in the subrequest, what has been computed for it; elsewhere, what would be.
 ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
-  if (IntrospectionCall *call = call_above(r)) {
-    return set_value(v, {call->key, sizeof(call->key)});
+  if (const Call *call = call_above(r)) {
+    return call->is_about_token ? set_value(v, {call->key, sizeof(call->key)}) : set_not_found(v);
   }
   const auto *location =
       static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(r, ngx_http_phantom_token_module));
+  ngx_http_complex_value_t *question = location->policy->question.endpoint;
   const std::string_view token = client_token(r);
-  if (location->introspection_endpoint == nullptr || token.empty()) {
+  if (question == nullptr || token.empty()) {
     return set_not_found(v);
   }
   ngx_str_t endpoint;
   auto *key = static_cast<char *>(ngx_pnalloc(r->pool, oauth::cache_key_size));
-  if (key == nullptr || ngx_http_complex_value(r, location->introspection_endpoint, &endpoint) != NGX_OK ||
-      !introspection_key(r, view(endpoint), token, key)) {
+  if (key == nullptr || ngx_http_complex_value(r, question, &endpoint) != NGX_OK ||
+      !token_key(r, *location, view(endpoint), token, key)) {
     return NGX_ERROR;
   }
   return set_value(v, {key, oauth::cache_key_size});
+}
+
+/// $phantom_token_jwks_refresh: for proxy_cache_bypass in the location that reaches the JWK Set.
+ngx_int_t get_jwks_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  const Call *call = call_above(r);
+  return call != nullptr && call->refreshes_keys ? set_value(v, "1") : set_not_found(v);
 }
 
 /// $phantom_token_status
@@ -64,24 +76,84 @@ ngx_int_t get_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintpt
   return state == nullptr || !state->judged ? set_not_found(v) : set_value(v, oauth::meaning(state->outcome).word);
 }
 
+const Call *finished_call(const ngx_http_request_t *r) noexcept {
+  const RequestState *state = find_state_above(r);
+  return state != nullptr && state->call != nullptr && state->call->done ? state->call : nullptr;
+}
+
 /// $phantom_token_cache
 ngx_int_t get_cache_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
 #if (NGX_HTTP_CACHE)
-  const RequestState *state = find_state_above(r);
-  if (state != nullptr && state->call != nullptr && state->call->cache_status != 0) {
-    return set_value(v, view(ngx_http_cache_status[state->call->cache_status - 1]));
+  const Call *call = finished_call(r);
+  if (call != nullptr && call->cache_status != 0) {
+    return set_value(v, view(ngx_http_cache_status[call->cache_status - 1]));
   }
 #endif
   return set_not_found(v);
 }
 
-/// $phantom_token_jwt
-ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
-  const RequestState *state = find_state_above(r);
-  if (state == nullptr || !state->judged || state->outcome != oauth::Outcome::active) {
+/// $phantom_token_time, in the form of $upstream_response_time
+ngx_int_t get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  const Call *call = finished_call(r);
+  if (call == nullptr) {
     return set_not_found(v);
   }
-  return set_value(v, state->call->introspection.jwt.compact);
+  auto *value = static_cast<u_char *>(ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4));
+  if (value == nullptr) {
+    return NGX_ERROR;
+  }
+  const u_char *end = ngx_sprintf(value, "%T.%03M", static_cast<time_t>(call->duration / 1000), call->duration % 1000);
+  return set_value(v, view({static_cast<size_t>(end - value), value}));
+}
+
+/// @return what has been accepted for this request, by checks of this module, or nullptr.
+const oauth::Introspection *accepted(const ngx_http_request_t *r) noexcept {
+  const RequestState *state = find_state_above(r);
+  if (state == nullptr || !state->judged || state->outcome != oauth::Outcome::active) {
+    return nullptr;
+  }
+  return state->client_jwt != nullptr ? state->client_jwt : &state->call->introspection;
+}
+
+/// $phantom_token_jwt
+ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  const oauth::Introspection *introspection = accepted(r);
+  return introspection == nullptr ? set_not_found(v) : set_value(v, introspection->jwt.compact);
+}
+
+ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::string_view name) noexcept {
+  const oauth::Introspection *introspection = accepted(r);
+  if (introspection == nullptr) {
+    return set_not_found(v);
+  }
+  const oauth::JsonValue *claim = oauth::find_claim(introspection->jwt.claims, name);
+  if (claim == nullptr) {
+    claim = oauth::find_claim(introspection->members, name);
+  }
+  if (claim == nullptr) {
+    return set_not_found(v);
+  }
+  PoolMemory memory(r->pool);
+  std::string_view value;
+  return oauth::claim_text(*claim, memory, value) ? set_value(v, value) : NGX_ERROR;
+}
+
+/// $phantom_token_claim_NAME; data is the variable's whole name
+ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) {
+  return set_claim(r, v, view(*reinterpret_cast<ngx_str_t *>(data)).substr(claim_prefix.size()));
+}
+
+/// $phantom_token_sub, $phantom_token_client_id and $phantom_token_scope
+ngx_int_t get_sub(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  return set_claim(r, v, "sub");
+}
+
+ngx_int_t get_client_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  return set_claim(r, v, "client_id");
+}
+
+ngx_int_t get_scope(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  return set_claim(r, v, "scope");
 }
 
 void forget(ngx_http_request_t *r, ngx_uint_t index) noexcept {
@@ -92,8 +164,6 @@ void forget(ngx_http_request_t *r, ngx_uint_t index) noexcept {
 const phantom_token_main_t &main_of(const ngx_http_request_t *r) noexcept {
   return *static_cast<phantom_token_main_t *>(ngx_http_get_module_main_conf(r, ngx_http_phantom_token_module));
 }
-
-constexpr std::string_view prefix = "phantom_token_";
 
 struct Variable {
   std::string_view name;
@@ -107,7 +177,13 @@ constexpr Variable variables[] = {
     {"phantom_token_key", get_key, NGX_HTTP_VAR_NOCACHEABLE},
     {"phantom_token_status", get_status, NGX_HTTP_VAR_NOCACHEABLE},
     {"phantom_token_cache", get_cache_status, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_time", get_time, NGX_HTTP_VAR_NOCACHEABLE},
     {"phantom_token_jwt", get_jwt, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_sub", get_sub, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_client_id", get_client_id, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_scope", get_scope, NGX_HTTP_VAR_NOCACHEABLE},
+    {claim_prefix, get_claim, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX},
+    {"phantom_token_jwks_refresh", get_jwks_refresh, NGX_HTTP_VAR_NOCACHEABLE},
 };
 
 }  // namespace

@@ -2,44 +2,11 @@
 
 #include <algorithm>
 
+#include "writer.h"
+
 namespace oauth {
 
 namespace {
-
-/// Counts what is put, and writes it where there is room.
-class Writer {
- public:
-  explicit Writer(char *out) noexcept : out_(out) {}
-
-  std::size_t size() const noexcept { return size_; }
-
-  void put(char c) noexcept {
-    if (out_ != nullptr) {
-      out_[size_] = c;
-    }
-    ++size_;
-  }
-
-  void put(std::string_view text) noexcept {
-    for (const char c : text) {
-      put(c);
-    }
-  }
-
-  // The inside of a quoted-string (RFC 9110 section 5.6.4).
-  void put_escaped(std::string_view text) noexcept {
-    for (const char c : text) {
-      if (c == '"' || c == '\\') {
-        put('\\');
-      }
-      put(c);
-    }
-  }
-
- private:
-  char *out_;
-  std::size_t size_ = 0;
-};
 
 void put_scopes(Writer &writer, Strings scopes) noexcept {
   for (const std::string_view &scope : scopes) {
@@ -65,6 +32,10 @@ std::size_t write(char *out, const Challenge &challenge) noexcept {
   if (!challenge.error.empty()) {
     writer.put("\", error=\"");
     writer.put_escaped(challenge.error);
+  }
+  if (!challenge.resource_metadata.empty()) {
+    writer.put("\", resource_metadata=\"");
+    writer.put_escaped(challenge.resource_metadata);
   }
   writer.put('"');
   return writer.size();

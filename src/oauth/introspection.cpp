@@ -6,19 +6,12 @@ namespace {
 
 constexpr std::string_view envelope_type = "token-introspection+jwt";
 
-Introspection refusal(Outcome outcome, const char *problem) noexcept {
-  Introspection result;
-  result.outcome = outcome;
-  result.problem = problem;
-  return result;
-}
-
 Introspection bad_response(const char *problem) noexcept {
-  return refusal(Outcome::as_bad_response, problem);
+  return refused_response(Outcome::as_bad_response, problem);
 }
 
 Introspection inactive() noexcept {
-  return refusal(Outcome::inactive, nullptr);
+  return refused_response(Outcome::inactive, nullptr);
 }
 
 // Only a string has that text, whatever the member's kind.
@@ -72,12 +65,10 @@ Introspection read_members(const JsonValue &members, Strings jwt_members, Memory
   if (member->kind != JsonKind::string) {
     return bad_response("the member that should hold the JWT is no string");
   }
-  Jwt jwt;
-  const char *problem = nullptr;
-  return parse_jwt(member->text, memory, jwt, problem) ? accept(jwt, &members) : bad_response(problem);
+  return accept_jwt(member->text, &members, memory);
 }
 
-Introspection read_json(const IntrospectionResponse &response, Strings jwt_members, Memory &memory) noexcept {
+Introspection read_json(const Response &response, Strings jwt_members, Memory &memory) noexcept {
   const char *problem = nullptr;
   const JsonValue *members = parse_json(response.body, response.body_size, memory, problem);
   if (members == nullptr) {
@@ -100,8 +91,7 @@ Introspection read_envelope(const JsonValue &claims, Strings jwt_members, Memory
   return result;
 }
 
-Introspection read_jwt(const IntrospectionResponse &response, bool must_be_envelope, Strings jwt_members,
-                       Memory &memory) noexcept {
+Introspection read_jwt(const Response &response, bool must_be_envelope, Strings jwt_members, Memory &memory) noexcept {
   Jwt jwt;
   const char *problem = nullptr;
   if (!parse_jwt({response.body, response.body_size}, memory, jwt, problem)) {
@@ -116,36 +106,17 @@ Introspection read_jwt(const IntrospectionResponse &response, bool must_be_envel
   return accept(jwt, nullptr);
 }
 
-std::string_view media_type(std::string_view content_type) noexcept {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return type.substr(0, type.find_last_not_of(" \t") + 1);
-}
-
-const char *explain_unreadable(const IntrospectionResponse &response) noexcept {
-  if (response.too_large) {
-    return "the response is larger than phantom_token_max_response_size";
-  }
-  if (!response.complete) {
-    return "the response was cut short";
-  }
-  if (!response.content_encoding.empty() && !equal_ignoring_case(response.content_encoding, "identity")) {
-    return "the response has a Content-Encoding";
-  }
-  return nullptr;
-}
-
-Introspection read_body(const IntrospectionResponse &response, Strings jwt_members, Memory &memory) noexcept {
+Introspection read_body(const Response &response, Strings jwt_members, Memory &memory) noexcept {
   if (const char *problem = explain_unreadable(response)) {
     return bad_response(problem);
   }
-  const std::string_view type = media_type(response.content_type);
-  if (equal_ignoring_case(type, "application/jwt")) {
+  if (has_media_type(response, "application/jwt")) {
     return read_jwt(response, false, jwt_members, memory);
   }
-  if (equal_ignoring_case(type, "application/json")) {
+  if (has_media_type(response, "application/json")) {
     return read_json(response, jwt_members, memory);
   }
-  if (equal_ignoring_case(type, "application/token-introspection+jwt")) {
+  if (has_media_type(response, "application/token-introspection+jwt")) {
     return read_jwt(response, true, jwt_members, memory);
   }
   return bad_response("the Content-Type is neither application/jwt nor application/json");
@@ -153,24 +124,28 @@ Introspection read_body(const IntrospectionResponse &response, Strings jwt_membe
 
 }  // namespace
 
-Introspection read_introspection(const IntrospectionResponse &response, Strings jwt_members, Memory &memory) noexcept {
-  switch (response.status) {
-    case 200:
-      return read_body(response, jwt_members, memory);
-    case 204:
-      return inactive();
-    case 401:
-    case 403:
-      return refusal(Outcome::as_refused_client, "the authorization server refuses the gateway's own credentials");
-    case 429:
-    case 503:
-      return refusal(Outcome::as_busy, "the authorization server is busy");
-    case 504:
-      return refusal(Outcome::as_timeout, "the authorization server did not answer in time");
-    default:
-      return response.status < 300 ? bad_response("the status of the response is none that introspection knows")
-                                   : refusal(Outcome::as_error, "the authorization server answered with an error");
+Introspection refused_response(Outcome outcome, const char *problem) noexcept {
+  Introspection result;
+  result.outcome = outcome;
+  result.problem = problem;
+  return result;
+}
+
+Introspection accept_jwt(std::string_view compact, const JsonValue *members, Memory &memory) noexcept {
+  Jwt jwt;
+  const char *problem = nullptr;
+  return parse_jwt(compact, memory, jwt, problem) ? accept(jwt, members) : bad_response(problem);
+}
+
+Introspection read_introspection(const Response &response, Strings jwt_members, Memory &memory) noexcept {
+  if (response.status == 200) {
+    return read_body(response, jwt_members, memory);
   }
+  if (response.status == 204) {
+    return inactive();
+  }
+  const Failure status = failure(response);
+  return refused_response(status.outcome, status.problem);
 }
 
 }  // namespace oauth

@@ -17,6 +17,9 @@ enum class Outcome : std::uint8_t {
   audience,
   insufficient_scope,
   bound,
+  signature_of_client,  ///< of the client's own JWT
+  signature_of_server,  ///< of the JWT that the authorization server returned
+  rejected_jwt,
   as_refused_client,
   as_busy,
   as_timeout,
@@ -24,6 +27,9 @@ enum class Outcome : std::uint8_t {
   as_bad_response,
   misconfigured,
   stale,
+  jwks_unavailable,
+  passed_jwt,
+  preflight,
   bypassed,
   internal_error,
 };

@@ -127,7 +127,7 @@ TEST(Challenge, IsOneWellFormedChallenge) {
       {"api", {R"(a"\b)"}, "", R"(Bearer realm="api", scope="a\"\\b")", {{"realm", "api"}, {"scope", R"(a"\b)"}}},
   };
   for (const Case &test : cases) {
-    const std::string text = write({test.realm, {test.scopes.data(), test.scopes.size()}, test.error});
+    const std::string text = write({test.realm, {test.scopes.data(), test.scopes.size()}, test.error, {}});
     EXPECT_EQ(text, test.text);
     EXPECT_EQ(ChallengeReader(text).read(), test.parameters) << text;
   }

@@ -26,8 +26,7 @@ class Read {
   Read(std::string_view content_type, std::string_view body, Strings jwt_members = {default_members, 3})
       : Read(whole(content_type), body, jwt_members) {}
 
-  Read(IntrospectionResponse response, std::string_view body, Strings jwt_members = {default_members, 3})
-      : text_(body) {
+  Read(Response response, std::string_view body, Strings jwt_members = {default_members, 3}) : text_(body) {
     response.body = text_.data();
     response.body_size = text_.size();
     result_ = read_introspection(response, jwt_members, memory_);
@@ -35,8 +34,8 @@ class Read {
     EXPECT_EQ(result_.outcome == Outcome::active || result_.outcome == Outcome::inactive, result_.problem == nullptr);
   }
 
-  static IntrospectionResponse whole(std::string_view content_type) {
-    IntrospectionResponse response;
+  static Response whole(std::string_view content_type) {
+    Response response;
     response.status = 200;
     response.content_type = content_type;
     response.complete = true;
@@ -80,7 +79,7 @@ TEST(Introspection, FollowsTheStatus) {
   const std::string body = make_jwt("{}");
   for (const auto &test : cases) {
     for (const unsigned status : test.statuses) {
-      IntrospectionResponse response = Read::whole(jwt_type);
+      Response response = Read::whole(jwt_type);
       response.status = status;
       EXPECT_EQ(word(Read(response, body).outcome()), word(test.outcome)) << status;
     }
@@ -88,7 +87,7 @@ TEST(Introspection, FollowsTheStatus) {
 }
 
 TEST(Introspection, LooksAtNothingElseWhereTheStatusDecides) {
-  IntrospectionResponse response;
+  Response response;
   response.too_large = true;
   response.content_encoding = "gzip";
   response.status = 401;
@@ -101,7 +100,7 @@ TEST(Introspection, LooksAtNothingElseWhereTheStatusDecides) {
 
 TEST(Introspection, NeedsAWholeReadableBody) {
   const std::string body = make_jwt("{}");
-  IntrospectionResponse response = Read::whole(jwt_type);
+  Response response = Read::whole(jwt_type);
   response.too_large = true;
   EXPECT_EQ(Read(response, body).problem(), "the response is larger than phantom_token_max_response_size");
 
@@ -352,7 +351,7 @@ TEST(Introspection, IsNotActiveWithoutMemory) {
   for (const auto &test : cases) {
     expect_refusal_without_memory([&test](Memory &memory) {
       const TestText text(test.body);
-      IntrospectionResponse response = Read::whole(test.type);
+      Response response = Read::whole(test.type);
       response.body = text.data();
       response.body_size = text.size();
       return read_introspection(response, {default_members, 3}, memory).outcome == Outcome::active;

@@ -1,0 +1,258 @@
+#include "call.h"
+
+#include <iterator>
+#include <memory>
+
+#include "../oauth/writer.h"
+#include "capture.h"
+#include "endpoint.h"
+#include "policy.h"
+#include "pool_memory.h"
+#include "text.h"
+
+namespace gateway {
+namespace {
+
+/// Everything that the subrequest needs of its own, made before it exists: a failure afterwards would leave it alive.
+struct Preparation {
+  ngx_http_post_subrequest_t *post_subrequest = nullptr;
+  ngx_http_request_body_t *request_body = nullptr;
+  ngx_http_variable_value_t *variables = nullptr;
+  ngx_http_headers_in_t headers_in = {};
+};
+
+struct Header {
+  std::string_view name;
+  std::string_view lowercase_name;
+  std::string_view value;
+  ngx_table_elt_t *ngx_http_headers_in_t::*field;  ///< nullptr where nginx keeps no pointer to it
+};
+
+/// What the subrequest's own header list says.
+struct RequestHeaders {
+  std::string_view accept;
+  std::string_view authorization;  ///< left out where empty
+};
+
+bool build_request_body(ngx_pool_t *pool, const TokenQuestion &question, std::string_view token,
+                        std::string_view &body) noexcept {
+  PoolMemory memory(pool);
+  return oauth::write_text(
+      memory,
+      [&](oauth::Writer &writer) {
+        writer.put(question.body_prefix);
+        writer.put_form_encoded(token);
+        writer.put(question.body_suffix);
+      },
+      body);
+}
+
+ngx_http_request_body_t *wrap_request_body(ngx_pool_t *pool, std::string_view body) noexcept {
+  auto *request_body = static_cast<ngx_http_request_body_t *>(ngx_pcalloc(pool, sizeof(ngx_http_request_body_t)));
+  auto *buffer = static_cast<ngx_buf_t *>(ngx_calloc_buf(pool));
+  ngx_chain_t *link = ngx_alloc_chain_link(pool);
+  if (request_body == nullptr || buffer == nullptr || link == nullptr) {
+    return nullptr;
+  }
+  if (body.empty()) {
+    // Still one of its own, or nginx would send the client's body, or close its file.
+    return request_body;
+  }
+  const ngx_str_t bytes = text(body);
+  buffer->pos = buffer->start = bytes.data;
+  buffer->last = buffer->end = bytes.data + bytes.len;
+  buffer->memory = 1;
+  buffer->last_buf = 1;
+  link->buf = buffer;
+  link->next = nullptr;
+  request_body->bufs = link;
+  request_body->buf = buffer;
+  return request_body;
+}
+
+bool add_header(ngx_http_headers_in_t &headers_in, const Header &header) noexcept {
+  auto *element = static_cast<ngx_table_elt_t *>(ngx_list_push(&headers_in.headers));
+  if (element == nullptr) {
+    return false;
+  }
+  element->key = text(header.name);
+  element->value = text(header.value);
+  element->lowcase_key = text(header.lowercase_name).data;
+  element->hash = ngx_hash_key(element->lowcase_key, header.lowercase_name.size());
+  unlink_header(element);
+  if (header.field != nullptr) {
+    headers_in.*header.field = element;
+  }
+  return true;
+}
+
+bool add_body_headers(ngx_pool_t *pool, std::string_view body, ngx_http_headers_in_t &headers_in) noexcept {
+  auto *length = static_cast<u_char *>(ngx_pnalloc(pool, NGX_SIZE_T_LEN));
+  if (length == nullptr) {
+    return false;
+  }
+  const u_char *end = ngx_sprintf(length, "%uz", body.size());
+  headers_in.content_length_n = static_cast<off_t>(body.size());
+  return add_header(headers_in, {"Content-Type", "content-type", "application/x-www-form-urlencoded",
+                                 &ngx_http_headers_in_t::content_type}) &&
+         add_header(headers_in, {"Content-Length", "content-length", view({static_cast<size_t>(end - length), length}),
+                                 &ngx_http_headers_in_t::content_length});
+}
+
+/// The subrequest's copy of the parent's headers shares the parent's list, so it gets headers of its own, and nothing
+/// that the client sent. What remains is what nginx needs to find out the server's name.
+bool build_headers(ngx_http_request_t *r, std::string_view body, const RequestHeaders &headers,
+                   ngx_http_headers_in_t &headers_in) noexcept {
+  if (ngx_list_init(&headers_in.headers, r->pool, 4, sizeof(ngx_table_elt_t)) != NGX_OK) {
+    return false;
+  }
+  headers_in.server = r->headers_in.server;
+  headers_in.keep_alive_n = -1;
+  headers_in.content_length_n = -1;
+  return add_header(headers_in, {"Accept", "accept", headers.accept, nullptr}) &&
+         (headers.authorization.empty() ||
+          add_header(headers_in, {"Authorization", "authorization", headers.authorization,
+                                  &ngx_http_headers_in_t::authorization})) &&
+         (body.empty() || add_body_headers(r->pool, body, headers_in));
+}
+
+bool prepare(ngx_http_request_t *r, Call *call, const RequestHeaders &headers, Preparation &preparation) noexcept {
+  const auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+  preparation.post_subrequest = make<ngx_http_post_subrequest_t>(r->pool);
+  preparation.request_body = wrap_request_body(r->pool, call->request_body);
+  // Variables are cached by request: in the parent's array, a $request_body that the parent has read would be the
+  // cache key of another token.
+  preparation.variables = static_cast<ngx_http_variable_value_t *>(
+      ngx_pcalloc(r->pool, cmcf->variables.nelts * sizeof(ngx_http_variable_value_t)));
+  if (preparation.post_subrequest == nullptr || preparation.request_body == nullptr ||
+      preparation.variables == nullptr || !build_headers(r, call->request_body, headers, preparation.headers_in)) {
+    return false;
+  }
+  preparation.post_subrequest->handler = finish_capture;
+  preparation.post_subrequest->data = call;
+  return true;
+}
+
+void apply(ngx_http_request_t *subrequest, const Preparation &preparation) noexcept {
+  if (preparation.request_body->bufs != nullptr) {
+    subrequest->method = NGX_HTTP_POST;
+    subrequest->method_name = text("POST");
+  }
+  subrequest->request_body = preparation.request_body;
+  subrequest->headers_in = preparation.headers_in;
+  // ngx_list_t points into itself while it has one part.
+  subrequest->headers_in.headers.last = &subrequest->headers_in.headers.part;
+  subrequest->variables = preparation.variables;
+  // A cached response comes as a file; with this the copy filter reads it into memory.
+  subrequest->filter_need_in_memory = 1;
+}
+
+bool start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) noexcept {
+  Preparation preparation;
+  if (!prepare(r, call, headers, preparation)) {
+    return false;
+  }
+  const Endpoint parts = split_endpoint(call->endpoint);
+  ngx_str_t path = text(parts.path);
+  ngx_str_t arguments = text(parts.arguments);
+  ngx_http_request_t *subrequest = nullptr;
+  if (ngx_http_subrequest(r, &path, &arguments, &subrequest, preparation.post_subrequest, NGX_HTTP_SUBREQUEST_WAITED) !=
+      NGX_OK) {
+    return false;
+  }
+  apply(subrequest, preparation);
+  call->started = ngx_current_msec;
+  return true;
+}
+
+Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint) noexcept {
+  auto *call = make<Call>(r->pool);
+  if (call != nullptr) {
+    call->endpoint = endpoint;
+    call->largest_response = location.max_response_size;
+  }
+  return call;
+}
+
+bool is_stale(const Call &call) noexcept {
+  return call.cache_status == NGX_HTTP_CACHE_STALE || call.cache_status == NGX_HTTP_CACHE_UPDATING;
+}
+
+}  // namespace
+
+Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                       std::string_view token, const char *key) noexcept {
+  const phantom_token_policy_t &policy = *location.policy;
+  Call *call = make_call(r, location, endpoint);
+  if (call == nullptr || !build_request_body(r->pool, policy.question, token, call->request_body)) {
+    return nullptr;
+  }
+  call->is_about_token = true;
+  ngx_memcpy(call->key, key, sizeof(call->key));
+  call->request_has_secret = policy.question.body_has_secret;
+  call->is_exchange = policy.question.is_exchange;
+  call->jwt_members = policy.jwt_members;
+  call->requested_token_type = policy.requested_token_type;
+  return start(r, call, {policy.question.accept, policy.question.authorization}) ? call : nullptr;
+}
+
+Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                      bool refresh) noexcept {
+  Call *call = make_call(r, location, endpoint);
+  if (call == nullptr) {
+    return nullptr;
+  }
+  call->refreshes_keys = refresh;
+  return start(r, call, {"application/json", {}}) ? call : nullptr;
+}
+
+Call *call_of(const ngx_http_request_t *r) noexcept {
+  return r->post_subrequest != nullptr && r->post_subrequest->handler == finish_capture
+             ? static_cast<Call *>(r->post_subrequest->data)
+             : nullptr;
+}
+
+Call *call_above(const ngx_http_request_t *r) noexcept {
+  for (; r != nullptr; r = r->parent) {
+    if (Call *call = call_of(r)) {
+      return call;
+    }
+  }
+  return nullptr;
+}
+
+bool token_key(const ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+               std::string_view token, char *hex) noexcept {
+  const auto *cscf = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+  auto *server = static_cast<phantom_token_server_t *>(ngx_http_get_module_srv_conf(r, ngx_http_phantom_token_module));
+  const std::string_view request_parts[] = {token, endpoint, view(cscf->server_name),
+                                            view({server->ordinal_length, server->ordinal})};
+  const oauth::Strings &location_parts = location.policy->question.key_parts;
+
+  const std::size_t count = location_parts.count + std::size(request_parts);
+  auto *parts = static_cast<std::string_view *>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
+  if (parts == nullptr) {
+    return false;
+  }
+  std::string_view *end = std::uninitialized_copy(location_parts.begin(), location_parts.end(), parts);
+  std::uninitialized_copy(std::begin(request_parts), std::end(request_parts), end);
+  return oauth::cache_key({parts, count}, hex);
+}
+
+Obstacle find_obstacle(const Call &call, bool accept_stale) noexcept {
+  if (call.misconfiguration != nullptr) {
+    return {oauth::Outcome::misconfigured, call.misconfiguration};
+  }
+  if (call.strayed) {
+    return {oauth::Outcome::as_bad_response, "its location was left by a redirect"};
+  }
+  if (call.out_of_memory) {
+    return {oauth::Outcome::internal_error, "no memory for the response of the authorization server"};
+  }
+  if (is_stale(call) && !accept_stale) {
+    return {oauth::Outcome::stale, "the cached response is stale; \"phantom_token_stale on\" would accept it"};
+  }
+  return {};
+}
+
+}  // namespace gateway

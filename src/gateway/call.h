@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "../oauth/cache_key.h"
+#include "../oauth/introspection.h"
+#include "../oauth/response.h"
+#include "nginx.h"
+
+namespace gateway {
+
+/// One subrequest to an endpoint of the authorization server and what came of it. It lives in the pool of the client's
+/// request, so that it can be used again after redirects.
+struct Call {
+  // Before the subrequest: what is asked, and where.
+  std::string_view endpoint;         ///< as configured, evaluated
+  std::string_view request_body;     ///< what is sent; empty: the method is GET
+  bool request_has_secret = false;   ///< the body holds the gateway's client_secret
+  std::size_t largest_response = 0;  ///< bytes
+
+  // Where the question is about a token.
+  bool is_about_token = false;
+  char key[oauth::cache_key_size];        ///< $phantom_token_key
+  bool is_exchange = false;               ///< RFC 8693, not introspection
+  oauth::Strings jwt_members;             ///< where the JWT may be in an introspection response
+  std::string_view requested_token_type;  ///< of an exchange
+
+  // Where it is for the JWK Set.
+  bool refreshes_keys = false;  ///< $phantom_token_jwks_refresh
+
+  // While it runs.
+  bool arrived = false;        ///< the subrequest has come to the preaccess phase of its location
+  bool strayed = false;        ///< it has come to another one then, by a redirect
+  bool gave_up = false;        ///< the capture has refused the response at its header
+  bool timed_out = false;      ///< the body took longer than the location's read timeout
+  bool out_of_memory = false;  ///< the body could not be kept
+  ngx_event_t *deadline = nullptr;
+  ngx_msec_t started = 0;
+  bool done = false;
+
+  // The response, as captured.
+  oauth::Response response;
+  off_t declared_length = -1;  ///< Content-Length; -1 where there was none
+  std::size_t body_capacity = 0;
+  ngx_msec_t duration = 0;
+  ngx_str_t retry_after = ngx_null_string;
+  ngx_str_t location_name = ngx_null_string;  ///< of the location that served the subrequest
+  ngx_uint_t cache_status = 0;                ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
+  const char *misconfiguration = nullptr;     ///< why the response must not count; a constant for the log line
+
+  // What it means for the token; read on first use.
+  bool interpreted = false;
+  oauth::Introspection introspection;
+};
+
+/// Starts a subrequest that asks the location's endpoint about a token, by introspection or exchange. Once call.done is
+/// set, nginx wakes the parent.
+/// @param endpoint evaluated; must live as long as the request's pool.
+/// @param key of oauth::cache_key_size characters: see token_key().
+/// @return the call, or nullptr where there is no memory or nginx refuses another subrequest.
+Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                       std::string_view token, const char *key) noexcept;
+
+/// Starts a subrequest for the JWK Set.
+/// @param refresh whether the cache is to be passed by, where the location's configuration allows that.
+/// @return as start_token_call().
+Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                      bool refresh) noexcept;
+
+/// @return the call that this request carries out, or nullptr where it is a request of somebody else's.
+Call *call_of(const ngx_http_request_t *r) noexcept;
+
+/// @return the call that this request or one of its parents carries out; nginx's own background updates of the cache
+///   are such children.
+Call *call_above(const ngx_http_request_t *r) noexcept;
+
+/// Computes $phantom_token_key.
+/// @param endpoint evaluated.
+/// @param hex room for oauth::cache_key_size characters.
+/// @return false where OpenSSL fails or there is no memory.
+bool token_key(const ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+               std::string_view token, char *hex) noexcept;
+
+/// Whether the call's response may not count, whatever it says: nullptr where it may.
+struct Obstacle {
+  oauth::Outcome outcome = oauth::Outcome::active;
+  const char *problem = nullptr;
+};
+
+Obstacle find_obstacle(const Call &call, bool accept_stale) noexcept;
+
+}  // namespace gateway

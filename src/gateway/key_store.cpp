@@ -1,0 +1,158 @@
+#include "key_store.h"
+
+#include "../oauth/cache_key.h"
+#include "text.h"
+
+namespace gateway {
+
+struct KeyStoreEntry {
+  KeyStoreEntry *next = nullptr;
+  const ngx_http_core_srv_conf_t *server = nullptr;
+  std::string_view endpoint;  ///< behind the entry, in the same memory
+
+  oauth::KeySet *keys = nullptr;
+  char digest[oauth::cache_key_size] = {};  ///< of the set that keys was made of
+  time_t last_good = 0;
+  time_t next_fetch = 0;
+  time_t next_refresh = 0;
+};
+
+namespace {
+
+constexpr time_t fresh_for = 60;
+constexpr time_t usable_for = 3600;
+constexpr time_t refresh_interval = 10;
+constexpr time_t retry_without_keys = 1;
+
+/// Endpoints may have variables, and a client may choose what they evaluate to.
+constexpr std::size_t most_entries = 64;
+
+/// One list a worker. It is made after the fork, and never shared.
+KeyStoreEntry *entries = nullptr;
+
+void free_entry(KeyStoreEntry *entry) noexcept {
+  oauth::free_key_set(entry->keys);
+  ngx_free(entry);
+}
+
+/// Drops what has been found least recently: the list's order is that of use.
+void make_room() noexcept {
+  std::size_t count = 0;
+  for (KeyStoreEntry **link = &entries; *link != nullptr; link = &(*link)->next) {
+    if (++count == most_entries) {
+      KeyStoreEntry *last = *link;
+      *link = last->next;
+      free_entry(last);
+      return;
+    }
+  }
+}
+
+KeyStoreEntry *add_entry(const ngx_http_core_srv_conf_t *server, std::string_view endpoint, ngx_log_t *log) noexcept {
+  make_room();
+  void *place = ngx_alloc(sizeof(KeyStoreEntry) + endpoint.size(), log);
+  if (place == nullptr) {
+    return nullptr;
+  }
+  auto *entry = new (place) KeyStoreEntry();
+  char *name = static_cast<char *>(place) + sizeof(KeyStoreEntry);
+  endpoint.copy(name, endpoint.size());
+  entry->server = server;
+  entry->endpoint = {name, endpoint.size()};
+  entry->next = entries;
+  entries = entry;
+  return entry;
+}
+
+void log_failure(const ngx_http_request_t *r, const Call &call, const char *problem) noexcept {
+  ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                "phantom token: the JWK Set cannot be used: %s, location \"%V\", its status %ui", problem,
+                &call.location_name, static_cast<ngx_uint_t>(call.response.status));
+}
+
+const char *explain_failure(const Call &call) noexcept {
+  const Obstacle obstacle = find_obstacle(call, true);
+  if (obstacle.outcome != oauth::Outcome::active) {
+    return obstacle.problem;
+  }
+  return call.response.status != NGX_HTTP_OK ? oauth::failure(call.response).problem
+                                             : oauth::explain_unreadable(call.response);
+}
+
+}  // namespace
+
+KeyStoreEntry *find_keys(const ngx_http_request_t *r, std::string_view endpoint) noexcept {
+  const auto *server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+  for (KeyStoreEntry **link = &entries; *link != nullptr; link = &(*link)->next) {
+    KeyStoreEntry *entry = *link;
+    if (entry->server == server && entry->endpoint == endpoint) {
+      *link = entry->next;
+      entry->next = entries;
+      entries = entry;
+      return entry;
+    }
+  }
+  return add_entry(server, endpoint, r->connection->log);
+}
+
+const oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept {
+  return now - entry.last_good < usable_for ? entry.keys : nullptr;
+}
+
+bool claim_fetch(KeyStoreEntry &entry, time_t now) noexcept {
+  // A clock that was set back must not keep an old set in use.
+  const bool due = now >= entry.next_fetch || entry.next_fetch - now > fresh_for;
+  if (due && usable_keys(entry, now) != nullptr) {
+    entry.next_fetch = now + refresh_interval;
+  }
+  return due;
+}
+
+bool claim_refresh(KeyStoreEntry &entry, time_t now) noexcept {
+  const bool due = now >= entry.next_refresh || entry.next_refresh - now > refresh_interval;
+  if (due) {
+    entry.next_refresh = now + refresh_interval;
+  }
+  return due;
+}
+
+void store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call, time_t now) noexcept {
+  entry.next_fetch = now + (usable_keys(entry, now) != nullptr ? refresh_interval : retry_without_keys);
+  if (const char *problem = explain_failure(call)) {
+    log_failure(r, call, problem);
+    return;
+  }
+  const std::string_view body = {call.response.body, call.response.body_size};
+  char digest[oauth::cache_key_size];
+  const bool has_digest = oauth::cache_key({&body, 1}, digest);
+  const bool unchanged = has_digest && entry.keys != nullptr && ngx_memcmp(digest, entry.digest, sizeof(digest)) == 0;
+  if (!unchanged) {
+    const oauth::KeySetResult result = oauth::parse_key_set(body);
+    if (result.keys == nullptr) {
+      log_failure(r, call, result.problem);
+      return;
+    }
+    if (result.ignored != 0) {
+      ngx_log_error(
+          NGX_LOG_WARN, r->connection->log, 0,
+          "phantom token: %uz keys of the JWK Set are broken or shorter than 2048 bits and not used, location "
+          "\"%V\"",
+          result.ignored, &call.location_name);
+    }
+    oauth::free_key_set(entry.keys);
+    entry.keys = result.keys;
+    ngx_memcpy(entry.digest, digest, sizeof(digest));
+  }
+  entry.last_good = now;
+  entry.next_fetch = now + fresh_for;
+}
+
+void clear_key_store() noexcept {
+  while (entries != nullptr) {
+    KeyStoreEntry *entry = entries;
+    entries = entry->next;
+    free_entry(entry);
+  }
+}
+
+}  // namespace gateway

@@ -1,0 +1,12 @@
+#include "preflight.h"
+
+#include "header_list.h"
+
+namespace gateway {
+
+bool is_preflight(const ngx_http_request_t *r) noexcept {
+  return r->method == NGX_HTTP_OPTIONS && find_header(r->headers_in.headers, "Origin") != nullptr &&
+         find_header(r->headers_in.headers, "Access-Control-Request-Method") != nullptr;
+}
+
+}  // namespace gateway

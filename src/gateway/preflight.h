@@ -1,0 +1,10 @@
+#pragma once
+
+#include "nginx.h"
+
+namespace gateway {
+
+/// @return whether this is a CORS preflight: OPTIONS with Origin and Access-Control-Request-Method.
+bool is_preflight(const ngx_http_request_t *r) noexcept;
+
+}  // namespace gateway

@@ -1,0 +1,83 @@
+#include "claim.h"
+
+#include <algorithm>
+
+#include "writer.h"
+
+namespace oauth {
+namespace {
+
+char variable_character(char c) noexcept {
+  if (c >= 'A' && c <= 'Z') {
+    return static_cast<char>(c - 'A' + 'a');
+  }
+  const bool stays = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  return stays ? c : '_';
+}
+
+bool has_variable_name(std::string_view name, std::string_view variable_name) noexcept {
+  return std::equal(name.begin(), name.end(), variable_name.begin(), variable_name.end(),
+                    [](char c, char wanted) { return variable_character(c) == wanted; });
+}
+
+bool has_control_character(std::string_view text) noexcept {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
+bool is_array_of_strings(const JsonValue &value) noexcept {
+  if (value.kind != JsonKind::array) {
+    return false;
+  }
+  for (const JsonValue *element = value.first; element != nullptr; element = element->next) {
+    if (element->kind != JsonKind::string) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void put_joined(Writer &writer, const JsonValue &array) noexcept {
+  for (const JsonValue *element = array.first; element != nullptr; element = element->next) {
+    if (element != array.first) {
+      writer.put(' ');
+    }
+    writer.put(element->text);
+  }
+}
+
+}  // namespace
+
+const JsonValue *find_claim(const JsonValue *object, std::string_view variable_name) noexcept {
+  const JsonValue *found = nullptr;
+  for (const JsonValue *claim = object == nullptr ? nullptr : object->first; claim != nullptr; claim = claim->next) {
+    if (!has_variable_name(claim->name, variable_name)) {
+      continue;
+    }
+    if (found != nullptr) {
+      return nullptr;
+    }
+    found = claim;
+  }
+  return found;
+}
+
+bool claim_text(const JsonValue &claim, Memory &memory, std::string_view &text) noexcept {
+  text = {};
+  if (is_array_of_strings(claim)) {
+    if (!write_text(
+            memory, [&](Writer &writer) { put_joined(writer, claim); }, text)) {
+      return false;
+    }
+  } else if (claim.kind != JsonKind::array && claim.kind != JsonKind::object) {
+    text = claim.text;
+  }
+  if (has_control_character(text)) {
+    text = {};
+  }
+  return true;
+}
+
+}  // namespace oauth

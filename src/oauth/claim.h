@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string_view>
+
+#include "introspection.h"
+#include "memory.h"
+
+namespace oauth {
+
+/// Finds a claim by a name as nginx's variables have it: lower case, and `_` for every character outside `a-z0-9_`.
+/// @param object may be nullptr.
+/// @return the member, or nullptr where none matches, or more than one.
+const JsonValue *find_claim(const JsonValue *object, std::string_view variable_name) noexcept;
+
+/// The value of a claim as text: strings unescaped, numbers and booleans as written, arrays of strings joined by
+/// spaces.
+/// @param text set, to an empty view for every other kind and for a value with control characters, where the result is
+///   true.
+/// @return false where there is no memory.
+bool claim_text(const JsonValue &claim, Memory &memory, std::string_view &text) noexcept;
+
+}  // namespace oauth

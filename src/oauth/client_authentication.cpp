@@ -1,0 +1,69 @@
+#include "client_authentication.h"
+
+#include <openssl/evp.h>
+
+namespace oauth {
+namespace {
+
+constexpr std::string_view scheme = "Basic ";
+
+void put_user_and_password(Writer &writer, const ClientCredentials &credentials) noexcept {
+  if (credentials.method == ClientAuthentication::basic_raw) {
+    writer.put(credentials.id);
+    writer.put(':');
+    writer.put(credentials.secret);
+  } else {
+    writer.put_form_encoded(credentials.id);
+    writer.put(':');
+    writer.put_form_encoded(credentials.secret);
+  }
+}
+
+}  // namespace
+
+std::string_view name(ClientAuthentication method) noexcept {
+  switch (method) {
+    case ClientAuthentication::basic:
+      return "basic";
+    case ClientAuthentication::basic_raw:
+      return "basic_raw";
+    case ClientAuthentication::post:
+      return "post";
+  }
+  return {};
+}
+
+bool write_basic_authorization(const ClientCredentials &credentials, Memory &memory, std::string_view &value) noexcept {
+  value = {};
+  if (credentials.id.empty() || credentials.method == ClientAuthentication::post) {
+    return true;
+  }
+  std::string_view plain;
+  if (!write_text(
+          memory, [&](Writer &writer) { put_user_and_password(writer, credentials); }, plain)) {
+    return false;
+  }
+  // EVP_EncodeBlock writes four characters for each three bytes begun, and a terminator.
+  const std::size_t encoded_size = (plain.size() + 2) / 3 * 4;
+  auto *bytes = static_cast<char *>(memory.allocate(scheme.size() + encoded_size + 1));
+  if (bytes == nullptr) {
+    return false;
+  }
+  scheme.copy(bytes, scheme.size());
+  EVP_EncodeBlock(reinterpret_cast<unsigned char *>(bytes + scheme.size()),
+                  reinterpret_cast<const unsigned char *>(plain.data()), static_cast<int>(plain.size()));
+  value = {bytes, scheme.size() + encoded_size};
+  return true;
+}
+
+void put_client_parameters(Writer &writer, const ClientCredentials &credentials) noexcept {
+  if (credentials.id.empty() || credentials.method != ClientAuthentication::post) {
+    return;
+  }
+  writer.put("&client_id=");
+  writer.put_form_encoded(credentials.id);
+  writer.put("&client_secret=");
+  writer.put_form_encoded(credentials.secret);
+}
+
+}  // namespace oauth

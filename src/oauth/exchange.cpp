@@ -1,0 +1,112 @@
+#include "exchange.h"
+
+namespace oauth {
+namespace {
+
+constexpr std::string_view access_token_type = "urn:ietf:params:oauth:token-type:access_token";
+constexpr std::string_view jwt_type = "urn:ietf:params:oauth:token-type:jwt";
+
+void put_parameter(Writer &writer, std::string_view name, std::string_view value) noexcept {
+  writer.put('&');
+  writer.put(name);
+  writer.put('=');
+  writer.put_form_encoded(value);
+}
+
+Introspection bad_response(const char *problem) noexcept {
+  return refused_response(Outcome::as_bad_response, problem);
+}
+
+/// @return the response's JSON object, or nullptr and the problem.
+const JsonValue *read_object(const Response &response, Memory &memory, const char *&problem) noexcept {
+  problem = explain_unreadable(response);
+  if (problem != nullptr) {
+    return nullptr;
+  }
+  if (!has_media_type(response, "application/json")) {
+    problem = "the Content-Type is not application/json";
+    return nullptr;
+  }
+  const JsonValue *object = parse_json(response.body, response.body_size, memory, problem);
+  if (object != nullptr && object->kind != JsonKind::object) {
+    problem = "the response is no JSON object";
+    return nullptr;
+  }
+  return object;
+}
+
+std::string_view string_member(const JsonValue &object, std::string_view name) noexcept {
+  const JsonValue *member = object.member(name);
+  return member != nullptr && member->kind == JsonKind::string ? member->text : std::string_view();
+}
+
+/// RFC 8693 section 2.2.1: what was issued may be a JWT under any of these names.
+bool is_type_of_jwt(const JsonValue &issued, std::string_view requested) noexcept {
+  return issued.kind == JsonKind::string &&
+         (issued.text == requested || issued.text == jwt_type || issued.text == access_token_type);
+}
+
+Introspection read_success(const Response &response, std::string_view requested_token_type, Memory &memory) noexcept {
+  const char *problem = nullptr;
+  const JsonValue *members = read_object(response, memory, problem);
+  if (members == nullptr) {
+    return bad_response(problem);
+  }
+  const JsonValue *issued = members->member("issued_token_type");
+  if (issued != nullptr && !is_type_of_jwt(*issued, requested_token_type)) {
+    return bad_response("the issued_token_type is not the one that was asked for");
+  }
+  const std::string_view token = string_member(*members, "access_token");
+  if (token.empty()) {
+    return bad_response("the response holds no access_token");
+  }
+  return accept_jwt(token, members, memory);
+}
+
+/// RFC 8693 section 2.2.2 has invalid_request for a bad token, RFC 6749 section 5.2 invalid_grant.
+Introspection read_error(const JsonValue &error) noexcept {
+  const std::string_view code = string_member(error, "error");
+  Introspection result = refused_response(Outcome::as_error, "the authorization server refuses the token exchange");
+  if (code == "invalid_request" || code == "invalid_grant") {
+    result = refused_response(Outcome::inactive, "the authorization server refuses to exchange the token");
+  } else if (code == "invalid_scope") {
+    result = refused_response(Outcome::insufficient_scope, "the token lacks a scope that the exchange asks for");
+  } else if (code == "invalid_client" || code == "unauthorized_client") {
+    result = refused_response(Outcome::as_refused_client, "the authorization server refuses the gateway itself");
+  }
+  const std::string_view description = string_member(error, "error_description");
+  result.server_message = description.empty() ? code : description;
+  return result;
+}
+
+}  // namespace
+
+void put_exchange_parameters(Writer &writer, const ExchangeParameters &parameters) noexcept {
+  put_parameter(writer, "subject_token_type", access_token_type);
+  put_parameter(writer, "requested_token_type", parameters.requested_token_type);
+  for (const std::string_view audience : parameters.audiences) {
+    put_parameter(writer, "audience", audience);
+  }
+  for (const std::string_view resource : parameters.resources) {
+    put_parameter(writer, "resource", resource);
+  }
+  if (!parameters.scope.empty()) {
+    put_parameter(writer, "scope", parameters.scope);
+  }
+}
+
+Introspection read_exchange(const Response &response, std::string_view requested_token_type, Memory &memory) noexcept {
+  if (response.status == 200) {
+    return read_success(response, requested_token_type, memory);
+  }
+  if (response.status == 400) {
+    const char *problem = nullptr;
+    if (const JsonValue *error = read_object(response, memory, problem)) {
+      return read_error(*error);
+    }
+  }
+  const Failure status = failure(response);
+  return refused_response(status.outcome, status.problem);
+}
+
+}  // namespace oauth

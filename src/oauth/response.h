@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "outcome.h"
+
+namespace oauth {
+
+/// What came back from an endpoint of the authorization server, before anybody has looked into it.
+struct Response {
+  unsigned status = 0;                ///< HTTP status
+  std::string_view content_type;      ///< with parameters, as sent
+  std::string_view content_encoding;  ///< empty where there was none
+  bool complete = false;              ///< the body arrived whole
+  bool too_large = false;             ///< the body is longer than phantom_token_max_response_size
+  char *body = nullptr;               ///< rewritten while it is read; body[body_size] must be writable
+  std::size_t body_size = 0;          ///< bytes
+};
+
+/// @return whether the response's media type is this one, whatever its parameters and its case.
+bool has_media_type(const Response &response, std::string_view type) noexcept;
+
+/// @return nullptr where the body is all there and plain, else a constant that says what is wrong.
+const char *explain_unreadable(const Response &response) noexcept;
+
+/// What a status means on which the body is not looked at, such as 503.
+struct Failure {
+  Outcome outcome;
+  const char *problem;
+};
+
+Failure failure(const Response &response) noexcept;
+
+}  // namespace oauth

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "form.h"
+#include "memory.h"
+
+namespace oauth {
+
+/// Counts what is put, and writes it where there is room: one description of a text serves for its size and its bytes.
+class Writer {
+ public:
+  /// @param out nullptr to count only, else room for all that will be put.
+  explicit Writer(char *out) noexcept : out_(out) {}
+
+  std::size_t size() const noexcept { return size_; }
+
+  void put(char c) noexcept {
+    if (out_ != nullptr) {
+      out_[size_] = c;
+    }
+    ++size_;
+  }
+
+  void put(std::string_view text) noexcept {
+    if (out_ != nullptr) {
+      text.copy(out_ + size_, text.size());
+    }
+    size_ += text.size();
+  }
+
+  /// The inside of a quoted-string (RFC 9110 section 5.6.4).
+  void put_escaped(std::string_view text) noexcept {
+    for (const char c : text) {
+      if (c == '"' || c == '\\') {
+        put('\\');
+      }
+      put(c);
+    }
+  }
+
+  void put_form_encoded(std::string_view text) noexcept {
+    if (out_ != nullptr) {
+      form_encode(out_ + size_, text);
+    }
+    size_ += form_encoded_size(text);
+  }
+
+ private:
+  char *out_;
+  std::size_t size_ = 0;
+};
+
+/// @param describe a function that puts the text into the Writer that it is given; called twice.
+/// @param text set to the text, in `memory`, where the result is true.
+/// @return false where there is no memory.
+template <typename Describe>
+bool write_text(Memory &memory, Describe describe, std::string_view &text) noexcept {
+  Writer counter(nullptr);
+  describe(counter);
+  if (counter.size() == 0) {
+    text = {};
+    return true;
+  }
+  auto *bytes = static_cast<char *>(memory.allocate(counter.size()));
+  if (bytes == nullptr) {
+    return false;
+  }
+  Writer writer(bytes);
+  describe(writer);
+  text = {bytes, writer.size()};
+  return true;
+}
+
+}  // namespace oauth
