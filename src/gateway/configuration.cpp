@@ -2,13 +2,13 @@
 
 #include <string_view>
 
-#include "cache_zones.h"
 #include "endpoint.h"
 #include "key_store.h"
 #include "locations.h"
 #include "phases.h"
 #include "policy.h"
 #include "text.h"
+#include "token_locations.h"
 #include "variables.h"
 
 namespace gateway {
@@ -235,7 +235,7 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
   if (for_each_block(main, mark_targets) != NGX_OK || for_each_block(main, check) != NGX_OK) {
     return NGX_ERROR;
   }
-  return check_cache_zones(cf, main);
+  return check_token_locations(cf, main);
 }
 
 }  // namespace

@@ -15,4 +15,17 @@ inline void unlink_header(ngx_table_elt_t *header) noexcept {
 #endif
 }
 
+#if (NGX_HTTP_SSL)
+/// @return whether the location is known to pass requests on by TLS. Since 1.23.0 locations share TLS contexts, and all
+///   of them have one.
+inline bool passes_to_https(const ngx_http_upstream_conf_t &upstream) noexcept {
+#if (nginx_version < 1023000)
+  return upstream.ssl != nullptr;
+#else
+  (void)upstream;
+  return false;
+#endif
+}
+#endif
+
 }  // namespace gateway

@@ -1,0 +1,94 @@
+#include "token_locations.h"
+
+#include <string_view>
+
+#include "locations.h"
+#include "text.h"
+#include "upstreams.h"
+
+namespace gateway {
+namespace {
+
+bool is_referenced(const ngx_conf_t *cf, std::string_view name) noexcept {
+  const auto *cmcf =
+      static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  const auto *variables = static_cast<const ngx_http_variable_t *>(cmcf->variables.elts);
+  for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
+    if (view(variables[i].name) == name) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool is_shared(const ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_token_block_t &block,
+               const ngx_shm_zone_t *zone) noexcept {
+  const auto *blocks = static_cast<const phantom_token_block_t *>(main.blocks.elts);
+  for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
+    const bool same_location = &blocks[i] == &block || blocks[i].core->noname != 0;
+    if (!same_location && cache_zone(upstream_of(cf, blocks[i])) == zone) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void warn(const ngx_conf_t *cf, const phantom_token_block_t &block, const char *problem) noexcept {
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_WARN, cf->log, 0, "location \"%V\" reaches the authorization server %s", &name, problem);
+}
+
+void warn_of_mistakes(const ngx_conf_t *cf, const phantom_token_block_t &block,
+                      const ngx_http_upstream_conf_t &upstream) noexcept {
+#if (NGX_HTTP_CACHE)
+  const bool caches = upstream.cache_zone != nullptr || upstream.cache_value != nullptr;
+  if (caches && (upstream.cache_methods & NGX_HTTP_POST) == 0) {
+    warn(cf, block, "by POST, which its cache leaves out: add \"proxy_cache_methods POST;\"");
+  }
+#endif
+#if (NGX_HTTP_SSL)
+  if (passes_to_https(upstream) && upstream.ssl_verify != 1) {
+    warn(cf, block,
+         "by TLS without verifying its certificate: add \"proxy_ssl_verify on;\" and "
+         "\"proxy_ssl_trusted_certificate\"");
+  }
+#endif
+}
+
+ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_token_block_t &block,
+                           bool keys_may_be_good) noexcept {
+  const ngx_shm_zone_t *zone = cache_zone(upstream_of(cf, block));
+  if (zone == nullptr || !is_shared(cf, main, block, zone)) {
+    return NGX_OK;
+  }
+  block.location->shares_cache_zone = 1;
+  if (block.location->serves_tokens == 0 || keys_may_be_good) {
+    return NGX_OK;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                "the cache zone \"%V\" of location \"%V\", which reaches the authorization server, is used by another "
+                "location too, so that answers of two authorization servers could mix: add \"proxy_cache_key "
+                "$phantom_token_key;\" to the location, or give it a zone of its own",
+                &zone->shm.name, &name);
+  return NGX_ERROR;
+}
+
+}  // namespace
+
+ngx_int_t check_token_locations(ngx_conf_t *cf, const phantom_token_main_t &main) noexcept {
+  const bool keys_may_be_good = is_referenced(cf, "phantom_token_key");
+  const auto *blocks = static_cast<const phantom_token_block_t *>(main.blocks.elts);
+  for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
+    const ngx_http_upstream_conf_t *upstream = upstream_of(cf, blocks[i]);
+    if (upstream != nullptr && blocks[i].location->serves_tokens != 0 && blocks[i].core->noname == 0) {
+      warn_of_mistakes(cf, blocks[i], *upstream);
+    }
+    if (check_cache_zone(cf, main, blocks[i], keys_may_be_good) != NGX_OK) {
+      return NGX_ERROR;
+    }
+  }
+  return NGX_OK;
+}
+
+}  // namespace gateway
