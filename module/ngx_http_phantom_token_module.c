@@ -388,7 +388,7 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->enabled_at = prev->enabled_at;
     }
 
-    /* an endpoint at a nearer level replaces an inherited one of either kind */
+    /* a nearer endpoint replaces an inherited one of either kind */
 
     if (conf->introspection_endpoint == NGX_CONF_UNSET_PTR
         && conf->exchange_endpoint == NGX_CONF_UNSET_PTR)

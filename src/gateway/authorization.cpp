@@ -10,6 +10,9 @@ constexpr std::string_view scheme = "Bearer ";
 
 /// nginx keeps pointers to well-known headers beside the list: they are to lead to the copy.
 void follow(ngx_http_request_t *r, const ngx_table_elt_t *from, ngx_table_elt_t *to) noexcept {
+  if (from->lowcase_key == nullptr) {
+    return;  // not one that nginx has parsed
+  }
   auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
   const auto *known = static_cast<const ngx_http_header_t *>(
       ngx_hash_find(&cmcf->headers_in_hash, from->hash, from->lowcase_key, from->key.len));

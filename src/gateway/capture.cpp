@@ -106,7 +106,7 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   if (subrequest->upstream != nullptr) {
     call.cache_status = subrequest->upstream->cache_status;
   }
-  if (call.misconfiguration == nullptr) {
+  if (call.misconfiguration == nullptr && !call.strayed) {
     call.misconfiguration = is_internal(*location) ? find_unsafe_cache_key(subrequest, call)
                                                    : "clients can reach the introspection location: add \"internal;\"";
   }

@@ -71,9 +71,11 @@ ngx_int_t for_each_block(const phantom_token_main_t &main, Check check) noexcept
   return NGX_OK;
 }
 
-/// A server's own block only hands its directives down: a location asks for an endpoint when it ends up protected.
+/// A server's own block only hands its directives down: a location asks for an endpoint when it ends up protected. What
+/// an `if` in it has is the location's.
 bool is_protected(const phantom_token_block_t &block) noexcept {
-  return block.location->enabled != 0 && !is_server_block(*block.core, *block.server);
+  const bool is_if = block.core->noname != 0 && block.core->lmt_excpt == 0;
+  return block.location->enabled != 0 && !is_if && !is_server_block(*block.core, *block.server);
 }
 
 /// One of the directives that name an internal location.
@@ -112,7 +114,7 @@ ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
   }
   for (const EndpointDirective &endpoint : endpoints(*block.location)) {
     const ngx_http_core_loc_conf_t *target = has_constant(endpoint) ? constant_target(block, endpoint) : nullptr;
-    if (target != nullptr) {
+    if (target != nullptr && is_internal(*target)) {
       auto *location =
           static_cast<phantom_token_location_t *>(target->loc_conf[ngx_http_phantom_token_module.ctx_index]);
       location->serves_gateway = 1;
