@@ -1,13 +1,20 @@
 #!/bin/bash
 # Called by `./dev demo`, which installs and builds first: an authorization server, an API and the gateway on loopback,
 # the way of a request through them, then it stays up until Ctrl-C. With --once it ends at once, and with failure if
-# anything was not as it should be.
+# anything was not as it should be; with --all it also shows token exchange and signatures.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/t/demo
 module=$root/build/ngx_http_phantom_token_module.so
-once=${1-}
+once='' all=''
+for option in "$@"; do
+  case $option in
+    --once) once=1 ;;
+    --all) all=1 ;;
+    *) echo "demo: no such option: $option (--once, --all)" >&2; exit 2 ;;
+  esac
+done
 groups=()
 mistakes=0
 
@@ -74,6 +81,7 @@ start_gateway() {
   gateway=http://127.0.0.1:$port
   echo "Starting the gateway, $(nginx -v 2>&1 | sed 's/.*: //') with the module"
   mkdir "$folder/temp"
+  (umask 077 && echo gateway-secret > "$folder/gateway-secret")
   sed "s|@module@|$module|; s|@gateway_port@|$port|; s|@api_port@|$api_port|; s|@as_port@|$as_port|" \
     "$here/nginx.conf.in" > "$folder/nginx.conf"
   # Whoever starts the demo owns its folder: nginx's workers must be able to read it.
@@ -183,6 +191,51 @@ show_all() {
   expect 'the number of requests that reached the API' "$(grep -c . "$folder/api.log")" 2
 }
 
+# show_call TITLE STATUS CURL-ARGUMENTS...: a request that reaches the API, and what the API makes of the JWT.
+show_call() {
+  local title=$1 status=$2; shift 2
+  title "$title"
+  call "$@"
+  show_sent
+  show_head
+  expect 'the status' "$(status)" "$status"
+  [ "$status" = 200 ] || return 0
+  echo "The JWT's claims, as the API reads them"
+  jq '.jwt.claims' "$folder/body" | indent
+  expect 'the signature' "$(api_says .jwt.signature)" valid
+}
+
+show_modes() {
+  local jwt forged
+  show_call '6. Token exchange (RFC 8693): the API gets a JWT made for it alone, with the scope "read" only' 200 \
+    -H "Authorization: Bearer $token" "$gateway/exchange/orders"
+  expect 'the audience' "$(api_says .jwt.claims.aud)" https://orders.example.com
+  expect 'the scope' "$(api_says .jwt.claims.scope)" read
+
+  show_call "7. The gateway verifies the signature of the authorization server's JWT before it forwards it" 200 \
+    -H "Authorization: Bearer $token" "$gateway/verified/orders"
+  jwt=$(jq -r '.received[]?' "$folder/body" | sed -n 's/^[Aa]uthorization: Bearer //p')
+  expect 'the JWT that the API got' "$jwt" '*.*.*'
+
+  show_call '8. A client that has a JWT already: its signature, audience and time are checked, nobody is asked' 200 \
+    -H "Authorization: Bearer $jwt" "$gateway/jwt/orders"
+
+  forged=$(forge "$jwt")
+  show_refusal '9. The same JWT with another subject written into it: refused' 401 'Bearer *error="invalid_token"*' \
+    -H "Authorization: Bearer $forged" "$gateway/jwt/orders"
+}
+
+# forge JWT: with the subject "admin", and the signature that it had.
+forge() {
+  # shellcheck disable=SC2016
+  node -e '
+    const [head, payload, signature] = process.argv[1].split(".");
+    const claims = JSON.parse(Buffer.from(payload, "base64url"));
+    claims.sub = "admin";
+    console.log([head, Buffer.from(JSON.stringify(claims)).toString("base64url"), signature].join("."));
+  ' "$1"
+}
+
 stay_up() {
   title 'All of it is up until Ctrl-C. To try:'
   indent << END
@@ -211,11 +264,12 @@ start_authorization_server
 start_api
 start_gateway
 show_all
+[ -z "$all" ] || show_modes
 
 if [ "$mistakes" -gt 0 ]; then
   printf '\n%s%d not as expected, see above%s\n' "$bad" "$mistakes" "$plain"
 else
   printf '\n%sEverything as expected.%s\n' "$good" "$plain"
 fi
-[ "$once" = --once ] || stay_up
+[ -n "$once" ] || stay_up
 [ "$mistakes" -eq 0 ]

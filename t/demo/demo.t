@@ -56,6 +56,11 @@ ok($text =~ /"client_id": "app"/, 'its claims are shown');
 ok($text =~ /HTTP\/1\.1 401 .*HTTP\/1\.1 403 /s, 'both refusals are shown');
 leaves_nothing('after --once');
 
+($text, $status) = demo('./dev demo --once --all');
+is($status, 0, 'with --all, everything is as expected') or diag($text);
+ok($text =~ /"aud": "https:\/\/orders\.example\.com"/, 'token exchange gives a JWT for another audience');
+ok($text =~ /another subject.*HTTP\/1\.1 401 /s, 'a JWT that was tampered with is refused');
+
 ($text, $status) = demo('./dev demo', qr/access\.log/);
 is($status, 143 << 8, 'without --once it stays up until a signal') or diag($text);
 ok($text =~ /curl -i -H "Authorization: Bearer \$TOKEN"/, 'and says what to try');
