@@ -103,7 +103,7 @@ static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token_scope_match"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      phantom_token_set_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, scope_match),
       &phantom_token_scope_matches },
@@ -124,7 +124,7 @@ static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token_leeway"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_sec_slot,
+      phantom_token_set_seconds,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, leeway),
       NULL },
@@ -152,14 +152,14 @@ static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token_confirmation"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      phantom_token_set_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, pass_sender_constrained),
       &phantom_token_confirmations },
 
     { ngx_string("phantom_token_error_format"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      phantom_token_set_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, error_format),
       &phantom_token_error_formats },
@@ -215,14 +215,14 @@ static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token_client_auth"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      phantom_token_set_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, client_auth),
       &phantom_token_client_auths },
 
     { ngx_string("phantom_token_inbound_jwt"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      phantom_token_set_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, inbound_jwt),
       &phantom_token_inbound_jwts },
@@ -243,7 +243,7 @@ static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token_preflight"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      phantom_token_set_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, preflight),
       &phantom_token_preflights },

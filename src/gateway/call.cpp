@@ -221,6 +221,16 @@ Call *call_above(const ngx_http_request_t *r) noexcept {
   return nullptr;
 }
 
+void settle(ngx_http_request_t *subrequest, Call &call) noexcept {
+  call.arrived = true;
+  // nginx clears the modules' contexts at every redirect: that is how has_strayed() knows.
+  ngx_http_set_ctx(subrequest, &call, ngx_http_phantom_token_module);
+}
+
+bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+  return call.arrived && ngx_http_get_module_ctx(subrequest, ngx_http_phantom_token_module) != &call;
+}
+
 bool token_key(const ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
                std::string_view token, char *hex) noexcept {
   const auto *cscf = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));

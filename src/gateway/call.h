@@ -31,7 +31,7 @@ struct Call {
 
   // While it runs.
   bool arrived = false;        ///< the subrequest has come to the preaccess phase of its location
-  bool strayed = false;        ///< it has come to another one then, by a redirect
+  bool strayed = false;        ///< it has been redirected after that
   bool gave_up = false;        ///< the capture has refused the response at its header
   bool timed_out = false;      ///< the body took longer than the location's read timeout
   bool out_of_memory = false;  ///< the body could not be kept
@@ -74,6 +74,13 @@ Call *call_of(const ngx_http_request_t *r) noexcept;
 /// @return the call that this request or one of its parents carries out; nginx's own background updates of the cache
 ///   are such children.
 Call *call_above(const ngx_http_request_t *r) noexcept;
+
+/// Notes that the call's subrequest has come to its location.
+void settle(ngx_http_request_t *subrequest, Call &call) noexcept;
+
+/// @return whether the call's subrequest has been redirected since: by the server's X-Accel-Redirect, perhaps to a
+///   location that answers in its rewrite phase, or by something else in its location.
+bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcept;
 
 /// Computes $phantom_token_key.
 /// @param endpoint evaluated.

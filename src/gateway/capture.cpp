@@ -100,6 +100,7 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   stop_deadline(call);
   call.duration = ngx_current_msec - call.started;
   record_result(call, rc);
+  call.strayed = has_strayed(subrequest, call);
   const auto *location =
       static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
   call.location_name = display_name(*location);

@@ -39,6 +39,7 @@ bool add_block(ngx_conf_t *cf, phantom_token_location_t &location) noexcept {
   block->core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
   block->server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
   block->configurations = static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf;
+  block->upstream = nullptr;
   return true;
 }
 
@@ -117,6 +118,7 @@ ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
     if (target != nullptr && is_internal(*target)) {
       auto *location =
           static_cast<phantom_token_location_t *>(target->loc_conf[ngx_http_phantom_token_module.ctx_index]);
+      location->endpoint_at = endpoint.at;
       location->serves_gateway = 1;
       location->serves_tokens |= endpoint.is_about_tokens ? 1U : 0U;
     }
@@ -133,15 +135,22 @@ bool has_varying_endpoint(const phantom_token_block_t &block) noexcept {
   return false;
 }
 
-/// Introspection locations inherit `phantom_token on` from their server, but no client ever comes there.
+/// Introspection locations inherit `phantom_token on` from their server, but no client ever comes there. With variables
+/// in an endpoint, any internal location may be one.
 bool may_serve_gateway(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
-  if (block.location->serves_gateway != 0) {
-    return true;
-  }
-  const auto varies = [&](const phantom_token_block_t &other) {
-    return other.server == block.server && is_protected(other) && has_varying_endpoint(other) ? NGX_ERROR : NGX_OK;
+  const auto leads_here = [&](const phantom_token_block_t &other) {
+    const bool is_target = is_same_location(other, block) && other.location->serves_gateway != 0;
+    const bool varies = other.server == block.server && is_protected(other) && has_varying_endpoint(other);
+    return is_target || varies ? NGX_ERROR : NGX_OK;
   };
-  return is_internal(*block.core) && for_each_block(main, varies) == NGX_ERROR;
+  return is_internal(*block.core) && for_each_block(main, leads_here) == NGX_ERROR;
+}
+
+/// A name without a slash stands for `internal`, but a rewrite in the client's request gets there.
+void hide(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
+  if (block.core->internal != 1 && may_serve_gateway(main, block)) {
+    block.location->is_hidden = 1;
+  }
 }
 
 /// @return NGX_OK where the target of a constant endpoint is there, and internal.
@@ -232,12 +241,13 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
   const phantom_token_main_t &main = main_configuration(cf);
   const auto check = [&](const phantom_token_block_t &block) {
     warn_of_unverified(cf, block);
+    hide(main, block);
     return check_block(cf, main, block);
   };
   if (for_each_block(main, mark_targets) != NGX_OK || for_each_block(main, check) != NGX_OK) {
     return NGX_ERROR;
   }
-  return check_token_locations(cf, main);
+  return check_token_locations(cf, main_configuration(cf));
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <string_view>
 
 #include "../oauth/scope.h"
+#include "../oauth/writer.h"
 #include "nginx.h"
+#include "pool_memory.h"
 #include "secret_file.h"
 #include "text.h"
 
@@ -61,6 +63,7 @@ bool push_scopes(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, st
       continue;
     }
     if (!oauth::is_required_scope(view(scope))) {
+      scope = printable(cf->pool, view(scope), {});
       ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                          "\"%V\" has a scope that no token can have: \"%V\"; a scope consists of printable ASCII "
                          "characters but \" and \\ (RFC 6749 section 3.3), and \"*\" may only be its last character, "
@@ -111,6 +114,23 @@ char *add_to_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may
     }
   }
   return NGX_CONF_OK;
+}
+
+/// @return `"a" or "b" or "c"`, for a message.
+ngx_str_t list_words(ngx_pool_t *pool, const ngx_conf_enum_t *words) noexcept {
+  PoolMemory memory(pool);
+  std::string_view list;
+  (void)oauth::write_text(
+      memory,
+      [&](oauth::Writer &writer) {
+        for (const ngx_conf_enum_t *word = words; word->name.len != 0; word++) {
+          writer.put(word == words ? "\"" : " or \"");
+          writer.put(view(word->name));
+          writer.put('"');
+        }
+      },
+      list);
+  return text(list);
 }
 
 char *set_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may_be_empty) noexcept {
@@ -192,6 +212,39 @@ char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) 
 
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   return set_list(cf, cmd, conf, false);
+}
+
+char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  auto &number = slot<ngx_uint_t>(cmd, conf);
+  if (number != NGX_CONF_UNSET_UINT) {
+    return duplicate();
+  }
+  const ngx_str_t &value = argument(cf, 1);
+  const auto *words = static_cast<const ngx_conf_enum_t *>(cmd->post);
+  for (const ngx_conf_enum_t *word = words; word->name.len != 0; word++) {
+    if (view(word->name) == view(value)) {
+      number = word->value;
+      return NGX_CONF_OK;
+    }
+  }
+  const ngx_str_t choice = list_words(cf->pool, words);
+  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must be %V, it is \"%V\"", &cmd->name, &choice, &value);
+  return refuse();
+}
+
+char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  auto &seconds = slot<time_t>(cmd, conf);
+  if (seconds != NGX_CONF_UNSET) {
+    return duplicate();
+  }
+  ngx_str_t value = argument(cf, 1);
+  seconds = ngx_parse_time(&value, 1);
+  if (seconds == NGX_ERROR) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must be a time in whole seconds, such as \"30s\", it is \"%V\"",
+                       &cmd->name, &value);
+    return refuse();
+  }
+  return NGX_CONF_OK;
 }
 
 char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {

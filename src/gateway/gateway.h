@@ -94,8 +94,10 @@ typedef struct {
     phantom_token_policy_t    *policy;
 
     /* found out in the postconfiguration, by looking at all locations */
-    unsigned                   serves_gateway:1;     /* a constant endpoint leads here */
+    phantom_token_position_t   endpoint_at;          /* of a constant endpoint that leads here */
+    unsigned                   serves_gateway:1;     /* one does */
     unsigned                   serves_tokens:1;      /* one for introspection or exchange does */
+    unsigned                   is_hidden:1;          /* no request of a client may be here */
     unsigned                   shares_cache_zone:1;  /* another location uses the same proxy_cache zone */
 } phantom_token_location_t;
 
@@ -111,6 +113,7 @@ typedef struct {
     ngx_http_core_loc_conf_t   *core;
     ngx_http_core_srv_conf_t   *server;
     void                      **configurations;  /* all modules' configurations of this block */
+    ngx_http_upstream_conf_t   *upstream;        /* what its handler passes requests on with; may be NULL */
 } phantom_token_block_t;
 
 typedef struct {
@@ -133,6 +136,8 @@ char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -13,6 +13,9 @@ bool is_internal(const ngx_http_core_loc_conf_t &location) noexcept;
 /// @return whether this block stands for the server itself, not for a location in it.
 bool is_server_block(const ngx_http_core_loc_conf_t &location, const ngx_http_core_srv_conf_t &server) noexcept;
 
+/// @return whether one block is the other, or an `if` or limit_except in it.
+bool is_same_location(const phantom_token_block_t &one, const phantom_token_block_t &other) noexcept;
+
 /// @return the location's name as an operator would write it, for log lines; `server` for the server's own block.
 ngx_str_t display_name(const ngx_http_core_loc_conf_t &location) noexcept;
 

@@ -34,14 +34,13 @@ ngx_int_t access_handler(ngx_http_request_t *r) {
   return location.enabled == 0 ? NGX_DECLINED : check_request(r, location);
 }
 
-/// An introspection subrequest runs in the location that its endpoint leads to and nowhere else: a response with
+/// A subrequest of ours runs in the location that its endpoint leads to and nowhere else: a response with
 /// X-Accel-Redirect sends it to another one before any filter sees that header.
 ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
   if (call_of(r) == nullptr || call.arrived) {
-    call.strayed = call.strayed || call_of(r) != nullptr;
     return NGX_HTTP_BAD_GATEWAY;
   }
-  call.arrived = true;
+  settle(r, call);
   if (is_server_block(core_location_of(r), *static_cast<ngx_http_core_srv_conf_t *>(
                                                ngx_http_get_module_srv_conf(r, ngx_http_core_module)))) {
     call.misconfiguration = "no location matches \"phantom_token_introspection_endpoint\": add one that is internal";
@@ -58,8 +57,7 @@ ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
 ngx_int_t preaccess_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   if (r == r->main) {
-    // A name without a slash stands for `internal`, but a rewrite gets there.
-    return location.serves_gateway != 0 && core_location_of(r).internal != 1 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+    return location.is_hidden != 0 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
   }
   if (Call *call = call_above(r)) {
     return keep_at_home(r, *call);

@@ -21,12 +21,11 @@ bool is_referenced(const ngx_conf_t *cf, std::string_view name) noexcept {
   return false;
 }
 
-bool is_shared(const ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_token_block_t &block,
+bool is_shared(const phantom_token_main_t &main, const phantom_token_block_t &block,
                const ngx_shm_zone_t *zone) noexcept {
   const auto *blocks = static_cast<const phantom_token_block_t *>(main.blocks.elts);
   for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
-    const bool same_location = &blocks[i] == &block || blocks[i].core->noname != 0;
-    if (!same_location && cache_zone(upstream_of(cf, blocks[i])) == zone) {
+    if (!is_same_location(blocks[i], block) && cache_zone(blocks[i].upstream) == zone) {
       return true;
     }
   }
@@ -57,8 +56,8 @@ void warn_of_mistakes(const ngx_conf_t *cf, const phantom_token_block_t &block,
 
 ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_token_block_t &block,
                            bool keys_may_be_good) noexcept {
-  const ngx_shm_zone_t *zone = cache_zone(upstream_of(cf, block));
-  if (zone == nullptr || !is_shared(cf, main, block, zone)) {
+  const ngx_shm_zone_t *zone = cache_zone(block.upstream);
+  if (zone == nullptr || !is_shared(main, block, zone)) {
     return NGX_OK;
   }
   block.location->shares_cache_zone = 1;
@@ -69,20 +68,22 @@ ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, con
   ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                 "the cache zone \"%V\" of location \"%V\", which reaches the authorization server, is used by another "
                 "location too, so that answers of two authorization servers could mix: add \"proxy_cache_key "
-                "$phantom_token_key;\" to the location, or give it a zone of its own",
-                &zone->shm.name, &name);
+                "$phantom_token_key;\" to the location, or give it a zone of its own; the endpoint is in %V:%ui",
+                &zone->shm.name, &name, &block.location->endpoint_at.file, block.location->endpoint_at.line);
   return NGX_ERROR;
 }
 
 }  // namespace
 
-ngx_int_t check_token_locations(ngx_conf_t *cf, const phantom_token_main_t &main) noexcept {
+ngx_int_t check_token_locations(ngx_conf_t *cf, phantom_token_main_t &main) noexcept {
   const bool keys_may_be_good = is_referenced(cf, "phantom_token_key");
-  const auto *blocks = static_cast<const phantom_token_block_t *>(main.blocks.elts);
+  auto *blocks = static_cast<phantom_token_block_t *>(main.blocks.elts);
   for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
-    const ngx_http_upstream_conf_t *upstream = upstream_of(cf, blocks[i]);
-    if (upstream != nullptr && blocks[i].location->serves_tokens != 0 && blocks[i].core->noname == 0) {
-      warn_of_mistakes(cf, blocks[i], *upstream);
+    blocks[i].upstream = upstream_of(cf, blocks[i]);
+  }
+  for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
+    if (blocks[i].upstream != nullptr && blocks[i].location->serves_tokens != 0) {
+      warn_of_mistakes(cf, blocks[i], *blocks[i].upstream);
     }
     if (check_cache_zone(cf, main, blocks[i], keys_may_be_good) != NGX_OK) {
       return NGX_ERROR;

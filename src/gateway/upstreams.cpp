@@ -19,19 +19,19 @@ bool passes_on(const ngx_module_t &module) noexcept {
 
 }  // namespace
 
-const ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
+ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
   if (block.core->handler == nullptr) {
     return nullptr;
   }
   // Every location inherits the proxy_cache of its server, whatever serves it. Whose handler it is cannot be seen, but
   // the module whose upstream is set is the one. None is set for a proxy_pass with variables: then it is the first that
   // has a cache.
-  const ngx_http_upstream_conf_t *candidate = nullptr;
+  ngx_http_upstream_conf_t *candidate = nullptr;
   for (ngx_module_t **module = cf->cycle->modules; *module != nullptr; module++) {
     if (!passes_on(**module)) {
       continue;
     }
-    const auto *upstream = static_cast<ngx_http_upstream_conf_t *>(block.configurations[(*module)->ctx_index]);
+    auto *upstream = static_cast<ngx_http_upstream_conf_t *>(block.configurations[(*module)->ctx_index]);
     if (upstream->upstream != nullptr) {
       return upstream;
     }

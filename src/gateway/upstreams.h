@@ -6,7 +6,7 @@ namespace gateway {
 
 /// @return the upstream configuration that a location's own handler (proxy_pass or its kin) uses; nullptr where the
 ///   location passes nothing on.
-const ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const phantom_token_block_t &block) noexcept;
+ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const phantom_token_block_t &block) noexcept;
 
 /// @return its cache zone; nullptr where it has none, or one that a variable names.
 const ngx_shm_zone_t *cache_zone(const ngx_http_upstream_conf_t *upstream) noexcept;
