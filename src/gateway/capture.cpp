@@ -37,8 +37,13 @@ bool reserve(ngx_pool_t *pool, Call &call, std::size_t more) noexcept {
 /// Ends a response that nobody will read, so that it cannot be endless; the part in the cache's temporary file goes
 /// too.
 void cut_off(ngx_http_request_t *subrequest) noexcept {
-  if (subrequest->upstream != nullptr && subrequest->upstream->pipe != nullptr) {
-    subrequest->upstream->pipe->upstream_error = 1;
+  ngx_http_upstream_t *upstream = subrequest->upstream;
+  if (upstream == nullptr) {
+    return;
+  }
+  upstream->error = 1;
+  if (upstream->pipe != nullptr) {
+    upstream->pipe->upstream_error = 1;
   }
 }
 
@@ -60,6 +65,13 @@ void append(ngx_http_request_t *subrequest, Call &call, const ngx_buf_t &buffer)
   }
   ngx_memcpy(call.response.body + call.response.body_size, buffer.pos, size);
   call.response.body_size += size;
+}
+
+/// nginx reads a response whose Content-Length is no number to its end, as if it had none.
+bool has_broken_length(const ngx_http_request_t *subrequest) noexcept {
+  const ngx_http_upstream_t *upstream = subrequest->upstream;
+  return upstream != nullptr && upstream->headers_in.content_length != nullptr &&
+         upstream->headers_in.content_length_n < 0 && upstream->headers_in.chunked == 0;
 }
 
 /// Whether nginx itself is to go on with rc: the client has gone, or the subrequest has not ended yet.
@@ -131,7 +143,7 @@ ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
   call.response.too_large = call.declared_length > static_cast<off_t>(call.largest_response);
 
   // An interim response that is the last one would be waited for until the server closes the connection.
-  if (headers.status < NGX_HTTP_OK || call.response.too_large) {
+  if (headers.status < NGX_HTTP_OK || call.response.too_large || has_broken_length(subrequest)) {
     call.gave_up = true;
     return NGX_HTTP_BAD_GATEWAY;
   }
