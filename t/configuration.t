@@ -267,7 +267,7 @@ END
 
 {
     my $outer = join "\n", 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;', map { "$_->{name} $_->{outer};" } grep { $_->{name} ne 'phantom_token_scope' } @inherited;
-    my $gateway = gateway(http => join("\n", $outer, map { my $directive = $_; map { server_block($directive, $_) } qw(outer inner) } @inherited), locations => $way);
+    my $gateway = gateway(http => join("\n", $outer, map { my $directive = $_; map { server_block($directive, $_) } qw(outer inner) } @inherited), locations => q{phantom_token off; location / { return 204; }});
     my ($as, $api_server) = ($gateway->as, $gateway->api);
     $as->answers('fine-token' => { jwt => {%fine} }, map { defined $_->{claims} ? ($_->{token} => { jwt => $_->{claims} }) : defined $_->{json} ? ($_->{token} => { json => $_->{json} }) : () } @inherited);
 
@@ -373,12 +373,15 @@ END
         }
     }
     # Not in the challenge alone.
+    my %path = map { $_->[0] => "/$_->[4]/" } @rows;
     cases($gateway,
-        { name => 'scopes: the nearest level is enforced', request => { path => '/r2/', host => 'scopes', token => 'far-token' }, answers => { 'far-token' => { jwt => { scope => 'far away' } } }, status => 403, challenge => { realm => 'api', scope => $rows[2][3], error => 'insufficient_scope' } },
-    ) if $rows[2][4] eq 'r2';
-    my ($empty) = grep { $_->[0] eq 'scopes "" over scopes' } @rows;
-    cases($gateway,
-        { name => 'scopes "": a token without any scope is enough', request => { path => "/$empty->[4]/", host => 'scopes', token => 'bare-token' }, answers => { 'bare-token' => { jwt => { sub => 'bare' } } }, status => 200, api => [{ authorization => 'Bearer <jwt>' }] },
+        { name => 'scope at the location over scopes at server: enforced', request => { path => $path{'scopes at server, scope at the location'}, host => 'scopes', token => 'far-token' },
+          answers => { 'far-token' => { jwt => { scope => 'far away' } } }, status => 403, challenge => { realm => 'api', scope => 'near', error => 'insufficient_scope' } },
+        { name => 'scope at the location over scopes at server: enough', request => { path => $path{'scopes at server, scope at the location'}, host => 'scopes', token => 'near-scope-token' },
+          answers => { 'near-scope-token' => { jwt => { scope => 'near' } } }, status => 200 },
+        { name => 'scope, repeated: all are enforced', request => { path => $path{'scope, repeated, in order'}, host => 'none', token => 'a-scope-token' }, answers => { 'a-scope-token' => { jwt => { scope => 'a' } } }, status => 403 },
+        { name => 'scopes "": a token without any scope is enough', request => { path => $path{'scopes "" over scopes'}, host => 'scopes', token => 'bare-token' }, answers => { 'bare-token' => { jwt => { sub => 'bare' } } },
+          status => 200, api => [{ authorization => 'Bearer <jwt>' }] },
     );
 
     my %claims = (none => {}, issuer => { iss => 'https://as' }, audience => { aud => 'api' }, both => { iss => 'https://as', aud => 'api' });
@@ -399,6 +402,7 @@ END
             answers => { "$_-claims-token" => { jwt => { sub => 'x', %{ $claims{$_} } } } }, status => shift @status } } qw(none issuer audience both));
     }
 
+    truncate $gateway->folder . '/access.log', 0; # a client's port comes back, and its older line would be taken for the new one's
     my %off = (status => 200, as => 0, outcome => '');
     cases($gateway,
         { name => 'off below on: no token is asked for', request => { path => '/open', host => 'off' }, %off, api => [{ authorization => undef }] },
@@ -410,10 +414,10 @@ END
         { name => 'off below on: limit_except, POST is not', request => { method => 'POST', path => '/reads', host => 'off' }, status => 401, as => 0 },
         { name => 'off below on: everything else stays on', request => { path => '/else', host => 'off' }, status => 401, as => 0 },
 
-        { name => 'endpoint: from the server', request => { path => '/else', host => 'off', token => 'near-token' }, answers => { 'near-token' => { jwt => { sub => 'x' } } }, status => 200, as => [{ uri => '/' }], api => [{ authorization => 'Bearer <jwt>' }] },
+        { name => 'endpoint: from the server', request => { path => '/else', host => 'off', token => 'near-token' }, answers => { 'near-token' => { jwt => { sub => 'x' } } }, status => 200, as => [{ uri => '/_introspect' }], api => [{ authorization => 'Bearer <jwt>' }] },
         { name => 'endpoint: at the nearer level', request => { path => '/twice', host => 'off', token => 'near-token' }, status => 200, as => [{ uri => '/two' }], api => 1 },
         { name => 'endpoint: at the nearer level, nested inherits', request => { path => '/twice/nested', host => 'off', token => 'near-token' }, status => 200, as => [{ uri => '/two' }], api => 1 },
-        { name => 'endpoint: at the nearer level, replaced again', request => { path => '/twice/back', host => 'off', token => 'near-token' }, status => 200, as => [{ uri => '/' }], api => 1 },
+        { name => 'endpoint: at the nearer level, replaced again', request => { path => '/twice/back', host => 'off', token => 'near-token' }, status => 200, as => [{ uri => '/_introspect' }], api => 1 },
 
         { name => 'server-level on: the introspection location inherits it and still works', request => { path => '/api', host => 'bare', token => 'near-token' }, status => 200, as => 1, api => [{ authorization => 'Bearer <jwt>' }] },
         { name => 'server-level on: the introspection location is no client\'s', request => { path => '/_introspect', host => 'bare', token => 'near-token' }, status => 404, as => 0, api => 0 },
@@ -452,7 +456,7 @@ END
         location = /_one { internal; proxy_pass http://%%AS%%/one; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key \$phantom_token_key; proxy_cache_valid 200 1h; }
         location = /_two { internal; proxy_pass http://%%AS2%%/two; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key \$phantom_token_key; proxy_cache_valid 200 1h; }
         location shared { proxy_pass http://%%AS%%/shared; }
-        location \@named { proxy_pass http://%%AS%%/named; }
+        location \@named { proxy_pass http://%%AS%%; }
         location /open { proxy_pass http://%%AS%%/open; }
         location = /rewritten { rewrite ^ shared last; }
 END
@@ -484,32 +488,42 @@ END
 
 # --- a location without a slash -------------------------------------------------------------------------------------------
 
+# Every way that nginx has to bring a main request there, for each method, and with blocks inside of it: an if and a
+# limit_except are configurations of their own.
 {
+    my %inside = (plain => '', if => 'if ($uri) { set $dummy 1; }', limit_except => 'limit_except PUT { allow all; }');
     my $gateway = gateway(
-        locations => <<"END",
+        http => join("\n", map { <<"END" } sort keys %inside),
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        server_name $_;
+        rewrite ^/early\$ introspect;
         location / { phantom_token on; phantom_token_introspection_endpoint introspect; $api }
-        location introspect { if (\$request_method = GET) { set \$dummy 1; } proxy_pass http://%%AS%%/introspect; }
+        location introspect { $inside{$_} proxy_pass http://%%AS%%; }
         location /last { rewrite ^ introspect last; }
-        location /break { rewrite ^ introspect break; return 418; }
+        location /longer { rewrite ^ introspect/longer last; }
         location /try { try_files /none introspect; }
-        location /accel { proxy_pass http://%%API%%; }
+        location /accel { $api }
         location /return { error_page 418 = introspect; return 418; }
-        location = /more { rewrite ^ introspect/more last; }
+    }
 END
-        server => "rewrite ^/early\$ introspect;\n",
+        locations => '',
     );
-    $gateway->api->answers('/accel' => { headers => ['X-Accel-Redirect: introspect'] }, '/accel/x' => { headers => ['X-Accel-Redirect: introspect?a=b'] });
-    my @ways = (
-        map({ my $method = $_; map { [$method, $_] } '/last', '/try', '/accel', '/accel/x', '/early', '/more' } qw(GET POST))
-    );
+    $gateway->api->answers('/accel' => { headers => ['X-Accel-Redirect: introspect'] }, '/accel/longer' => { headers => ['X-Accel-Redirect: introspect?a=b'] });
+    $gateway->as->answers('alice-token' => { jwt => { sub => 'alice' } });
+    for my $host (sort keys %inside) {
+        my $inside = $host eq 'plain' ? '' : ", $host inside";
+        cases($gateway,
+            { name => "location without a slash: introspection works$inside", request => { path => '/', host => $host, token => 'alice-token' }, status => 200, as => [{ method => 'POST', uri => 'introspect' }], api => [{ authorization => 'Bearer <jwt>' }] },
+            (map { my $path = $_; map { { name => "location without a slash: a main request that comes there is a 404: $_ $path$inside", status => 404, as => 0,
+                request => { method => $_, path => $path, host => $host, token => 'alice-token', $_ eq 'POST' ? (body => 'token=alice-token') : () } } } qw(GET POST HEAD) } qw(/early /last /longer /try /accel /accel/longer)),
+        );
+    }
     cases($gateway,
-        { name => 'location without a slash: introspection works', request => { path => '/', token => 'alice-token' }, answers => { 'alice-token' => { jwt => { sub => 'alice' } } }, status => 200, as => [{ method => 'POST', uri => '/introspect' }], api => [{ authorization => 'Bearer <jwt>' }] },
-        (map { { name => "location without a slash: a main request that comes there is a 404: $_->[0] $_->[1]", request => { method => $_->[0], path => $_->[1], token => 'alice-token', $_->[0] eq 'POST' ? (body => 'token=alice-token') : () }, status => 404, as => 0, $_->[1] =~ /accel/ ? () : (api => 0) } } @ways),
-        { name => 'location without a slash: rewrite and break does not come there', request => { path => '/break', token => 'alice-token' }, status => 418, as => 0, api => 0 },
-        { name => 'location without a slash: error_page does not come there', request => { path => '/return', token => 'alice-token' }, status => 302, as => 0, api => 0 },
-        { name => 'location without a slash: no client URI matches it', request => { raw => "GET introspect HTTP/1.1\r\nHost: x\r\n\r\n" }, status => 400, as => 0, api => 0 },
-        { name => 'location without a slash: nor one with a slash', request => { path => '/introspect' }, status => 401, as => 0 },
-        { name => 'location without a slash: nor in absolute form', request => { raw => "GET http://xintrospect HTTP/1.1\r\nHost: x\r\n\r\n" }, status => 401, as => 0 },
+        { name => 'location without a slash: error_page does not come there', request => { path => '/return', host => 'plain', token => 'alice-token' }, status => 302, as => 0, api => 0 },
+        { name => 'location without a slash: no client URI matches it', request => { raw => "GET introspect HTTP/1.1\r\nHost: plain\r\n\r\n" }, status => 400, as => 0, api => 0 },
+        { name => 'location without a slash: nor one with a slash', request => { path => '/introspect', host => 'plain' }, status => 401, as => 0 },
+        { name => 'location without a slash: nor the absolute form', request => { raw => "GET http://plain?introspect HTTP/1.1\r\nHost: plain\r\n\r\n" }, status => 401, as => 0 },
     );
 }
 

@@ -21,12 +21,44 @@ struct Keys {
   }
 };
 
+constexpr const char *add_key =
+    "its location's cache key does not tell tokens apart: add \"proxy_cache_key "
+    "$phantom_token_key;\"";
+
+const phantom_token_main_t &main_of(const ngx_http_request_t *r) noexcept {
+  return *static_cast<phantom_token_main_t *>(ngx_http_get_module_main_conf(r, ngx_http_phantom_token_module));
+}
+
+/// Whether the subrequest, whose variables are its own, has read this one.
+bool has_read(const ngx_http_request_t *subrequest, ngx_int_t index) noexcept {
+  return index != NGX_ERROR && subrequest->variables[index].valid != 0;
+}
+
 /// Where proxy_pass has variables, the server is chosen after the key, which must then name it.
 bool names_the_server(ngx_http_request_t *subrequest, const Keys &keys) noexcept {
-  ngx_str_t name = ngx_string("proxy_host");
-  const ngx_http_variable_value_t *host = ngx_http_get_variable(subrequest, &name, ngx_hash_key(name.data, name.len));
+  const ngx_int_t index = main_of(subrequest).proxy_host_index;
+  if (index == NGX_ERROR) {
+    return false;
+  }
+  const ngx_http_variable_value_t *host = ngx_http_get_flushed_variable(subrequest, static_cast<ngx_uint_t>(index));
   return host != nullptr && host->not_found == 0 && host->len != 0 &&
          keys.hold({reinterpret_cast<const char *>(host->data), host->len});
+}
+
+/// A key that tells tokens apart, but says nothing of who is asked about them.
+const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const Call &call, const Keys &keys) noexcept {
+  if (subrequest->upstream->resolved != nullptr && !names_the_server(subrequest, keys)) {
+    return "its location's cache key does not tell the servers of proxy_pass apart: add \"proxy_cache_key "
+           "$phantom_token_key;\"";
+  }
+  const auto *location =
+      static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_phantom_token_module));
+  const bool body_only = keys.count == 1 && keys.items[0].len == call.request_body.size();
+  if (body_only && location->shares_cache_zone != 0) {
+    return "its location's cache zone is used by another one too, and the cache key does not tell them apart: add "
+           "\"proxy_cache_key $phantom_token_key;\"";
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -37,31 +69,21 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
     return nullptr;
   }
   const Keys keys = {static_cast<const ngx_str_t *>(subrequest->cache->keys.elts), subrequest->cache->keys.nelts};
-  const bool holds_body = keys.hold(call.request_body);
+  // What a client has written into its URI can stand in a key as well, one that another request shares. So the variable
+  // must have been read, not only its value be there.
+  const bool holds_key = keys.hold({call.key, sizeof(call.key)}) && has_read(subrequest, main_of(subrequest).key_index);
+  const bool holds_body = keys.hold(call.request_body) && has_read(subrequest, main_of(subrequest).request_body_index);
   if (holds_body && call.request_has_secret) {
-    return "its cache key holds the body, and so the client_secret of \"phantom_token_client_auth post\", which would "
-           "be "
-           "written to disk: use \"proxy_cache_key $phantom_token_key;\"";
+    return "its location's cache key holds the body, and so the client_secret of \"phantom_token_client_auth post\", "
+           "which would be written to disk: use \"proxy_cache_key $phantom_token_key;\"";
   }
-  if (keys.hold({call.key, sizeof(call.key)})) {
+  if (holds_key) {
     return nullptr;
   }
-  if (!holds_body) {
-    return "its cache key does not tell tokens apart: add \"proxy_cache_key $phantom_token_key;\"";
-  }
-  if (subrequest->upstream->resolved != nullptr && !names_the_server(subrequest, keys)) {
-    return "its cache key does not tell the servers of proxy_pass apart: add \"proxy_cache_key $phantom_token_key;\"";
-  }
-
-  const auto *location =
-      static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_phantom_token_module));
-  const bool body_only = keys.count == 1 && keys.items[0].len == call.request_body.size();
-  if (body_only && location->shares_cache_zone != 0) {
-    return "its cache zone is used by another location too, and its cache key does not tell them apart: add "
-           "\"proxy_cache_key $phantom_token_key;\"";
-  }
-#endif
+  return holds_body ? find_fault_of_body_key(subrequest, call, keys) : add_key;
+#else
   return nullptr;
+#endif
 }
 
 }  // namespace gateway

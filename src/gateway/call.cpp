@@ -174,6 +174,24 @@ Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location,
   return call;
 }
 
+/// What tells servers apart, on every node and after every reload.
+struct ServerIdentity {
+  std::string_view name;
+  std::string_view ordinal;
+};
+
+ServerIdentity server_identity(const ngx_http_request_t *r) noexcept {
+  const auto *cscf = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+  auto *server = static_cast<phantom_token_server_t *>(ngx_http_get_module_srv_conf(r, ngx_http_phantom_token_module));
+  return {view(cscf->server_name), view({server->ordinal_length, server->ordinal})};
+}
+
+bool keys_key(const ngx_http_request_t *r, std::string_view endpoint, char *hex) noexcept {
+  const ServerIdentity server = server_identity(r);
+  const std::string_view parts[] = {"jwks", endpoint, server.name, server.ordinal};
+  return oauth::cache_key({parts, std::size(parts)}, hex);
+}
+
 bool is_stale(const Call &call) noexcept {
   return call.cache_status == NGX_HTTP_CACHE_STALE || call.cache_status == NGX_HTTP_CACHE_UPDATING;
 }
@@ -199,7 +217,7 @@ Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &lo
 Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
                       bool refresh) noexcept {
   Call *call = make_call(r, location, endpoint);
-  if (call == nullptr) {
+  if (call == nullptr || !keys_key(r, endpoint, call->key)) {
     return nullptr;
   }
   call->refreshes_keys = refresh;
@@ -233,10 +251,8 @@ bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcep
 
 bool token_key(const ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
                std::string_view token, char *hex) noexcept {
-  const auto *cscf = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-  auto *server = static_cast<phantom_token_server_t *>(ngx_http_get_module_srv_conf(r, ngx_http_phantom_token_module));
-  const std::string_view request_parts[] = {token, endpoint, view(cscf->server_name),
-                                            view({server->ordinal_length, server->ordinal})};
+  const ServerIdentity server = server_identity(r);
+  const std::string_view request_parts[] = {token, endpoint, server.name, server.ordinal};
   const oauth::Strings &location_parts = location.policy->question.key_parts;
 
   const std::size_t count = location_parts.count + std::size(request_parts);

@@ -18,10 +18,10 @@ struct Call {
   std::string_view request_body;     ///< what is sent; empty: the method is GET
   bool request_has_secret = false;   ///< the body holds the gateway's client_secret
   std::size_t largest_response = 0;  ///< bytes
+  char key[oauth::cache_key_size];   ///< $phantom_token_key
 
   // Where the question is about a token.
   bool is_about_token = false;
-  char key[oauth::cache_key_size];        ///< $phantom_token_key
   bool is_exchange = false;               ///< RFC 8693, not introspection
   oauth::Strings jwt_members;             ///< where the JWT may be in an introspection response
   std::string_view requested_token_type;  ///< of an exchange
@@ -36,6 +36,7 @@ struct Call {
   bool timed_out = false;      ///< the body took longer than the location's read timeout
   bool out_of_memory = false;  ///< the body could not be kept
   ngx_event_t *deadline = nullptr;
+  ngx_msec_t late_from = 0;  ///< from when on nginx's own timer may have ended the response; with a deadline only
   ngx_msec_t started = 0;
   bool done = false;
 
@@ -62,7 +63,8 @@ struct Call {
 Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
                        std::string_view token, const char *key) noexcept;
 
-/// Starts a subrequest for the JWK Set.
+/// Starts a subrequest for the JWK Set. Its $phantom_token_key is over the endpoint and the server, so that a cache
+/// with that key may be inherited.
 /// @param refresh whether the cache is to be passed by, where the location's configuration allows that.
 /// @return as start_token_call().
 Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,

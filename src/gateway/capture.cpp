@@ -84,7 +84,7 @@ bool is_nginx_business(const ngx_http_request_t *subrequest, ngx_int_t rc) noexc
 void record_result(Call &call, ngx_int_t rc) noexcept {
   oauth::Response &response = call.response;
   const bool is_status = rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_HTTP_CREATED || rc == NGX_HTTP_NO_CONTENT;
-  if (call.timed_out) {
+  if (call.timed_out || (!response.complete && is_late(call))) {
     response.status = NGX_HTTP_GATEWAY_TIME_OUT;
   } else if (is_status && !call.gave_up) {
     response.status = static_cast<unsigned>(rc);
@@ -96,6 +96,14 @@ void record_result(Call &call, ngx_int_t rc) noexcept {
       (call.declared_length != -1 && call.declared_length != static_cast<off_t>(response.body_size))) {
     response.complete = false;
   }
+}
+
+/// A location that answers in its rewrite phase has not passed the preaccess phase.
+const char *find_misconfiguration(ngx_http_request_t *subrequest, const Call &call) noexcept {
+  const auto *location =
+      static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
+  return is_internal(*location) ? find_unsafe_cache_key(subrequest, call)
+                                : "clients can reach its location: add \"internal;\"";
 }
 
 }  // namespace
@@ -119,10 +127,6 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   if (subrequest->upstream != nullptr) {
     call.cache_status = subrequest->upstream->cache_status;
   }
-  if (call.misconfiguration == nullptr && !call.strayed) {
-    call.misconfiguration = is_internal(*location) ? find_unsafe_cache_key(subrequest, call)
-                                                   : "clients can reach the introspection location: add \"internal;\"";
-  }
   call.done = true;
   // Any error would become an error page or the end of the client's request. It is this call's alone.
   return NGX_OK;
@@ -131,6 +135,13 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
 ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
   const ngx_http_headers_out_t &headers = subrequest->headers_out;
   subrequest->header_sent = 1;
+  if (call.misconfiguration == nullptr && !has_strayed(subrequest, call)) {
+    call.misconfiguration = find_misconfiguration(subrequest, call);
+  }
+  // Before the body: with this, nginx keeps nothing under a key that is not safe.
+  if (call.misconfiguration != nullptr) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
   call.response.status = static_cast<unsigned>(headers.status);
   call.response.content_type = view(headers.content_type);
   if (headers.content_encoding != nullptr && headers.content_encoding->hash != 0) {

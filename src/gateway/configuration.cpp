@@ -228,7 +228,7 @@ ngx_int_t check_block(ngx_conf_t *cf, const phantom_token_main_t &main, const ph
 }
 
 void warn_of_unverified(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
-  if (is_protected(block) && block.core->noname == 0 && block.location->inbound_jwt == PHANTOM_TOKEN_INBOUND_PASS) {
+  if (is_protected(block) && block.location->inbound_jwt == PHANTOM_TOKEN_INBOUND_PASS) {
     const ngx_str_t name = display_name(*block.core);
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                   "\"phantom_token_inbound_jwt pass\" lets JWTs through location \"%V\" whose signatures nobody has "

@@ -1,5 +1,7 @@
 #include "deadline.h"
 
+#include <algorithm>
+
 #include "pool_memory.h"
 
 namespace gateway {
@@ -44,7 +46,14 @@ ngx_int_t start_deadline(ngx_http_request_t *subrequest, Call &call) noexcept {
   cleanup->data = event;
   call.deadline = event;
   ngx_add_timer(event, upstream->conf->read_timeout);
+  // nginx does not move a timer by less than this: its own may still run from when the request was sent.
+  const ngx_msec_t slack = std::min<ngx_msec_t>(NGX_TIMER_LAZY_DELAY, ngx_current_msec - call.started);
+  call.late_from = ngx_current_msec + upstream->conf->read_timeout - slack;
   return NGX_OK;
+}
+
+bool is_late(const Call &call) noexcept {
+  return call.deadline != nullptr && static_cast<ngx_msec_int_t>(ngx_current_msec - call.late_from) >= 0;
 }
 
 void stop_deadline(Call &call) noexcept {

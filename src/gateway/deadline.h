@@ -10,6 +10,10 @@ namespace gateway {
 /// @return NGX_OK, or NGX_ERROR where there is no memory.
 ngx_int_t start_deadline(ngx_http_request_t *subrequest, Call &call) noexcept;
 
+/// @return whether a body that ends now without being complete has been cut by time, by this deadline or by nginx's
+/// own.
+bool is_late(const Call &call) noexcept;
+
 void stop_deadline(Call &call) noexcept;
 
 }  // namespace gateway

@@ -178,6 +178,10 @@ char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *co
     return duplicate();
   }
   ngx_str_t path = argument(cf, 1);
+  if (path.len == 0) {
+    secret = path;  // no credentials where outer levels have some
+    return NGX_CONF_OK;
+  }
   if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK || !read_secret(cf, path, secret)) {
     return refuse();
   }

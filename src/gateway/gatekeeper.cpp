@@ -26,6 +26,13 @@ ngx_int_t refuse_for_memory(ngx_http_request_t *r, RequestState &state,
   return refuse(r, state, location, {Outcome::internal_error, "no memory, or no more subrequests"});
 }
 
+constexpr const char *no_uri = "its variables give no URI: is there a default in the map?";
+
+/// A subrequest cannot go to a named location.
+bool is_uri(const ngx_str_t &endpoint) noexcept {
+  return endpoint.len != 0 && endpoint.data[0] != '@';
+}
+
 ngx_int_t wait_for(RequestState &state, Call *call) noexcept {
   state.waiting_for = call;
   return NGX_AGAIN;
@@ -49,7 +56,9 @@ const oauth::Introspection &interpret(const ngx_http_request_t *r, Call &call) n
 Decision judge(const ngx_http_request_t *r, const RequestState &state,
                const phantom_token_location_t &location) noexcept {
   if (state.client_jwt != nullptr) {
-    return oauth::decide(*state.client_jwt, location.policy->claims, ngx_time());
+    const Decision decision = oauth::decide(*state.client_jwt, location.policy->claims, ngx_time());
+    // What would be the authorization server's mistake is here the client's.
+    return decision.outcome == Outcome::as_bad_response ? Decision{Outcome::malformed, decision.problem} : decision;
   }
   const Obstacle obstacle = find_obstacle(*state.call, location.stale != 0);
   if (obstacle.outcome != Outcome::active) {
@@ -89,18 +98,26 @@ ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const pha
 ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                  const oauth::Jwt &jwt) noexcept {
   ngx_str_t endpoint;
-  KeyStoreEntry *entry = nullptr;
-  if (ngx_http_complex_value(r, location.jwks_endpoint, &endpoint) == NGX_OK && endpoint.len != 0) {
-    entry = find_keys(r, view(endpoint));
+  if (ngx_http_complex_value(r, location.jwks_endpoint, &endpoint) != NGX_OK) {
+    return refuse_for_memory(r, state, location);
   }
+  state.endpoint_directive = "phantom_token_jwks_endpoint";
+  if (!is_uri(endpoint)) {
+    return refuse(r, state, location, {Outcome::misconfigured, no_uri});
+  }
+  KeyStoreEntry *entry = find_keys(r, view(endpoint));
   if (entry == nullptr) {
-    return refuse(r, state, location, {Outcome::internal_error, "\"phantom_token_jwks_endpoint\" has no value"});
+    return refuse_for_memory(r, state, location);
   }
 
   const time_t now = ngx_time();
   if (state.keys_call != nullptr && state.keys_call->endpoint == view(endpoint)) {
     store_keys(r, *entry, *state.keys_call, now);
+    const char *misconfiguration = state.keys_call->misconfiguration;
     state.keys_call = nullptr;
+    if (misconfiguration != nullptr) {
+      return refuse(r, state, location, {Outcome::misconfigured, misconfiguration});
+    }
   } else if (claim_fetch(*entry, now)) {
     return fetch_keys(r, state, location, view(endpoint), false);
   }
@@ -157,12 +174,13 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
               std::string_view token) noexcept {
   ngx_str_t endpoint;
   char key[oauth::cache_key_size];
+  state.endpoint_directive = location.policy->question.is_exchange ? "phantom_token_exchange_endpoint"
+                                                                   : "phantom_token_introspection_endpoint";
   if (ngx_http_complex_value(r, location.policy->question.endpoint, &endpoint) != NGX_OK) {
     return refuse_for_memory(r, state, location);
   }
-  if (endpoint.len == 0 || endpoint.data[0] == '@') {
-    return refuse(r, state, location,
-                  {Outcome::misconfigured, "the endpoint's variables give no URI: is there a default in the map?"});
+  if (!is_uri(endpoint)) {
+    return refuse(r, state, location, {Outcome::misconfigured, no_uri});
   }
   // nginx would turn a variable that fails into an empty string, so the key is ready before anybody asks for it.
   if (!token_key(r, location, view(endpoint), token, key)) {
@@ -244,15 +262,15 @@ ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
 
 /// A run of the handler that begins anew: the request's first, or one in another location after a redirect.
 ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
+  state.judged = false;
   state.keys_refreshed = false;
   if (location.preflight != PHANTOM_TOKEN_PREFLIGHT_PROTECT && is_preflight(r)) {
     return pass_preflight(r, state, location);
   }
   if (location.policy->question.endpoint == nullptr && location.inbound_jwt != PHANTOM_TOKEN_INBOUND_VERIFY) {
     state.call = nullptr;
-    return refuse(
-        r, state, location,
-        {Outcome::misconfigured, "\"phantom_token\" is on here without \"phantom_token_introspection_endpoint\""});
+    state.endpoint_directive = "phantom_token_introspection_endpoint";
+    return refuse(r, state, location, {Outcome::misconfigured, "\"phantom_token\" is on here without an endpoint"});
   }
   const oauth::BearerCredentials credentials = oauth::parse_bearer(view(state.authorization));
   switch (credentials.kind) {

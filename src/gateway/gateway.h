@@ -119,6 +119,9 @@ typedef struct {
 typedef struct {
     ngx_array_t   blocks;               /* phantom_token_block_t; gone when the configuration has been read */
     ngx_int_t     authorization_index;  /* of $http_authorization */
+    ngx_int_t     proxy_host_index;     /* of $proxy_host; NGX_ERROR where there is no proxy module */
+    ngx_int_t     key_index;            /* of $phantom_token_key; NGX_ERROR where nothing reads it */
+    ngx_int_t     request_body_index;   /* of $request_body; likewise */
     ngx_array_t  *variable_indices;     /* ngx_uint_t: of all $phantom_token_* that the configuration uses */
 } phantom_token_main_t;
 

@@ -66,8 +66,9 @@ KeyStoreEntry *add_entry(const ngx_http_core_srv_conf_t *server, std::string_vie
 
 void log_failure(const ngx_http_request_t *r, const Call &call, const char *problem) noexcept {
   ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "phantom token: the JWK Set cannot be used: %s, location \"%V\", its status %ui", problem,
-                &call.location_name, static_cast<ngx_uint_t>(call.response.status));
+                "phantom token: the JWK Set cannot be used: %s, location \"%V\", "
+                "its status %ui",
+                problem, &call.location_name, static_cast<ngx_uint_t>(call.response.status));
 }
 
 const char *explain_failure(const Call &call) noexcept {

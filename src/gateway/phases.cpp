@@ -12,6 +12,7 @@
 #include "refusal.h"
 #include "request_state.h"
 #include "text.h"
+#include "upstreams.h"
 #include "variables.h"
 
 namespace gateway {
@@ -43,11 +44,11 @@ ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
   settle(r, call);
   if (is_server_block(core_location_of(r), *static_cast<ngx_http_core_srv_conf_t *>(
                                                ngx_http_get_module_srv_conf(r, ngx_http_core_module)))) {
-    call.misconfiguration = "no location matches \"phantom_token_introspection_endpoint\": add one that is internal";
+    call.misconfiguration = "no location matches it: add one that is internal";
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   if (!is_internal(core_location_of(r))) {
-    call.misconfiguration = "clients can reach the introspection location: add \"internal;\"";
+    call.misconfiguration = "clients can reach its location: add \"internal;\"";
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   return NGX_DECLINED;
@@ -104,15 +105,6 @@ ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in) {
   }
   ngx_chain_t *out = replace_error_body(r, in);
   return out == nullptr && in != nullptr ? NGX_ERROR : next_body_filter(r, out);
-}
-
-bool has_module(const ngx_conf_t *cf, std::string_view name) noexcept {
-  for (ngx_module_t **module = cf->cycle->modules; *module != nullptr; module++) {
-    if (name == (*module)->name) {
-      return true;
-    }
-  }
-  return false;
 }
 
 bool insert_handler(ngx_array_t &handlers, ngx_uint_t place, ngx_http_handler_pt handler) noexcept {

@@ -163,6 +163,11 @@ void log_refusal(const ngx_http_request_t *r, const RequestState &state, const o
   const char *problem = decision.problem == nullptr ? "refused" : decision.problem;
   const ngx_str_t name =
       display_name(*static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
+  if (decision.outcome == Outcome::misconfigured) {
+    ngx_log_error(level, r->connection->log, 0, "phantom token: %V: \"%s\": %s, location \"%V\"", &word,
+                  state.endpoint_directive, problem, &name);
+    return;
+  }
   if (call == nullptr || level == NGX_LOG_INFO) {
     ngx_log_error(level, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
     return;

@@ -16,6 +16,7 @@ struct RequestState {
 
   Call *call = nullptr;                        ///< the last one about the token, perhaps another request's
   Call *keys_call = nullptr;                   ///< the last one for the JWK Set
+  const char *endpoint_directive = "";         ///< the one that has been read last, for the log
   Call *waiting_for = nullptr;                 ///< that of the two which must end before the request goes on
   oauth::Introspection *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
   bool keys_refreshed = false;                 ///< for a key that was not in the set

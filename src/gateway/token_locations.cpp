@@ -1,25 +1,12 @@
 #include "token_locations.h"
 
-#include <string_view>
-
 #include "locations.h"
 #include "text.h"
 #include "upstreams.h"
+#include "variables.h"
 
 namespace gateway {
 namespace {
-
-bool is_referenced(const ngx_conf_t *cf, std::string_view name) noexcept {
-  const auto *cmcf =
-      static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-  const auto *variables = static_cast<const ngx_http_variable_t *>(cmcf->variables.elts);
-  for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
-    if (view(variables[i].name) == name) {
-      return true;
-    }
-  }
-  return false;
-}
 
 bool is_shared(const phantom_token_main_t &main, const phantom_token_block_t &block,
                const ngx_shm_zone_t *zone) noexcept {
@@ -41,7 +28,7 @@ void warn_of_mistakes(const ngx_conf_t *cf, const phantom_token_block_t &block,
                       const ngx_http_upstream_conf_t &upstream) noexcept {
 #if (NGX_HTTP_CACHE)
   const bool caches = upstream.cache_zone != nullptr || upstream.cache_value != nullptr;
-  if (caches && (upstream.cache_methods & NGX_HTTP_POST) == 0) {
+  if (caches && block.location->serves_tokens != 0 && (upstream.cache_methods & NGX_HTTP_POST) == 0) {
     warn(cf, block, "by POST, which its cache leaves out: add \"proxy_cache_methods POST;\"");
   }
 #endif
@@ -76,13 +63,13 @@ ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, con
 }  // namespace
 
 ngx_int_t check_token_locations(ngx_conf_t *cf, phantom_token_main_t &main) noexcept {
-  const bool keys_may_be_good = is_referenced(cf, "phantom_token_key");
+  const bool keys_may_be_good = find_variable_index(cf, "phantom_token_key") != NGX_ERROR;
   auto *blocks = static_cast<phantom_token_block_t *>(main.blocks.elts);
   for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
     blocks[i].upstream = upstream_of(cf, blocks[i]);
   }
   for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
-    if (blocks[i].upstream != nullptr && blocks[i].location->serves_tokens != 0) {
+    if (blocks[i].upstream != nullptr && blocks[i].location->serves_gateway != 0) {
       warn_of_mistakes(cf, blocks[i], *blocks[i].upstream);
     }
     if (check_cache_zone(cf, main, blocks[i], keys_may_be_good) != NGX_OK) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <string_view>
 
 namespace gateway {
 namespace {
@@ -18,6 +17,15 @@ bool passes_on(const ngx_module_t &module) noexcept {
 }
 
 }  // namespace
+
+bool has_module(const ngx_conf_t *cf, std::string_view name) noexcept {
+  for (ngx_module_t **module = cf->cycle->modules; *module != nullptr; module++) {
+    if (name == (*module)->name) {
+      return true;
+    }
+  }
+  return false;
+}
 
 ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
   if (block.core->handler == nullptr) {

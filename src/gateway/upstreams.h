@@ -1,8 +1,13 @@
 #pragma once
 
+#include <string_view>
+
 #include "nginx.h"
 
 namespace gateway {
+
+/// @return whether this nginx has a module of that name, built in or loaded before this one.
+bool has_module(const ngx_conf_t *cf, std::string_view name) noexcept;
 
 /// @return the upstream configuration that a location's own handler (proxy_pass or its kin) uses; nullptr where the
 ///   location passes nothing on.

@@ -8,6 +8,7 @@
 #include "pool_memory.h"
 #include "request_state.h"
 #include "text.h"
+#include "upstreams.h"
 
 namespace gateway {
 namespace {
@@ -46,7 +47,7 @@ std::string_view client_token(const ngx_http_request_t *r) noexcept {
 /// $phantom_token_key: in the subrequest, what has been computed for it; elsewhere, what would be.
 ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
   if (const Call *call = call_above(r)) {
-    return call->is_about_token ? set_value(v, {call->key, sizeof(call->key)}) : set_not_found(v);
+    return set_value(v, {call->key, sizeof(call->key)});
   }
   const auto *location =
       static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(r, ngx_http_phantom_token_module));
@@ -112,7 +113,10 @@ const oauth::Introspection *accepted(const ngx_http_request_t *r) noexcept {
   if (state == nullptr || !state->judged || state->outcome != oauth::Outcome::active) {
     return nullptr;
   }
-  return state->client_jwt != nullptr ? state->client_jwt : &state->call->introspection;
+  if (state->client_jwt != nullptr) {
+    return state->client_jwt;
+  }
+  return state->call != nullptr ? &state->call->introspection : nullptr;
 }
 
 /// $phantom_token_jwt
@@ -201,11 +205,29 @@ ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
   return NGX_OK;
 }
 
+ngx_int_t find_variable_index(const ngx_conf_t *cf, std::string_view name) noexcept {
+  const auto *cmcf =
+      static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  const auto *used = static_cast<const ngx_http_variable_t *>(cmcf->variables.elts);
+  for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
+    if (view(used[i].name) == name) {
+      return static_cast<ngx_int_t>(i);
+    }
+  }
+  return NGX_ERROR;
+}
+
 ngx_int_t index_variables(ngx_conf_t *cf) noexcept {
   auto *main =
       static_cast<phantom_token_main_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_phantom_token_module));
   ngx_str_t authorization = ngx_string("http_authorization");
   main->authorization_index = ngx_http_get_variable_index(cf, &authorization);
+  main->key_index = find_variable_index(cf, "phantom_token_key");
+  main->request_body_index = find_variable_index(cf, "request_body");
+  // Not to be found by its name at request time: it is not in the hash of variables.
+  ngx_str_t proxy_host = ngx_string("proxy_host");
+  main->proxy_host_index =
+      has_module(cf, "ngx_http_proxy_module") ? ngx_http_get_variable_index(cf, &proxy_host) : NGX_ERROR;
   main->variable_indices = ngx_array_create(cf->pool, 4, sizeof(ngx_uint_t));
   if (main->authorization_index == NGX_ERROR || main->variable_indices == nullptr) {
     return NGX_ERROR;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "nginx.h"
 
 namespace gateway {
@@ -12,6 +14,9 @@ ngx_int_t add_variables(ngx_conf_t *cf) noexcept;
 /// Notes which of the variables the configuration uses.
 /// @return NGX_OK or NGX_ERROR.
 ngx_int_t index_variables(ngx_conf_t *cf) noexcept;
+
+/// @return the index of a variable that the configuration reads; NGX_ERROR where it does not.
+ngx_int_t find_variable_index(const ngx_conf_t *cf, std::string_view name) noexcept;
 
 /// Drops the values of $http_authorization that have been read so far.
 void forget_authorization(ngx_http_request_t *r) noexcept;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 
+#include "base64url.h"
 #include "strings.h"
 
 namespace oauth {
@@ -16,13 +17,16 @@ namespace {
 struct Algorithm {
   std::string_view name;
   cjose_jwk_kty_t kind;
-  std::string_view curve;  ///< empty but for ES*
+  std::string_view curve;          ///< empty but for ES*
+  std::size_t signature_size = 0;  ///< bytes (RFC 7518 section 3.4); 0 where it depends on the key
 };
 
 constexpr Algorithm algorithms[] = {
-    {"RS256", CJOSE_JWK_KTY_RSA, ""},     {"RS384", CJOSE_JWK_KTY_RSA, ""},     {"RS512", CJOSE_JWK_KTY_RSA, ""},
-    {"PS256", CJOSE_JWK_KTY_RSA, ""},     {"PS384", CJOSE_JWK_KTY_RSA, ""},     {"PS512", CJOSE_JWK_KTY_RSA, ""},
-    {"ES256", CJOSE_JWK_KTY_EC, "P-256"}, {"ES384", CJOSE_JWK_KTY_EC, "P-384"}, {"ES512", CJOSE_JWK_KTY_EC, "P-521"},
+    {"RS256", CJOSE_JWK_KTY_RSA, ""},          {"RS384", CJOSE_JWK_KTY_RSA, ""},
+    {"RS512", CJOSE_JWK_KTY_RSA, ""},          {"PS256", CJOSE_JWK_KTY_RSA, ""},
+    {"PS384", CJOSE_JWK_KTY_RSA, ""},          {"PS512", CJOSE_JWK_KTY_RSA, ""},
+    {"ES256", CJOSE_JWK_KTY_EC, "P-256", 64},  {"ES384", CJOSE_JWK_KTY_EC, "P-384", 96},
+    {"ES512", CJOSE_JWK_KTY_EC, "P-521", 132},
 };
 
 /// RFC 7518 sections 3.3 and 3.5.
@@ -88,6 +92,13 @@ cjose_jwk_t *import_key(json_t *jwk) noexcept {
   // What OpenSSL leaves behind, nginx would log against the next TLS connection.
   ERR_clear_error();
   return key;
+}
+
+/// The library accepts ECDSA signatures with zeros before their numbers, which would be a second form of the same
+/// token.
+bool has_right_size(const Jwt &jwt, const Algorithm &algorithm) noexcept {
+  const std::string_view signature = jwt.compact.substr(jwt.compact.rfind('.') + 1);
+  return algorithm.signature_size == 0 || base64url_decoded_size(signature.size()) == algorithm.signature_size;
 }
 
 bool fits(const Key &key, const Algorithm &algorithm) noexcept {
@@ -198,6 +209,9 @@ VerificationResult verify_signature(const KeySet &keys, const Jwt &jwt) noexcept
   }
   if (jwt.header->member("crit") != nullptr) {
     return {Verification::bad, "its header has crit, which asks for what is not understood"};
+  }
+  if (!has_right_size(jwt, *algorithm)) {
+    return {Verification::bad, "its signature has not the size that its alg asks for"};
   }
   bool found = false;
   const JsonValue *kid = jwt.header->member("kid");

@@ -133,5 +133,40 @@ TEST(Challenge, IsOneWellFormedChallenge) {
   }
 }
 
+// RFC 9728 section 5.1: what an MCP client needs.
+TEST(Challenge, NamesTheResourceMetadata) {
+  const std::string_view url = "https://api.example.com/.well-known/oauth-protected-resource/mcp?a=1,2";
+  const std::string_view scopes[] = {"read", "write"};
+  const struct {
+    Challenge challenge;
+    std::string_view text;
+    Parameters parameters;
+  } cases[] = {
+      {{"api", {}, "", "https://a/"},
+       R"(Bearer realm="api", resource_metadata="https://a/")",
+       {{"realm", "api"}, {"resource_metadata", "https://a/"}}},
+      {{"api", {scopes, 2}, "invalid_token", url},
+       R"(Bearer realm="api", scope="read write", error="invalid_token", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp?a=1,2")",
+       {{"realm", "api"},
+        {"scope", "read write"},
+        {"error", "invalid_token"},
+        {"resource_metadata", std::string(url)}}},
+      {{"api", {scopes, 1}, "", url},
+       R"(Bearer realm="api", scope="read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp?a=1,2")",
+       {{"realm", "api"}, {"scope", "read"}, {"resource_metadata", std::string(url)}}},
+      {{"api", {}, "", R"(https://a/", error="x\)"},
+       R"(Bearer realm="api", resource_metadata="https://a/\", error=\"x\\")",
+       {{"realm", "api"}, {"resource_metadata", R"(https://a/", error="x\)"}}},
+      {{"api", {}, "insufficient_scope", ""},
+       R"(Bearer realm="api", error="insufficient_scope")",
+       {{"realm", "api"}, {"error", "insufficient_scope"}}},
+  };
+  for (const auto &test : cases) {
+    const std::string text = write(test.challenge);
+    EXPECT_EQ(text, test.text);
+    EXPECT_EQ(ChallengeReader(text).read(), test.parameters) << text;
+  }
+}
+
 }  // namespace
 }  // namespace oauth

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <set>
 #include <string_view>
 
 namespace oauth {
@@ -26,6 +28,9 @@ constexpr Row rows[] = {
     {Outcome::audience, "audience", 401, "invalid_token"},
     {Outcome::insufficient_scope, "insufficient_scope", 403, "insufficient_scope"},
     {Outcome::bound, "bound", 401, "invalid_token"},
+    {Outcome::signature_of_client, "signature", 401, "invalid_token"},
+    {Outcome::signature_of_server, "signature", 502, ""},
+    {Outcome::rejected_jwt, "rejected_jwt", 401, "invalid_token"},
     {Outcome::as_refused_client, "as_refused_client", 502, ""},
     {Outcome::as_busy, "as_busy", 503, ""},
     {Outcome::as_timeout, "as_timeout", 504, ""},
@@ -33,6 +38,9 @@ constexpr Row rows[] = {
     {Outcome::as_bad_response, "as_bad_response", 502, ""},
     {Outcome::misconfigured, "misconfigured", 500, ""},
     {Outcome::stale, "stale", 503, ""},
+    {Outcome::jwks_unavailable, "jwks_unavailable", 503, ""},
+    {Outcome::passed_jwt, "passed_jwt", 0, ""},
+    {Outcome::preflight, "preflight", 0, ""},
     {Outcome::bypassed, "bypassed", 0, ""},
     {Outcome::internal_error, "internal_error", 500, ""},
 };
@@ -46,9 +54,21 @@ TEST(Outcome, MeansWhatTheContractSays) {
   }
 }
 
-TEST(Outcome, OnlyActiveAndBypassedLeaveTheAnswerToTheApi) {
+TEST(Outcome, IsOneOfTheseRows) {
+  std::set<Outcome> outcomes;
   for (const Row &row : rows) {
-    const bool reaches_api = row.outcome == Outcome::active || row.outcome == Outcome::bypassed;
+    outcomes.insert(row.outcome);
+  }
+  EXPECT_EQ(outcomes.size(), std::size(rows));
+  for (int i = 0; i <= static_cast<int>(Outcome::internal_error); ++i) {
+    EXPECT_EQ(outcomes.count(static_cast<Outcome>(i)), 1U) << meaning(static_cast<Outcome>(i)).word;
+  }
+}
+
+TEST(Outcome, LeavesTheAnswerToTheApiForFourOnly) {
+  for (const Row &row : rows) {
+    const bool reaches_api = row.outcome == Outcome::active || row.outcome == Outcome::passed_jwt ||
+                             row.outcome == Outcome::preflight || row.outcome == Outcome::bypassed;
     EXPECT_EQ(meaning(row.outcome).status == 0, reaches_api) << row.word;
   }
 }

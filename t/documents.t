@@ -1,0 +1,356 @@
+# The documents say what is so: every configuration in README.md, CONTRIBUTING.md, SECURITY.md and docs/ is one that nginx
+# accepts, every whole one serves a request, every directive, variable, outcome and log line in the reference is the
+# module's, and every relative link leads somewhere.
+#
+# A configuration stands in a ```nginx block. What it is, its first lines say: `http {` at the start of a line is a whole
+# file; `server {`, `upstream`, `map` and the like belong into http; `location` belongs into a server; anything else into
+# a protected location. A comment on the line before the block says what is otherwise:
+#
+#   <!-- nginx: introspection -->     belongs into the introspection location
+#   <!-- nginx: warns PATTERN -->     nginx -t warns so; without this, it must not warn at all
+#   <!-- nginx: refused PATTERN -->   nginx -t refuses it, and says so
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Harness;
+
+my @documents = ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', sort glob('docs/*.md'), sort glob('docs/*/*.md'));
+my %text      = map { $_ => slurp($_) } @documents;
+my $files     = temporary_folder(); # in place of /etc/nginx
+
+sub slurp {
+    my ($path) = @_;
+    open my $in, '<', $path or die "$path: $!\n";
+    local $/ = undef;
+    return scalar <$in>;
+}
+
+sub spill {
+    my ($path, $content) = @_;
+    open my $out, '>', $path or die "$path: $!\n";
+    print {$out} $content;
+    close $out or die "$path: $!\n";
+    return chmod 0600, $path;
+}
+
+# --- the configurations ------------------------------------------------------------------------------------------------
+
+# { document, line, text, level, warns, refused }
+sub blocks_of {
+    my ($document) = @_;
+    my (@blocks, $block, $marker);
+    my $number = 0;
+    for my $line (split /\n/, $text{$document}) {
+        $number++;
+        if ($block && $line =~ /^```/) { push @blocks, $block; undef $block }
+        elsif ($block) { $block->{text} .= "$line\n" }
+        elsif ($line =~ /^```nginx$/) { $block = { document => $document, line => $number, text => '', %{ $marker // {} } }; undef $marker }
+        elsif ($line =~ /^<!-- nginx: (introspection|warns|refused)(?: (.*?))? -->$/) { $marker = $1 eq 'introspection' ? { level => $1 } : { $1 => $2 } }
+        elsif ($marker) { die "$document:$number: a comment on a configuration stands right before it\n" }
+        elsif ($line =~ /^\s*```\s*nginx/) { die "$document:$number: a configuration begins with ```nginx alone\n" }
+    }
+    die "$document: a block does not end\n" if $block || $marker;
+    push @blocks, { document => $document, line => 'indented', text => $1 =~ s/^ {4}//gmr } if $text{$document} =~ /\n((?: {4}[^\n]*\n|\n)*? {4}http \{\n(?: {4}[^\n]*\n|\n)*)/;
+    $_->{level} //= level_of($_->{text}) for @blocks;
+    return @blocks;
+}
+
+sub level_of {
+    my ($text) = @_;
+    return 'file' if $text =~ /^http \{/m;
+    return 'http' if $text =~ /^(?:server \{|upstream |map |geo |log_format |limit_req_zone |proxy_cache_path )/m;
+    return 'server' if $text =~ /^location /m;
+    return 'location';
+}
+
+# The places and servers that a document names are the test's own. What is under /etc/nginx is made.
+sub local_text {
+    my ($text) = @_;
+    for my $name ($text =~ m{/etc/nginx/([\w.-]+)}g) {
+        spill("$files/$name", $name =~ /\.conf$/ ? qq{proxy_set_header Authorization "Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==";\n} : "gateway-secret\n");
+    }
+    $text =~ s{/etc/nginx/}{$files/}g;
+    $text =~ s{/var/(?:cache|log)/}{%%DIR%%/}g;
+    $text =~ s{unix:/run/}{unix:%%DIR%%/}g;
+    $text =~ s{/etc/ssl/certs/ca-certificates\.crt}{%%TLS%%/ca.pem}g;
+    $text =~ s{/etc/ssl/certs/[\w.-]+}{%%TLS%%/server.pem}g;
+    $text =~ s{/etc/ssl/private/[\w.-]+}{%%TLS%%/server.key}g;
+    $text =~ s{127\.0\.0\.1:8081\b}{%%API%%}g;
+    $text =~ s{127\.0\.0\.1:(?:9400|8080|8443)\b}{%%AS%%}g;
+    $text =~ s{(\bproxy_pass\s+"?https?://)[\w-]+\.example\.com(?::\d+)?}{$1%%AS%%}g;
+    $text =~ s{(^\s*server\s+)[\w-]+\.example\.com(?::\d+)?;}{$1%%AS%%;}gm;
+    return $text;
+}
+
+# The parts that Harness::Config makes a configuration of: around a snippet stands what it leaves out.
+sub parts_of {
+    my ($block) = @_;
+    my $text = local_text($block->{text});
+    return (config => $text) if $block->{level} eq 'file';
+    return (config => "http {\n$text\n}\n") if $block->{level} eq 'http';
+
+    my $zones = $text =~ /proxy_cache\s+(?!off)\w/ ? join "\n", map { "proxy_cache_path %%DIR%%/$_ keys_zone=$_:1m;" } unique($text =~ /proxy_cache\s+(?!off)(\w+);/g) : '';
+    if ($block->{level} eq 'introspection') { return (http => $zones, introspection => $text, log_level => 'warn') }
+
+    my $server = '';
+    if ($block->{level} eq 'location') {
+        my $pass = $text =~ /^\s*(?:\w+_pass|return)\s/m ? '' : 'proxy_pass http://%%API%%;';
+        $server = 'phantom_token on; phantom_token_introspection_endpoint /_introspect;';
+        $text   = "location /documented/ {\n$text\n$pass\n}";
+    }
+    my @missing = grep { $text !~ /^\s*location (?:= )?\Q$_\E \{/m } unique("$server\n$text" =~ /phantom_token_\w+_endpoint\s+([\w\/]+);/g);
+    my $missing = join "\n", map { "location = $_ { internal; proxy_pass http://%%AS%%; }" } @missing;
+    return (http => $zones, server => $server, locations => "$text\n$missing");
+}
+
+sub unique { my %seen; return grep { !$seen{$_}++ } @_ }
+
+sub check_block {
+    my ($block) = @_;
+    my $nginx   = Harness::Nginx->new(servers => { AS => '127.0.0.1:9', API => '127.0.0.1:9' }, parts_of($block));
+    my $check   = $nginx->check;
+    my @warnings = $check->{output} =~ /^(.*\[warn\].*)$/mg;
+    if (defined $block->{refused}) {
+        is $check->{code}, 1, 'refused';
+        like $check->{output}, qr/\[emerg\].*$block->{refused}/, 'for the reason that the document gives';
+        return;
+    }
+    is $check->{code}, 0, 'accepted' or diag "$check->{output}\n" . $nginx->text;
+    if (defined $block->{warns}) { like "@warnings", qr/$block->{warns}/, 'the warning that the document gives' }
+    else                         { is "@warnings", '', 'no warning' }
+    return;
+}
+
+# --- a request through a whole file -----------------------------------------------------------------------------------
+
+# The arguments of a directive, without their quotation marks.
+sub values_of { my ($text, $directive) = @_; return map { tr/"//dr } map { /"[^"]*"|\S+/g } $text =~ /^\s*$directive\s+([^;]*);/mg }
+
+# The AS's answer, and the token, that satisfy what the file asks for.
+sub answer_for {
+    my ($text) = @_;
+    my %claims = (sub => 'alice', scope => join ' ', values_of($text, 'phantom_token_scopes?'));
+    ($claims{iss}) = values_of($text, 'phantom_token_issuer')   if $text =~ /phantom_token_issuer/;
+    ($claims{aud}) = values_of($text, 'phantom_token_audience') if $text =~ /phantom_token_audience/;
+    my $key  = rsa_key('documents');
+    my $keys = { json => jwks($key) };
+    my $jwt  = jwt(\%claims, key => $key);
+    return ($jwt, '*' => $keys) if $text =~ /phantom_token_inbound_jwt\s+verify/;
+    my $answer = $text =~ /phantom_token_exchange_endpoint/ ? { json => { access_token => $jwt, issued_token_type => 'urn:ietf:params:oauth:token-type:access_token', token_type => 'Bearer' } } : { jwt => $jwt };
+    return ('alice-token', 'alice-token' => $answer, '*' => $keys);
+}
+
+sub try_file {
+    my ($block) = @_;
+    my $file    = local_text($block->{text}) =~ s{https://%%AS%%}{http://%%AS%%}gr;
+    my ($port)  = $file =~ /^\s*listen\s+(?:[\d.]+:)?(\d+)/m;
+    my ($path)  = $file =~ m{^\s*location (/\S*) \{(?:[^{}]*\n)?\s*phantom_token on}m;
+    my $gateway = gateway(config => $file);
+    my ($jwt, %answers) = answer_for($gateway->text);
+    $gateway->as->answers(%answers);
+    my %request = (path => $path, port => $port, $file =~ /^\s*listen\s+[^;]*\bssl\b/m ? (tls => 1) : ());
+    my $refused = $gateway->request(%request);
+    is $refused->status, 401, 'without a token: 401';
+    check_refusal($refused, 'any');
+    my @seen = $gateway->api->requests;
+    is scalar @seen, 0, 'and the API sees nothing';
+    my $allowed = $gateway->request(%request, token => $jwt);
+    is $allowed->status, 200, 'with a token: 200' or diag join "\n", $gateway->log->own_lines;
+    my ($seen) = $gateway->api->requests;
+    like $seen ? $seen->header('Authorization') : '', qr/^Bearer eyJ/, 'and the API sees a JWT';
+    return;
+}
+
+my @blocks = map { blocks_of($_) } @documents;
+cmp_ok scalar @blocks, '>', 40, 'the documents have configurations';
+for my $block (@blocks) {
+    subtest "$block->{document}:$block->{line}: $block->{level}" => sub {
+        check_block($block);
+        try_file($block) if $block->{level} eq 'file' && !defined $block->{refused};
+    };
+}
+
+# --- the guides whose servers are here ------------------------------------------------------------------------------------
+
+# A guide's whole file in front of the real server.
+sub guided {
+    my ($name) = @_;
+    my $as = real_server($name);
+    my @files = map { $_->{text} } grep { $_->{level} eq 'file' } blocks_of("docs/guides/$name.md");
+    return ($as, map { gateway(servers => { AS => $as }, config => local_text($_)) } @files);
+}
+
+subtest 'guide: oidc-provider, for real' => sub {
+    my ($as, $introspection, $exchange) = guided('oidc-provider');
+    my $token = $as->token(scope => 'read');
+    cases($_,
+        { name => 'a token', request => { path => '/api/', port => 80, token => $token }, status => 200, outcome => 'active', cache => 'MISS', api => [{ authorization => qr/^Bearer eyJ/ }] },
+        { name => 'again',   request => { path => '/api/', port => 80, token => $token }, status => 200, outcome => 'active', cache => 'HIT' },
+        { name => 'none',    request => { path => '/api/', port => 80, token => 'no-such-token' }, status => 401, outcome => 'inactive' },
+    ) for $introspection, $exchange;
+};
+
+subtest 'guide: glewlwyd, for real' => sub {
+    my ($as, $gateway) = guided('glewlwyd');
+    my $user = { grant_type => 'password', username => 'alice', password => 'alice-secret', scope => 'openid read' };
+    cases($gateway,
+        { name => 'a service\'s token', request => { path => '/api/', port => 80, token => $as->token(scope => 'read') }, status => 200, outcome => 'active' },
+        { name => 'a user\'s token', request => { path => '/api/', port => 80, token => $as->token(client => 'web', form => $user) }, status => 200, outcome => 'active' },
+        { name => 'a token for what the list of audiences lacks', request => { path => '/api/', port => 80, token => $as->token(scope => 'write') }, status => 401, outcome => 'audience' },
+        { name => 'a refresh token is opaque', request => { path => '/api/', port => 80, token => $as->form('token', 'web', $user)->json->{refresh_token} }, status => 401, outcome => 'inactive' },
+        { name => 'an ID token', request => { path => '/api/', port => 80, token => $as->form('token', 'web', $user)->json->{id_token} }, status => 401, outcome => 'audience' },
+    );
+    my $introspecting = gateway(servers => { AS => $as }, locations => local_text(<<'END'));
+        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; phantom_token_client_id gateway;
+                     phantom_token_client_secret_file /etc/nginx/gateway-secret; phantom_token_client_auth basic_raw; proxy_pass http://127.0.0.1:8081; }
+        location = /_introspect { internal; proxy_pass http://127.0.0.1:9400/api/oidc/introspect; }
+END
+    cases($introspecting,
+        { name => 'by introspection: an active token', request => { path => '/', token => $as->token(scope => 'read') }, status => 502, outcome => 'as_bad_response', log => qr/the claim token_introspection is absent/ },
+        { name => 'by introspection: an unknown token', request => { path => '/', token => 'no-such-token' }, status => 502, outcome => 'as_error' },
+    );
+};
+
+subtest 'guide: django-oauth-toolkit, for real' => sub {
+    my $as = real_server('django-oauth-toolkit');
+    my $gateway = gateway(servers => { AS => $as }, locations => local_text(<<'END'));
+        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; phantom_token_client_id gateway;
+                     phantom_token_client_secret_file /etc/nginx/gateway-secret; proxy_pass http://127.0.0.1:8081; }
+        location /anonymous { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_pass http://127.0.0.1:8081; }
+        location /slash { phantom_token on; phantom_token_introspection_endpoint /_slash; proxy_pass http://127.0.0.1:8081; }
+        location = /_introspect { internal; proxy_pass http://127.0.0.1:9400/o/introspect/; }
+        location = /_slash { internal; proxy_pass http://127.0.0.1:9400/o/introspect; }
+END
+    my $token = $as->token;
+    cases($gateway,
+        { name => 'an active token', request => { path => '/', token => $token }, status => 502, outcome => 'as_bad_response', log => qr/there is nothing to forward/ },
+        { name => 'an unknown token', request => { path => '/', token => 'no-such-token' }, status => 401, outcome => 'inactive' },
+        { name => 'no credentials', request => { path => '/anonymous', token => $token }, status => 502, outcome => 'as_refused_client' },
+        { name => 'no slash', request => { path => '/slash', token => $token }, status => 502, outcome => 'as_error' },
+    );
+};
+
+# --- the reference -----------------------------------------------------------------------------------------------------
+
+my $shim      = slurp('module/ngx_http_phantom_token_module.c');
+my $reference = $text{'docs/directives.md'};
+
+# The directive's default as nginx.org would write it, from the merge function: '—' where there is none.
+sub default_of {
+    my ($directive) = @_;
+    my ($kind, $value) = $shim =~ /ngx_conf_merge_(\w*?)_?value\(conf->$directive->{field},\s*prev->$directive->{field},\s*([^)]*?)\)/s;
+    if ($directive->{field} eq 'jwt_members') {
+        my ($names) = slurp('src/gateway/policy.cpp') =~ /default_jwt_members\[\] = \{([^}]*)\}/;
+        return join ' ', $names =~ /"(\w+)"/g;
+    }
+    return '—' if !defined $value || $value =~ /^(?:NULL|"")$/;
+    return $1 if $value =~ /^"(.*)"$/;
+    return $value ? 'on' : 'off' if $directive->{flag};
+    if ($directive->{values}) {
+        my ($table) = $shim =~ /\b$directive->{values}\[\] = \{(.*?)\n\};/s;
+        my ($name)  = $table =~ /ngx_string\("(\w+)"\), \Q$value\E \}/;
+        return $name;
+    }
+    return "${value}s" if $kind eq 'sec';
+    return $value / 1024 . 'k' if $kind eq 'size';
+    return $value;
+}
+
+my ($commands) = $shim =~ /phantom_token_commands\[\] = \{(.*?)ngx_null_command/s;
+my @directives;
+for my $entry (split /\n\n/, $commands) {
+    my ($name, $flags, $type) = $entry =~ /ngx_string\("(\w+)"\),\s*([^,]*),\s*(\w+),/ or next;
+    next if $type eq 'phantom_token_refuse_client_credential';
+    my ($field)  = $entry =~ /offsetof\(phantom_token_location_t, (\w+)\)/;
+    my ($values) = $entry =~ /&(\w+) \}/;
+    push @directives, { name => $name, field => $field, type => $type, values => $values, flag => scalar($flags =~ /NGX_CONF_FLAG/), anywhere => scalar($flags =~ /PHANTOM_TOKEN_ANYWHERE/) };
+}
+cmp_ok scalar @directives, '>', 25, 'the directives of the module';
+
+for my $directive (@directives) {
+    my $name = $directive->{name};
+    my ($section) = $reference =~ /^### $name\n(.*?)(?=^##)/ms;
+    subtest "reference: $name" => sub {
+        ok defined $section, 'has a section' or return;
+        my $default = default_of($directive);
+        my ($said)  = $section =~ /^\| Default \| (.*?) \|$/m;
+        is $said, $default eq '—' ? '—' : "`$name $default;`", 'Default';
+        like $section, qr/^\| Syntax \| `$name [^`]*;`/m, 'Syntax';
+        ok $directive->{anywhere} && $section =~ /^\| Context \| `http`, `server`, `location`, `limit_except` \|$/m, 'Context';
+        like $section, qr/^```nginx\n/m, 'an example';
+        my ($row) = $text{'README.md'} =~ /^\| \[`$name\b[^`]*`\]\(docs\/directives\.md#$name\) \| (.*?) \|/m;
+        is $row, $default eq '—' ? 'none' : "`$default`", 'the README\'s row';
+    };
+}
+my %known = map { $_->{name} => 1 } @directives;
+is join(' ', grep { !$known{$_} } $reference =~ /^### (phantom_token\w*)$/mg), '', 'no section about what is no directive';
+is join(' ', grep { !$known{$_} } $text{'README.md'} =~ /^\| \[`(phantom_token\w*)/mg), '', 'no row in the README about what is no directive';
+
+my ($variables) = slurp('src/gateway/variables.cpp') =~ /constexpr Variable variables\[\] = \{(.*?)\n\};/s;
+my @variables = (($variables =~ /\{"(phantom_token_\w+)"/g), 'phantom_token_claim_NAME');
+for my $variable (@variables) {
+    like $reference, qr/^### \$$variable$/m, "reference: \$$variable has a section";
+    next if $variable eq 'phantom_token_jwks_refresh';
+    like $text{'README.md'}, qr/^\| \[`\$$variable`\]/m, "README: \$$variable has a row";
+}
+is join(' ', sort $reference =~ /^### \$(\w+)$/mg), join(' ', sort @variables), 'reference: the variables are those of the module';
+
+# docs/outcomes.md: one row for each outcome, with its status, and the error of its challenge.
+my ($outcomes) = slurp('src/oauth/outcome.cpp') =~ /constexpr Row table\[\] = \{(.*?)\n\};/s;
+while ($outcomes =~ /\{"(\w+)", (\d+), (\w+|"\w+")\}/g) {
+    my ($word, $status, $error) = ($1, $2, $3 =~ tr/"//dr);
+    my @rows = grep { /^\| [^|]* \| `$word` \|/ } split /\n/, $text{'docs/outcomes.md'};
+    ok scalar(grep { $status ? /\| $status \|/ : 1 } @rows), "outcomes: $word $status" or diag join "\n", @rows;
+    ok scalar(grep { /\Q$error\E/ } @rows), "outcomes: $word $error" if $error ne 'no_error';
+}
+
+# What a document says that the log says is what the sources can write: `phantom token: WORD: TEXT`, `[emerg] TEXT`, and
+# the last column of the outcomes. An ellipsis stands for what varies.
+my $sources = join "\n", map { slurp($_) =~ s/"\s*\n\s*"//gr } glob('src/*/*.cpp module/*.c');
+$sources =~ s/\\"/"/g;
+my %quotes = (
+    'docs/outcomes.md'        => [map { /`([^`]*)`/g } $text{'docs/outcomes.md'} =~ /^\| [^|]* \| `\w+` \| .* \| ([^|]*) \|$/mg],
+    'docs/troubleshooting.md' => [$text{'docs/troubleshooting.md'} =~ /`(?:phantom token: (?:\w+: )?|\[(?:emerg|warn)\] )([^`]+)`/g],
+);
+for my $document (sort keys %quotes) {
+    cmp_ok scalar @{ $quotes{$document} }, '>', 20, "$document quotes the log";
+    for my $quote (@{ $quotes{$document} }) {
+        my @lost = grep { length && index($sources, $_) < 0 } map { s/^\s+|\s+$//gr } split /…/, $quote;
+        is "@lost", '', "$document: $quote";
+    }
+}
+
+# --- links ---------------------------------------------------------------------------------------------------------------
+
+# As GitHub makes them of headings.
+sub anchors_of {
+    my ($markdown) = @_;
+    $markdown =~ s/^```.*?^```//gms;
+    return map { my $heading = lc; $heading =~ s/[^\w\- ]//g; $heading =~ tr/ /-/; ($heading => 1) } $markdown =~ /^#+ +(.*?) *$/mg;
+}
+
+for my $document (@documents) {
+    my ($folder) = $document =~ m{^(.*/)?};
+    my $prose = $text{$document} =~ s/^```.*?^```//gmsr;
+    my @lost;
+    for my $link ($prose =~ /\]\(([^)\s]+)\)/g) {
+        next if $link =~ /^(?:https?|mailto):/;
+        my ($path, $anchor) = split /#/, $link, 2;
+        my $target = $path eq '' ? $document : ($folder // '') . $path;
+        if (!-e $target) { push @lost, $link; next }
+        next if !defined $anchor;
+        my %anchors = anchors_of(slurp($target));
+        push @lost, $link if !$anchors{$anchor};
+    }
+    is "@lost", '', "links: $document";
+}
+
+# --- what does not belong into a document ----------------------------------------------------------------------------------
+
+for my $document (@documents) {
+    my @found = $text{$document} =~ m{(TODO\b.*|/(?:work|tmp)/\S*|/home/\S*)}g;
+    is "@found", '', "$document has no note to ourselves, and no path of one machine";
+}
+
+done_testing;

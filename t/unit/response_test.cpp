@@ -1,0 +1,65 @@
+#include "oauth/response.h"
+
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+namespace oauth {
+namespace {
+
+using std::literals::operator""sv;
+
+Response with_type(std::string_view type) {
+  Response response;
+  response.content_type = type;
+  return response;
+}
+
+TEST(Response, HasItsMediaTypeWhateverItsParametersAndCase) {
+  for (const std::string_view type : {"application/json"sv, "Application/JSON"sv, "application/json;charset=utf-8"sv,
+                                      "application/json ; a=b"sv, "application/json\t;a=b"sv, "application/json;"sv,
+                                      "application/json  "sv, "application/json;application/jwt"sv}) {
+    EXPECT_TRUE(has_media_type(with_type(type), "application/json")) << type;
+    EXPECT_FALSE(has_media_type(with_type(type), "application/jwt")) << type;
+  }
+  for (const std::string_view type :
+       {""sv, ";"sv, " "sv, " application/json"sv, "application/json, application/json"sv, "application/jsons"sv,
+        "application/jso"sv, "text/json"sv, "json"sv, "application/problem+json"sv, "application/json+x"sv,
+        "text/html; application/json"sv, "application/json\0"sv, "application/json\r"sv, "application /json"sv}) {
+    EXPECT_FALSE(has_media_type(with_type(type), "application/json")) << type;
+  }
+}
+
+TEST(Response, IsUnreadableUnlessItIsWholeAndPlain) {
+  Response response;
+  EXPECT_STREQ(explain_unreadable(response), "the response was cut short");
+  response.complete = true;
+  EXPECT_EQ(explain_unreadable(response), nullptr);
+  response.content_encoding = "Identity";
+  EXPECT_EQ(explain_unreadable(response), nullptr);
+  for (const std::string_view encoding : {"gzip", "deflate", "identity,gzip", " identity"}) {
+    response.content_encoding = encoding;
+    EXPECT_STREQ(explain_unreadable(response), "the response has a Content-Encoding") << encoding;
+  }
+  response.too_large = true;
+  EXPECT_STREQ(explain_unreadable(response), "the response is larger than phantom_token_max_response_size");
+  response.complete = false;
+  EXPECT_STREQ(explain_unreadable(response), "the response is larger than phantom_token_max_response_size");
+}
+
+TEST(Response, FailsByItsStatus) {
+  for (unsigned status = 0; status <= 999; ++status) {
+    Response response;
+    response.status = status;
+    const Outcome expected = status == 401 || status == 403   ? Outcome::as_refused_client
+                             : status == 429 || status == 503 ? Outcome::as_busy
+                             : status == 504                  ? Outcome::as_timeout
+                             : status < 300                   ? Outcome::as_bad_response
+                                                              : Outcome::as_error;
+    EXPECT_EQ(failure(response).outcome, expected) << status;
+    EXPECT_NE(failure(response).problem, nullptr) << status;
+  }
+}
+
+}  // namespace
+}  // namespace oauth
