@@ -187,7 +187,7 @@ static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token_exchange_scope"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
-      phantom_token_set_text,
+      phantom_token_set_exchange_scope,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, exchange_scope),
       NULL },

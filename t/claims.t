@@ -9,9 +9,17 @@ use Harness;
 # --- how a table is read -------------------------------------------------------------------------------------------------
 
 # [name, directives, answer, outcome, more]: a location with those directives. An answer that depends on the time is a
-# function. All rows are collected first, so that one nginx serves them.
+# function. All rows are collected first, so that one nginx serves them; the JWTs are made here, since looking for
+# secrets costs most when there is a new one.
 my @rows;
-sub rows { push @rows, @_; return }
+sub rows {
+    for my $row (@_) {
+        my $answer = $row->[2];
+        $answer->{jwt} = jwt($answer->{jwt}) if ref $answer eq 'HASH' && ref $answer->{jwt};
+        push @rows, $row;
+    }
+    return;
+}
 
 my $inner = jwt({ sub => 'inner' });
 
@@ -89,7 +97,7 @@ my @no_object = (['empty', ''], ['white space', ' '], ['array', '[]'], ['array o
 );
 refused_jwts(
     (map { ["header: $_->[0]", with_header($_->[1])] } @no_object),
-    (map { ["payload: $_->[0]", with_payload($_->[1] =~ s/"alg":"RS256"/"sub":"alice"/gr)] } @no_object),
+    (map { ["payload: $_->[0]", with_payload($_->[1])] } @no_object),
 );
 
 # RFC 7515 section 4.1.1, RFC 8725 section 3.2.
@@ -133,7 +141,7 @@ accepted_jwts(
 sub timed {
     my ($name, $directives, $claim, $value, $word) = @_;
     my $text = ref $value ? $value : sub { $value };
-    return (
+    my @rows = (
         ["$name: in the JWT", $directives, sub { { jwt => jwt(qq({"$claim":@{[ $text->() ]}})) } }, $word],
         ["$name: in the JSON answer", $directives, sub { { json => qq({"active":true,"jwt":"$inner","$claim":@{[ $text->() ]}}) } }, $word, $word eq 'active' ? (api => [{ authorization => "Bearer $inner" }]) : ()],
         ["$name: in the JWT of a JSON answer", $directives, sub { { json => { active => true, jwt => jwt(qq({"$claim":@{[ $text->() ]}})) } } }, $word],
@@ -142,6 +150,7 @@ sub timed {
         ["$name: in the envelope of RFC 9701", $directives, sub { { jwt => jwt(qq({"token_introspection":{"active":true,"jwt":"$inner"},"$claim":@{[ $text->() ]}}), header => { alg => 'HS256', typ => 'token-introspection+jwt' }) } }, $word,
             $word eq 'active' ? (api => [{ authorization => "Bearer $inner" }]) : ()],
     );
+    return ref $value ? @rows : map { my @row = @{$_}; $row[2] = $row[2]->(); \@row } @rows;
 }
 sub from_now { my ($seconds) = @_; return sub { time + $seconds } }
 

@@ -280,7 +280,7 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
 
 {
     my $reloads = $SLOW ? 3 : 20;
-    my $load    = start_load(seconds => $SLOW ? 60 : 8);
+    my $load    = start_load(seconds => $SLOW ? 60 : 6);
     my ($failed, @memory) = (0);
     for my $n (1 .. $reloads) {
         $failed++ if $gateway->reload ne '';

@@ -34,6 +34,12 @@ bool has_read(const ngx_http_request_t *subrequest, ngx_int_t index) noexcept {
   return index != NGX_ERROR && subrequest->variables[index].valid != 0;
 }
 
+/// nginx writes the key in clear at the head of the cache's file.
+bool holds_secret(const Keys &keys, const Call &call) noexcept {
+  return (call.request_has_secret && keys.hold(call.request_body)) ||
+         (!call.authorization.empty() && keys.hold(call.authorization));
+}
+
 /// Where proxy_pass has variables, the server is chosen after the key, which must then name it.
 bool names_the_server(ngx_http_request_t *subrequest, const Keys &keys) noexcept {
   const ngx_int_t index = main_of(subrequest).proxy_host_index;
@@ -73,9 +79,9 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
   // must have been read, not only its value be there.
   const bool holds_key = keys.hold({call.key, sizeof(call.key)}) && has_read(subrequest, main_of(subrequest).key_index);
   const bool holds_body = keys.hold(call.request_body) && has_read(subrequest, main_of(subrequest).request_body_index);
-  if (holds_body && call.request_has_secret) {
-    return "its location's cache key holds the body, and so the client_secret of \"phantom_token_client_auth post\", "
-           "which would be written to disk: use \"proxy_cache_key $phantom_token_key;\"";
+  if (holds_secret(keys, call)) {
+    return "its location's cache key holds the gateway's client_secret, which would be written to disk: use "
+           "\"proxy_cache_key $phantom_token_key;\"";
   }
   if (holds_key) {
     return nullptr;

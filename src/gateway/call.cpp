@@ -208,6 +208,7 @@ Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &lo
   call->is_about_token = true;
   ngx_memcpy(call->key, key, sizeof(call->key));
   call->request_has_secret = policy.question.body_has_secret;
+  call->authorization = policy.question.authorization;
   call->is_exchange = policy.question.is_exchange;
   call->jwt_members = policy.jwt_members;
   call->requested_token_type = policy.requested_token_type;

@@ -17,6 +17,7 @@ struct Call {
   std::string_view endpoint;         ///< as configured, evaluated
   std::string_view request_body;     ///< what is sent; empty: the method is GET
   bool request_has_secret = false;   ///< the body holds the gateway's client_secret
+  std::string_view authorization;    ///< the gateway's own, which is sent; empty where none is
   std::size_t largest_response = 0;  ///< bytes
   char key[oauth::cache_key_size];   ///< $phantom_token_key
 

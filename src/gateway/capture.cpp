@@ -98,6 +98,15 @@ void record_result(Call &call, ngx_int_t rc) noexcept {
   }
 }
 
+/// With proxy_intercept_errors the server's own header never comes to the filter.
+ngx_str_t find_retry_after(const ngx_http_request_t *subrequest) noexcept {
+  const ngx_table_elt_t *header = find_header(subrequest->headers_out.headers, "Retry-After");
+  if (header == nullptr && subrequest->upstream != nullptr) {
+    header = find_header(subrequest->upstream->headers_in.headers, "Retry-After");
+  }
+  return header == nullptr ? ngx_str_t(ngx_null_string) : header->value;
+}
+
 /// A location that answers in its rewrite phase has not passed the preaccess phase.
 const char *find_misconfiguration(ngx_http_request_t *subrequest, const Call &call) noexcept {
   const auto *location =
@@ -120,6 +129,7 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   stop_deadline(call);
   call.duration = ngx_current_msec - call.started;
   record_result(call, rc);
+  call.retry_after = find_retry_after(subrequest);
   call.strayed = has_strayed(subrequest, call);
   const auto *location =
       static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
@@ -146,9 +156,6 @@ ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
   call.response.content_type = view(headers.content_type);
   if (headers.content_encoding != nullptr && headers.content_encoding->hash != 0) {
     call.response.content_encoding = view(headers.content_encoding->value);
-  }
-  if (const ngx_table_elt_t *retry_after = find_header(headers.headers, "Retry-After")) {
-    call.retry_after = retry_after->value;
   }
   call.declared_length = headers.status == NGX_HTTP_NO_CONTENT ? -1 : headers.content_length_n;
   call.response.too_large = call.declared_length > static_cast<off_t>(call.largest_response);

@@ -53,29 +53,39 @@ bool push(ngx_array_t *list, const ngx_str_t &string) noexcept {
   return true;
 }
 
+/// @return the text up to the next space, which is taken off `rest` with it.
+std::string_view take_scope(std::string_view &rest) noexcept {
+  const std::string_view scope = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(std::min(scope.size() + 1, rest.size()));
+  return scope;
+}
+
+char *refuse_scope(ngx_conf_t *cf, const ngx_command_t *cmd, std::string_view scope) noexcept {
+  const ngx_str_t shown = printable(cf->pool, scope, {});
+  ngx_conf_log_error(
+      NGX_LOG_EMERG, cf, 0,
+      "\"%V\" has a scope that no token can have: \"%V\"; a scope consists of printable ASCII characters "
+      "but \" and \\ (RFC 6749 section 3.3), and \"*\" may only be the last character of a required one, "
+      "after a prefix",
+      &cmd->name, &shown);
+  return refuse();
+}
+
 /// Adds the scopes of one argument, which spaces separate.
-bool push_scopes(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, std::string_view line) noexcept {
+char *push_scopes(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, std::string_view line) noexcept {
   while (!line.empty()) {
-    const std::size_t end = std::min(line.find(' '), line.size());
-    ngx_str_t scope = text(line.substr(0, end));
-    line.remove_prefix(std::min(end + 1, line.size()));
-    if (scope.len == 0) {
+    const std::string_view scope = take_scope(line);
+    if (scope.empty()) {
       continue;
     }
-    if (!oauth::is_required_scope(view(scope))) {
-      scope = printable(cf->pool, view(scope), {});
-      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                         "\"%V\" has a scope that no token can have: \"%V\"; a scope consists of printable ASCII "
-                         "characters but \" and \\ (RFC 6749 section 3.3), and \"*\" may only be its last character, "
-                         "after a prefix",
-                         &cmd->name, &scope);
-      return false;
+    if (!oauth::is_required_scope(scope)) {
+      return refuse_scope(cf, cmd, scope);
     }
-    if (!push(list, scope)) {
-      return false;
+    if (!push(list, text(scope))) {
+      return refuse();
     }
   }
-  return true;
+  return NGX_CONF_OK;
 }
 
 char *set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
@@ -172,6 +182,17 @@ char *phantom_token_set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   return ngx_conf_set_str_slot(cf, cmd, conf);
 }
 
+char *phantom_token_set_exchange_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  std::string_view rest = view(argument(cf, 1));
+  while (!rest.empty()) {
+    const std::string_view scope = take_scope(rest);
+    if (!scope.empty() && !oauth::is_scope_token(scope)) {
+      return refuse_scope(cf, cmd, scope);
+    }
+  }
+  return ngx_conf_set_str_slot(cf, cmd, conf);
+}
+
 char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   auto &secret = slot<ngx_str_t>(cmd, conf);
   if (secret.data != nullptr) {
@@ -200,10 +221,7 @@ char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   if (unset(list)) {
     list = make_list(cf);
   }
-  if (list == nullptr || !push_scopes(cf, cmd, list, view(argument(cf, 1)))) {
-    return refuse();
-  }
-  return NGX_CONF_OK;
+  return list == nullptr ? refuse() : push_scopes(cf, cmd, list, view(argument(cf, 1)));
 }
 
 char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {

@@ -254,6 +254,7 @@ ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
   state.judged = true;
   state.outcome = Outcome::preflight;
   if (location.preflight == PHANTOM_TOKEN_PREFLIGHT_ANSWER) {
+    withdraw_refusal(r);  // under `satisfy any`, auth_basic has left its challenge
     return NGX_HTTP_NO_CONTENT;
   }
   state.allowed_by = &location;

@@ -133,6 +133,7 @@ char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cm
 char *phantom_token_set_exchange_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_jwks_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_exchange_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -138,11 +138,13 @@ const Call *blamed_call(const RequestState &state, Outcome outcome) noexcept {
 }
 
 /// What the authorization server says of itself, made fit for a log line.
-ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state, const Call *call) noexcept {
+ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
+                         const phantom_token_location_t &location, const Call *call) noexcept {
   if (call == nullptr || call->introspection.server_message.empty()) {
     return ngx_null_string;
   }
-  return printable(r->pool, call->introspection.server_message, oauth::parse_bearer(view(state.authorization)).token);
+  return printable(r->pool, call->introspection.server_message,
+                   {oauth::parse_bearer(view(state.authorization)).token, view(location.client_secret)});
 }
 
 /// The client's mistakes are its own, and there can be many; the others' are for the operator.
@@ -154,11 +156,12 @@ ngx_uint_t log_level(unsigned status, const ngx_str_t &message) noexcept {
   return message.len != 0 ? NGX_LOG_WARN : NGX_LOG_INFO;
 }
 
-void log_refusal(const ngx_http_request_t *r, const RequestState &state, const oauth::Decision &decision) noexcept {
+void log_refusal(const ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location,
+                 const oauth::Decision &decision) noexcept {
   const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
   const Call *call = blamed_call(state, decision.outcome);
   ngx_str_t word = text(meaning.word);
-  const ngx_str_t message = server_message(r, state, call);
+  const ngx_str_t message = server_message(r, state, location, call);
   const ngx_uint_t level = log_level(meaning.status, message);
   const char *problem = decision.problem == nullptr ? "refused" : decision.problem;
   const ngx_str_t name =
@@ -186,7 +189,7 @@ ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token
   state.judged = true;
   state.outcome = decision.outcome;
   state.allowed_by = nullptr;
-  log_refusal(r, state, decision);
+  log_refusal(r, state, location, decision);
 
   const bool challenged = meaning.status == NGX_HTTP_UNAUTHORIZED || meaning.status == NGX_HTTP_FORBIDDEN;
   if ((challenged && !set_challenge(r, state, location, meaning.error)) ||

@@ -61,18 +61,19 @@ size_t without_newline(const u_char *text, size_t length) noexcept {
 
 bool read_secret(ngx_conf_t *cf, const ngx_str_t &path, ngx_str_t &secret) noexcept {
   const File file(path);
-  auto *buffer = static_cast<u_char *>(ngx_pnalloc(cf->pool, largest_secret + 1));
+  constexpr size_t largest_file = largest_secret + sizeof("\r\n") - 1;
+  auto *buffer = static_cast<u_char *>(ngx_pnalloc(cf->pool, largest_file + 1));
   if (buffer == nullptr) {
     return false;
   }
-  const ssize_t length = file.is_open() ? read_all(file, buffer, largest_secret + 1) : -1;
+  const ssize_t length = file.is_open() ? read_all(file, buffer, largest_file + 1) : -1;
   if (length < 0) {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "the secret in \"%V\" cannot be read", &path);
     return false;
   }
   warn_of_readers(cf, file, path);
   secret = {without_newline(buffer, static_cast<size_t>(length)), buffer};
-  if (secret.len == 0 || static_cast<size_t>(length) > largest_secret) {
+  if (secret.len == 0 || secret.len > largest_secret) {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "the file \"%V\" must hold a secret of 1 to %uz bytes", &path,
                        largest_secret);
     return false;

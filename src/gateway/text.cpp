@@ -3,6 +3,19 @@
 #include <algorithm>
 
 namespace gateway {
+namespace {
+
+void blot_out(char *begin, char *end, std::string_view secret) noexcept {
+  if (secret.empty()) {
+    return;
+  }
+  for (char *found = std::search(begin, end, secret.begin(), secret.end()); found != end;
+       found = std::search(found, end, secret.begin(), secret.end())) {
+    found = std::fill_n(found, secret.size(), '*');
+  }
+}
+
+}  // namespace
 
 ngx_str_t copy(ngx_pool_t *pool, std::string_view view) noexcept {
   auto *data = static_cast<u_char *>(ngx_pnalloc(pool, view.size() + 1));
@@ -21,7 +34,7 @@ bool has_control_characters(std::string_view text) noexcept {
   });
 }
 
-ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::string_view secret) noexcept {
+ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::initializer_list<std::string_view> secrets) noexcept {
   constexpr std::size_t longest = 200;
   const ngx_str_t whole = copy(pool, text);
   if (whole.data == nullptr) {
@@ -29,12 +42,9 @@ ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::string_view se
   }
   char *begin = reinterpret_cast<char *>(whole.data);
   char *end = begin + whole.len;
-  // Before the text is cut, or a part of the secret could stay at its end.
-  for (char *found = begin; !secret.empty() && found != end;) {
-    found = std::search(found, end, secret.begin(), secret.end());
-    if (found != end) {
-      found = std::fill_n(found, secret.size(), '*');
-    }
+  // Before the text is cut, or a part of a secret could stay at its end.
+  for (const std::string_view secret : secrets) {
+    blot_out(begin, end, secret);
   }
   std::replace_if(
       begin, end, [](char c) { return c < 0x20 || c > 0x7e; }, '.');

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <string_view>
 
 #include "nginx.h"
@@ -21,9 +22,9 @@ ngx_str_t copy(ngx_pool_t *pool, std::string_view view) noexcept;
 
 bool has_control_characters(std::string_view text) noexcept;
 
-/// Makes text from outside fit for a log line: shortened, control characters and bytes beyond ASCII as dots, the secret
-/// blotted out wherever it stands.
+/// Makes text from outside fit for a log line: shortened, control characters and bytes beyond ASCII as dots, the
+/// secrets blotted out wherever they stand.
 /// @return a copy in the pool, empty where there is no memory.
-ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::string_view secret) noexcept;
+ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::initializer_list<std::string_view> secrets) noexcept;
 
 }  // namespace gateway

@@ -130,16 +130,16 @@ ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::st
   if (introspection == nullptr) {
     return set_not_found(v);
   }
-  const oauth::JsonValue *claim = oauth::find_claim(introspection->jwt.claims, name);
-  if (claim == nullptr) {
-    claim = oauth::find_claim(introspection->members, name);
+  oauth::ClaimMatch match = oauth::find_claim(introspection->jwt.claims, name);
+  if (match.count == 0) {
+    match = oauth::find_claim(introspection->members, name);
   }
-  if (claim == nullptr) {
+  if (match.count != 1) {
     return set_not_found(v);
   }
   PoolMemory memory(r->pool);
   std::string_view value;
-  return oauth::claim_text(*claim, memory, value) ? set_value(v, value) : NGX_ERROR;
+  return oauth::claim_text(*match.claim, memory, value) ? set_value(v, value) : NGX_ERROR;
 }
 
 /// $phantom_token_claim_NAME; data is the variable's whole name

@@ -15,9 +15,22 @@ char variable_character(char c) noexcept {
   return stays ? c : '_';
 }
 
+/// Whether this byte goes on with a character that began before it (RFC 3629 section 3).
+bool is_continuation(char c) noexcept {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
+
 bool has_variable_name(std::string_view name, std::string_view variable_name) noexcept {
-  return std::equal(name.begin(), name.end(), variable_name.begin(), variable_name.end(),
-                    [](char c, char wanted) { return variable_character(c) == wanted; });
+  for (const char c : name) {
+    if (is_continuation(c)) {
+      continue;
+    }
+    if (variable_name.empty() || variable_character(c) != variable_name.front()) {
+      return false;
+    }
+    variable_name.remove_prefix(1);
+  }
+  return variable_name.empty();
 }
 
 bool has_control_character(std::string_view text) noexcept {
@@ -50,18 +63,17 @@ void put_joined(Writer &writer, const JsonValue &array) noexcept {
 
 }  // namespace
 
-const JsonValue *find_claim(const JsonValue *object, std::string_view variable_name) noexcept {
-  const JsonValue *found = nullptr;
+ClaimMatch find_claim(const JsonValue *object, std::string_view variable_name) noexcept {
+  ClaimMatch match;
   for (const JsonValue *claim = object == nullptr ? nullptr : object->first; claim != nullptr; claim = claim->next) {
     if (!has_variable_name(claim->name, variable_name)) {
       continue;
     }
-    if (found != nullptr) {
-      return nullptr;
+    if (match.count++ == 0) {
+      match.claim = claim;
     }
-    found = claim;
   }
-  return found;
+  return match;
 }
 
 bool claim_text(const JsonValue &claim, Memory &memory, std::string_view &text) noexcept {

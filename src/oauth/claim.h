@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "introspection.h"
@@ -7,10 +8,14 @@
 
 namespace oauth {
 
-/// Finds a claim by a name as nginx's variables have it: lower case, and `_` for every character outside `a-z0-9_`.
+/// What a name as nginx's variables have it stands for: lower case, and `_` for every character outside `a-z0-9_`.
+struct ClaimMatch {
+  const JsonValue *claim = nullptr;  ///< the first that matches
+  std::size_t count = 0;             ///< how many do
+};
+
 /// @param object may be nullptr.
-/// @return the member, or nullptr where none matches, or more than one.
-const JsonValue *find_claim(const JsonValue *object, std::string_view variable_name) noexcept;
+ClaimMatch find_claim(const JsonValue *object, std::string_view variable_name) noexcept;
 
 /// The value of a claim as text: strings unescaped, numbers and booleans as written, arrays of strings joined by
 /// spaces.

@@ -83,7 +83,9 @@ Introspection read_error(const JsonValue &error) noexcept {
 
 void put_exchange_parameters(Writer &writer, const ExchangeParameters &parameters) noexcept {
   put_parameter(writer, "subject_token_type", access_token_type);
-  put_parameter(writer, "requested_token_type", parameters.requested_token_type);
+  if (!parameters.requested_token_type.empty()) {
+    put_parameter(writer, "requested_token_type", parameters.requested_token_type);
+  }
   for (const std::string_view audience : parameters.audiences) {
     put_parameter(writer, "audience", audience);
   }

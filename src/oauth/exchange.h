@@ -12,8 +12,8 @@ namespace oauth {
 struct ExchangeParameters {
   Strings audiences;
   Strings resources;
-  std::string_view scope;  ///< left out where empty
-  std::string_view requested_token_type;
+  std::string_view scope;                 ///< left out where empty
+  std::string_view requested_token_type;  ///< likewise
 };
 
 /// Everything before the token in the request's body; the token is form-encoded behind it.

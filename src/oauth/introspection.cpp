@@ -29,7 +29,8 @@ Introspection accept(const Jwt &jwt, const JsonValue *members) noexcept {
   if (active != nullptr && active->kind != JsonKind::boolean) {
     return bad_response("the claim active is no boolean");
   }
-  if ((active != nullptr && active->is_false()) || is_refresh_token(*jwt.claims)) {
+  if ((active != nullptr && active->is_false()) || is_refresh_token(*jwt.claims) ||
+      (members != nullptr && is_refresh_token(*members))) {
     return inactive();
   }
 

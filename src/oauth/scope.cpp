@@ -63,11 +63,12 @@ bool scopes_satisfied(Strings required, ScopeMatch match, const JsonValue *grant
   return std::all_of(required.begin(), required.end(), is_granted);
 }
 
+bool is_scope_token(std::string_view scope) noexcept {
+  return !scope.empty() && std::all_of(scope.begin(), scope.end(), is_scope_token_character);
+}
+
 bool is_required_scope(std::string_view scope) noexcept {
-  if (scope.empty() || scope == "*" || scope.find('*') < scope.size() - 1) {
-    return false;
-  }
-  return std::all_of(scope.begin(), scope.end(), is_scope_token_character);
+  return is_scope_token(scope) && scope != "*" && scope.find('*') >= scope.size() - 1;
 }
 
 }  // namespace oauth

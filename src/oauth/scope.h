@@ -16,6 +16,9 @@ enum class ScopeMatch : std::uint8_t { all, any };
 ///   of strings; nullptr or any other kind grants nothing.
 bool scopes_satisfied(Strings required, ScopeMatch match, const JsonValue *granted) noexcept;
 
+/// Whether `scope` is a scope-token (RFC 6749 section 3.3).
+bool is_scope_token(std::string_view scope) noexcept;
+
 /// Whether `scope` may be required: a scope-token of RFC 6749 section 3.3, `*` only as the last character and not
 /// alone.
 bool is_required_scope(std::string_view scope) noexcept;

@@ -9,6 +9,7 @@ use Harness::Http 'parse_fields';
 use Harness::Message;
 use Harness::Process qw(run temporary_folder patience);
 use Harness::Secrets 'keep_secret';
+use Time::HiRes 'time';
 
 our @EXPORT_OK = qw(curl);
 
@@ -39,10 +40,11 @@ sub curl {
     push @command, map { ('--header', $_) } @{ $request{headers} // [] }, defined $request{token} ? "Authorization: Bearer $request{token}" : ();
     push @command, @{ $request{args} // [] }, ($request{tls} ? 'https' : 'http') . "://$host:$request{port}" . ($request{path} // '/');
 
+    my $opened = time;
     my $result = run(\@command, timeout => $seconds + 2);
     die "curl failed ($result->{code}): $result->{err}\n" if $result->{code};
     my ($local_port, $version) = split / /, $result->{out};
-    return _response("$folder/head", "$folder/body", method => $method, local_port => $local_port, number => 1, version => $version, leftover => '');
+    return _response("$folder/head", "$folder/body", method => $method, local_port => $local_port, opened => $opened, number => 1, version => $version, leftover => '');
 }
 
 sub _response {

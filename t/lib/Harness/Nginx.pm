@@ -153,12 +153,14 @@ sub post { my ($self, $path, $body, %more) = @_; return $self->request(method =>
 
 sub connect { my ($self, $port, %option) = @_; return Harness::Client->connect($self->port($port), %option) }
 
-# The access log's line about a response's request: { status, outcome, cache, … }. It is written after the response.
+# The access log's line about a response's request: { status, outcome, cache, … }. It is written after the response. A
+# client's port comes back after some hundred connections: an older line is another request's.
 sub logged {
     my ($self, $response) = @_;
     my $mark = qr/^\{"number":"$response->{number}","port":"$response->{local_port}",/;
     my $line;
-    until_true(patience(3), sub { ($line) = $self->access_log($mark); $line });
+    my $earliest = $response->{opened} - 0.1; # nginx's clock stands still between two events
+    until_true(patience(3), sub { ($line) = grep { $_->{written} >= $earliest } $self->access_log($mark); $line });
     return $line // die "the access log says nothing about this request\n";
 }
 
