@@ -34,10 +34,10 @@ sub carried {
     );
 }
 
-# [name, JWT]: refused in each of the three.
+# [name, JWT]: refused, whichever way it comes.
 sub refused_jwts { rows(map { my ($name, $text) = @{$_}; map { ["JWT refused: $name: $_->[0]", '', $_->[1], 'as_bad_response'] } carried($text) } @_); return }
 
-# [name, JWT]: forwarded byte for byte in each of the three.
+# [name, JWT]: forwarded byte for byte, whichever way it comes.
 sub accepted_jwts {
     rows(map { my ($name, $text) = @{$_}; map { ["JWT accepted: $name: $_->[0]", '', $_->[1], 'active', api => [{ authorization => "Bearer $text" }]] } carried($text) } @_);
     return;
@@ -260,7 +260,6 @@ rows(
         ["scopes, $asked: scope $has in the JWT", $asked{$asked}, { jwt => jwt(qq({"scope":$has})) }, $word],
         ["scopes, $asked: scp $has in the JWT", $asked{$asked}, { jwt => jwt(qq({"scp":$has})) }, $word],
         ["scopes, $asked: scope $has in the JSON answer", $asked{$asked}, { json => qq({"active":true,"jwt":"$inner","scope":$has}) }, $word, $enough ? (api => [{ authorization => "Bearer $inner" }]) : ()],
-        ["scopes, $asked: scope $has in the JWT of a JSON answer", $asked{$asked}, { json => { active => true, jwt => jwt(qq({"scope":$has})) } }, $word],
         ["scopes, $asked: scope $has in RFC 9701", $asked{$asked}, { jwt => jwt(qq({"token_introspection":{"active":true,"jwt":"$inner","scope":$has}}), header => { alg => 'HS256', typ => 'token-introspection+jwt' }) }, $word,
             $enough ? (api => [{ authorization => "Bearer $inner" }]) : ()] } @scopes),
     (map { ["scopes, $_: none in the token: 403", $asked{$_}, { jwt => { sub => 'alice' } }, $_ eq 'none' ? 'active' : 'insufficient_scope'] } sort keys %asked),

@@ -110,7 +110,7 @@ sub refused { my ($error, $description, %more) = @_; return { status => 400, jso
             ['resource with an empty value among others', "phantom_token_exchange_resource '' a;", qr/"phantom_token_exchange_resource".*empty/],
             ['audience with a newline',                   'phantom_token_exchange_audience "a\nb";', qr/"phantom_token_exchange_audience".*control characters/],
             ['resource with a tab',                       "phantom_token_exchange_resource 'a\tb';", qr/"phantom_token_exchange_resource".*control characters/],
-            ['scope with a newline',                      'phantom_token_exchange_scope "a\nb";', qr/"phantom_token_exchange_scope".*control characters/],
+            ['scope with a newline',                      'phantom_token_exchange_scope "a\nb";', qr/"phantom_token_exchange_scope"/],
             ['requested_token_type with DEL',             "phantom_token_exchange_requested_token_type 'a\x7f';", qr/"phantom_token_exchange_requested_token_type".*control characters/],
             ['scope with a quotation mark (RFC 6749)',    q{phantom_token_exchange_scope 'wr"ite';}, qr/"phantom_token_exchange_scope"/],
             ['scope with a backslash (RFC 6749)',         q{phantom_token_exchange_scope 'wr\\\\ite';}, qr/"phantom_token_exchange_scope"/],

@@ -9,8 +9,9 @@ use Digest::SHA 'hmac_sha256';
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64url encode_base64url);
 
-my $json = JSON::PP->new->utf8->canonical;
-my $far  = time + 86_400;
+my $json  = JSON::PP->new->utf8->canonical;
+my $start = time;
+my $far   = $start + 86_400;
 
 # --- keys and what they sign -----------------------------------------------------------------------------------------------
 
@@ -82,6 +83,51 @@ my $rsa   = make_key('rsa', 'RSA');
 my $other = make_key('other', 'RSA');                       # in no set but those that say so
 my %ec    = map { $_ => make_key(lc, $CURVE{$_}[0]) } keys %CURVE;
 my %good  = (aud => 'api', iss => 'https://as', scope => 'read', exp => $far);
+
+# --- a clock that the test sets --------------------------------------------------------------------------------------------
+
+# nginx's wall clock, stopped, so that a slow machine lets no set grow old: a library before libc's gettimeofday says what a
+# file says. Without a compiler the clock runs, and the tests of it are skipped.
+sub clock {
+    my $source = file('clock.c', <<'END');
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+static volatile long *now;
+__attribute__((constructor)) static void open_clock(void) {
+    int fd = getenv("TEST_CLOCK") ? open(getenv("TEST_CLOCK"), O_RDONLY) : -1;
+    void *map = fd < 0 ? MAP_FAILED : mmap(0, sizeof(long), PROT_READ, MAP_SHARED, fd, 0);
+    now = map == MAP_FAILED ? 0 : map;
+}
+int gettimeofday(struct timeval *restrict tv, void *restrict tz) {
+    int rc = (int) syscall(SYS_gettimeofday, tv, tz);
+    if (rc == 0 && tv && now) { tv->tv_sec = *now; tv->tv_usec = 0; }
+    return rc;
+}
+END
+    my $built = run(['cc', '-shared', '-fPIC', '-O1', '-o', "$files/clock.so", $source]);
+    return $built->{code} == 0 ? "$files/clock.so" : undef;
+}
+
+# Seconds since the test began. One file, written in place, since nginx has it mapped.
+sub set_clock {
+    my ($seconds) = @_;
+    open my $out, '+<:raw', "$files/clock" or die "clock: $!";
+    syswrite $out, pack 'q', $start + $seconds;
+    close $out or die "clock: $!";
+    return;
+}
+
+my $library = clock();
+if ($library) {
+    file('clock', pack 'q', $start);
+    $ENV{LD_PRELOAD} = join ' ', grep { defined && length } $ENV{LD_PRELOAD}, $library;
+    $ENV{TEST_CLOCK} = "$files/clock";
+}
 
 # --- the gateway -------------------------------------------------------------------------------------------------------------
 
@@ -262,10 +308,10 @@ my @rules = (
     ['aud, an array'             => { aud => ['x', 'api'] }, %verified],
     ['scope, an array'           => { scope => ['x', 'read'] }, %verified],
     ['scp'                       => { scope => undef, scp => 'read' }, status => 403, outcome => 'insufficient_scope'],
-    ['exp is now'                => { exp => time }, %invalid, outcome => 'expired'],
+    ['exp is now'                => { exp => $start }, %invalid, outcome => 'expired'],
     ['exp 0'                     => { exp => 0 }, %invalid, outcome => 'expired'],
-    ['exp past'                  => { exp => time - 5 }, %invalid, outcome => 'expired'],
-    ['nbf ahead'                 => { nbf => time + 1000 }, %invalid, outcome => 'not_yet_valid'],
+    ['exp past'                  => { exp => $start - 5 }, %invalid, outcome => 'expired'],
+    ['nbf ahead'                 => { nbf => $start + 1000 }, %invalid, outcome => 'not_yet_valid'],
     ['iss wrong'                 => { iss => 'https://as/' }, %invalid, outcome => 'issuer'],
     ['iss of another kind'       => { iss => ['https://as'] }, %invalid, outcome => 'issuer'],
     ['aud wrong'                 => { aud => ['apis'] }, %invalid, outcome => 'audience'],
@@ -280,8 +326,8 @@ cases($gateway, map {
      own("Inbound JWTs pass, the same rules: $name", '/pass', jwt({ %good, %{$claims} }), %expected, outcome => $expected_pass, as => 0));
 } @rules);
 cases($gateway,
-    own('Inbound JWTs: leeway on exp', '/skew?set=all', signed($rsa, 'RS256', { %good, exp => time - 1800 }), %verified),
-    own('Inbound JWTs: leeway on nbf', '/skew?set=all', signed($rsa, 'RS256', { %good, nbf => time + 1800 }), %verified),
+    own('Inbound JWTs: leeway on exp', '/skew?set=all', signed($rsa, 'RS256', { %good, exp => $start - 1800 }), %verified),
+    own('Inbound JWTs: leeway on nbf', '/skew?set=all', signed($rsa, 'RS256', { %good, nbf => $start + 1800 }), %verified),
     # The client's own mistake, not the AS's: no row of Outcomes makes that a 5xx.
     (map { own("Inbound JWTs: $_->[0] that is no number is the client's mistake", $_->[1], $_->[2], status => 401) }
         ['exp', '/own?set=all', jwt({ %good, exp => 'soon' })], ['nbf', '/own?set=all', jwt({ %good, nbf => {} })], ['exp (pass)', '/pass', jwt({ %good, exp => 'soon' })]),
@@ -544,46 +590,8 @@ END
 
 # --- the clock ----------------------------------------------------------------------------------------------------------------------------------------------
 
-# nginx's wall clock, shifted: a library before libc's gettimeofday adds what a file says.
-sub clock {
-    my $source = file('clock.c', <<'END');
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <unistd.h>
-static volatile long *shift;
-__attribute__((constructor)) static void open_clock(void) {
-    int fd = getenv("TEST_CLOCK") ? open(getenv("TEST_CLOCK"), O_RDONLY) : -1;
-    void *map = fd < 0 ? MAP_FAILED : mmap(0, sizeof(long), PROT_READ, MAP_SHARED, fd, 0);
-    shift = map == MAP_FAILED ? 0 : map;
-}
-int gettimeofday(struct timeval *restrict tv, void *restrict tz) {
-    int rc = (int) syscall(SYS_gettimeofday, tv, tz);
-    if (rc == 0 && tv && shift) tv->tv_sec += *shift;
-    return rc;
-}
-END
-    my $built = run(['cc', '-shared', '-fPIC', '-O1', '-o', "$files/clock.so", $source]);
-    return $built->{code} == 0 ? "$files/clock.so" : undef;
-}
-
-# Sets the clock: seconds since it began. One file, written in place, since nginx has it mapped.
-sub set_clock {
-    my ($seconds) = @_;
-    open my $out, '+<:raw', "$files/clock" or die "clock: $!";
-    syswrite $out, pack 'q', $seconds;
-    close $out or die "clock: $!";
-    return;
-}
-
 SKIP: {
-    my $library = clock() or skip 'the clock cannot be set: there is no C compiler', 1;
-    file('clock', pack 'q', 0);
-    local $ENV{LD_PRELOAD} = join ' ', grep { defined && length } $ENV{LD_PRELOAD}, $library;
-    local $ENV{TEST_CLOCK} = "$files/clock";
+    skip 'the clock cannot be set: there is no C compiler', 1 if !$library;
     my $timed = gateway(
         http => 'proxy_cache_path %%DIR%%/cache keys_zone=keys:1m;',
         server => 'phantom_token on; phantom_token_audience api; phantom_token_inbound_jwt verify;', locations => <<'END');
@@ -607,9 +615,9 @@ END
     $say->(set($rsa));
     $step->(0,   'fetched', $old, %verified, as => [fetched('c', x_refresh => undef)]);
     $step->(30,  'the parsed set serves', $old, %verified, %silent);
-    $step->(58,  'up to 60 s', $old, %verified, %silent);
-    $step->(61,  'then the location is asked again', $old, %verified, as => [fetched('c', x_refresh => undef)]);
-    $step->(62,  'once', $old, %verified, %silent);
+    $step->(59,  'up to 60 s', $old, %verified, %silent);
+    $step->(60,  'then the location is asked again', $old, %verified, as => [fetched('c', x_refresh => undef)]);
+    $step->(61,  'once', $old, %verified, %silent);
     $step->(100, 'an unknown kid: refetched', $unknown[0], %bad_own, as => $refetch);
     $step->(105, 'another one: at most once in 10 s over all tokens', $unknown[1], %bad_own, %silent);
     $step->(108, 'the first again', $unknown[0], %bad_own, %silent);
@@ -706,6 +714,7 @@ END
 
 # --- real JWK Sets -------------------------------------------------------------------------------------------------------------------------------------------
 
+set_clock(time - $start) if $library; # their tokens are of the real time
 my %audience = ('oidc-provider' => 'https://jwt.example.com', glewlwyd => '"read write"'); # Glewlwyd puts the scope there
 for my $name (sort keys %audience) {
     my $real  = real_server($name);

@@ -42,11 +42,7 @@ my $gateway = gateway(
     },
     server    => 'listen 127.0.0.1:%%PORT:h2%% http2;',
     protected => 'phantom_token_scopes "read";',
-    locations => q{
-        proxy_connect_timeout 300ms;
-        proxy_read_timeout 300ms;
-        proxy_send_timeout 300ms;
-    } . join '', map {
+    locations => join("\n", map { sprintf 'proxy_%s_timeout %dms;', $_, 300 * patience(1) } qw(connect read send)) . join '', map {
         my ($name, $introspection) = @{$_};
         "location /$name { phantom_token on; phantom_token_introspection_endpoint /_$name; proxy_pass http://%%API%%; }\n location = /_$name { internal; $introspection }\n"
     }   ['as',       'proxy_pass http://%%AS%%/introspect;'],

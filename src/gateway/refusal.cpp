@@ -1,5 +1,7 @@
 #include "refusal.h"
 
+#include <algorithm>
+
 #include "../oauth/bearer.h"
 #include "../oauth/challenge.h"
 #include "error_body.h"
@@ -137,6 +139,11 @@ const Call *blamed_call(const RequestState &state, Outcome outcome) noexcept {
   return call != nullptr && call->done && state.client_jwt == nullptr ? call : nullptr;
 }
 
+/// @return what follows the scheme.
+std::string_view basic_credentials(std::string_view authorization) noexcept {
+  return authorization.substr(std::min(authorization.find(' ') + 1, authorization.size()));
+}
+
 /// What the authorization server says of itself, made fit for a log line.
 ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
                          const phantom_token_location_t &location, const Call *call) noexcept {
@@ -144,7 +151,8 @@ ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
     return ngx_null_string;
   }
   return printable(r->pool, call->introspection.server_message,
-                   {oauth::parse_bearer(view(state.authorization)).token, view(location.client_secret)});
+                   {oauth::parse_bearer(view(state.authorization)).token, view(location.client_secret),
+                    basic_credentials(call->authorization)});
 }
 
 /// The client's mistakes are its own, and there can be many; the others' are for the operator.

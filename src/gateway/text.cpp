@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "../oauth/writer.h"
+#include "pool_memory.h"
+
 namespace gateway {
 namespace {
 
@@ -43,8 +46,15 @@ ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::initializer_li
   char *begin = reinterpret_cast<char *>(whole.data);
   char *end = begin + whole.len;
   // Before the text is cut, or a part of a secret could stay at its end.
+  PoolMemory memory(pool);
   for (const std::string_view secret : secrets) {
+    std::string_view sent;
+    if (!oauth::write_text(
+            memory, [&](oauth::Writer &writer) { writer.put_form_encoded(secret); }, sent)) {
+      return ngx_null_string;
+    }
     blot_out(begin, end, secret);
+    blot_out(begin, end, sent);
   }
   std::replace_if(
       begin, end, [](char c) { return c < 0x20 || c > 0x7e; }, '.');

@@ -23,7 +23,7 @@ ngx_str_t copy(ngx_pool_t *pool, std::string_view view) noexcept;
 bool has_control_characters(std::string_view text) noexcept;
 
 /// Makes text from outside fit for a log line: shortened, control characters and bytes beyond ASCII as dots, the
-/// secrets blotted out wherever they stand.
+/// secrets blotted out wherever they stand, form-encoded too.
 /// @return a copy in the pool, empty where there is no memory.
 ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::initializer_list<std::string_view> secrets) noexcept;
 

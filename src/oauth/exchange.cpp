@@ -42,7 +42,7 @@ std::string_view string_member(const JsonValue &object, std::string_view name) n
 
 /// RFC 8693 section 2.2.1: what was issued may be a JWT under any of these names.
 bool is_type_of_jwt(const JsonValue &issued, std::string_view requested) noexcept {
-  return issued.kind == JsonKind::string &&
+  return issued.kind == JsonKind::string && !issued.text.empty() &&
          (issued.text == requested || issued.text == jwt_type || issued.text == access_token_type);
 }
 

@@ -77,15 +77,31 @@ bool is_of_known_kind(const json_t *jwk) noexcept {
   return kind == "RSA" || kind == "EC";
 }
 
-bool is_strong_enough(const cjose_jwk_t *jwk) noexcept {
+/// With the exponent 1 anybody can sign, and with an even one nobody.
+bool has_sound_exponent(const json_t *jwk) noexcept {
+  const std::string_view encoded = string_member(jwk, "e");
+  unsigned char bytes[8];
+  const std::size_t size = base64url_decoded_size(encoded.size());
+  if (size == 0 || size > sizeof(bytes) || !base64url_decode(encoded, reinterpret_cast<char *>(bytes))) {
+    return false;
+  }
+  std::uint64_t exponent = 0;
+  for (std::size_t i = 0; i < size; i++) {
+    exponent = exponent << 8U | bytes[i];
+  }
+  return exponent >= 3 && exponent % 2 == 1;
+}
+
+bool is_strong_enough(const cjose_jwk_t *key, const json_t *jwk) noexcept {
   cjose_err error = {};
-  return cjose_jwk_get_kty(jwk, &error) != CJOSE_JWK_KTY_RSA || cjose_jwk_get_keysize(jwk, &error) >= smallest_rsa_key;
+  return cjose_jwk_get_kty(key, &error) != CJOSE_JWK_KTY_RSA ||
+         (cjose_jwk_get_keysize(key, &error) >= smallest_rsa_key && has_sound_exponent(jwk));
 }
 
 cjose_jwk_t *import_key(json_t *jwk) noexcept {
   cjose_err error = {};
   cjose_jwk_t *key = cjose_jwk_import_json(reinterpret_cast<cjose_header_t *>(jwk), &error);
-  if (key != nullptr && !is_strong_enough(key)) {
+  if (key != nullptr && !is_strong_enough(key, jwk)) {
     cjose_jwk_release(key);
     key = nullptr;
   }
@@ -103,9 +119,9 @@ bool has_right_size(const Jwt &jwt, const Algorithm &algorithm) noexcept {
 
 bool fits(const Key &key, const Algorithm &algorithm) noexcept {
   cjose_err error = {};
-  const std::string_view own_algorithm = string_member(key.json, "alg");
+  const bool any_algorithm = json_object_get(key.json, "alg") == nullptr;
   return cjose_jwk_get_kty(key.jwk, &error) == algorithm.kind &&
-         (own_algorithm.empty() || own_algorithm == algorithm.name) &&
+         (any_algorithm || string_member(key.json, "alg") == algorithm.name) &&
          (algorithm.curve.empty() || string_member(key.json, "crv") == algorithm.curve);
 }
 
