@@ -138,9 +138,9 @@ bool has_varying_endpoint(const phantom_token_block_t &block) noexcept {
 /// Introspection locations inherit `phantom_token on` from their server, but no client ever comes there. With variables
 /// in an endpoint, any internal location may be one.
 bool may_serve_gateway(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
-  const auto leads_here = [&](const phantom_token_block_t &other) {
-    const bool is_target = is_same_location(other, block) && other.location->serves_gateway != 0;
-    const bool varies = other.server == block.server && is_protected(other) && has_varying_endpoint(other);
+  const auto leads_here = [&](const phantom_token_block_t &candidate) {
+    const bool is_target = is_same_location(block, candidate) && candidate.location->serves_gateway != 0;
+    const bool varies = candidate.server == block.server && is_protected(candidate) && has_varying_endpoint(candidate);
     return is_target || varies ? NGX_ERROR : NGX_OK;
   };
   return is_internal(*block.core) && for_each_block(main, leads_here) == NGX_ERROR;
