@@ -294,14 +294,18 @@ END
     my $secret  = 'plain-secret+1';
     my $gateway = gateway(locations => join "\n", (map { "location = /$_ { phantom_token on; phantom_token_exchange_endpoint /_exchange; @{[ credentials('gateway', file($secret), $_) ]} proxy_pass http://%%API%%; }" } qw(basic basic_raw post)),
         'location = /_exchange { internal; proxy_pass http://%%AS%%/token; }');
-    my $pattern = join '|', map { quotemeta } forms_of('gateway', $secret);
+    my ($plain, $encoded, $raw_basic, $basic) = forms_of('gateway', $secret);
+    my $pattern = join '|', map { quotemeta } $plain, $encoded, $raw_basic, $basic;
+    my %sent = (basic => [$plain, $encoded, $basic, "Basic $basic"], basic_raw => [$plain, $raw_basic], post => [$plain, $encoded]); # what it knows from us
     for my $error (qw(invalid_request invalid_client invalid_target)) {
-        for my $form (forms_of('gateway', $secret)) {
-            $gateway->as->answers("$error-token" => { status => 400, json => { error => $error, error_description => "the secret $form is wrong" } });
-            $gateway->get("/$_", token => "$error-token") for qw(basic basic_raw post);
+        for my $auth (sort keys %sent) {
+            for my $form (@{ $sent{$auth} }) {
+                $gateway->as->answers("$error-token" => { status => 400, json => { error => $error, error_description => "the secret $form is wrong" } });
+                $gateway->get("/$auth", token => "$error-token");
+            }
         }
     }
-    is scalar(grep { /the secret .* is wrong/ } $gateway->log->lines), 36, 'nowhere: error_description is logged';
+    is scalar(grep { /the secret .* is wrong/ } $gateway->log->lines), 24, 'nowhere: error_description is logged';
     is_deeply [map { s/.*: (the secret .* is wrong).*/$1/r } grep { /$pattern/ } $gateway->log->lines], [], 'nowhere: error_description with the secret: not in the log';
 }
 
@@ -323,7 +327,7 @@ END
         location = /_$_ { internal; proxy_pass http://%%AS%%/introspect; proxy_cache $_; proxy_cache_methods POST; proxy_cache_key $key; proxy_cache_valid any 1h; }
 END
     );
-    $gateway->as->answers('alice-token' => { jwt => { sub => 'alice' } });
+    $gateway->as->answers('alice-token' => { jwt => { sub => 'alice' } }, 'gone-token' => { status => 204 });
     for my $name (sort keys %cache) {
         my ($key, $auth, $status) = @{ $cache{$name} };
         for my $turn (1, 2) {
@@ -332,6 +336,7 @@ END
             cases($gateway, { name => "cache guard: client_auth $auth, key $key, request $turn", request => { path => "/$name/", token => 'alice-token' }, status => $status, %refused });
         }
         $gateway->get("/$name/", token => 'alice-token') if !defined $status; # whatever it is
+        cases($gateway, { name => "cache guard: client_auth $auth, key $key, 204", request => { path => "/$name/", token => 'gone-token' }, status => $status == 500 ? 500 : 401 }) if defined $status;
         is_deeply [files_with($gateway->folder . "/$name", @forms)], [], "cache guard: client_auth $auth, key $key: no cache file holds the secret";
     }
 }

@@ -5,6 +5,7 @@ use warnings;
 use lib 't/lib';
 use Harness;
 use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
+use JSON::PP ();
 
 my $other   = authorization_server();
 my $gateway = gateway(

@@ -102,7 +102,7 @@ for my $first (@kinds) {
 # A client that opens streams as it likes and may reset them. Headers go uncompressed; of responses it reads :status
 # and the body.
 {
-    package Http2;
+    package Http2; ## no critic (Modules::RequireFilenameMatchesPackage): a client for this test alone
     use Harness::Stream;
 
     sub new {

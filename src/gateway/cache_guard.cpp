@@ -34,6 +34,29 @@ bool has_read(const ngx_http_request_t *subrequest, ngx_int_t index) noexcept {
   return index != NGX_ERROR && subrequest->variables[index].valid != 0;
 }
 
+bool has_sent(const ngx_http_request_t *client, std::string_view text) noexcept {
+  if (view(client->request_line).find(text) != std::string_view::npos) {
+    return true;
+  }
+  for (const ngx_list_part_t *part = &client->headers_in.headers.part; part != nullptr; part = part->next) {
+    const auto *headers = static_cast<const ngx_table_elt_t *>(part->elts);
+    for (ngx_uint_t i = 0; i < part->nelts; i++) {
+      if (view(headers[i].value).find(text) != std::string_view::npos) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Whether the key holds a variable's value because it names the variable. What a client has written, into its URI for
+/// one, can stand in a key as well, and another client be led to send the same: so the variable must have been read,
+/// and the client not have sent its value.
+bool comes_from(const ngx_http_request_t *subrequest, ngx_int_t index, std::string_view value,
+                const Keys &keys) noexcept {
+  return keys.hold(value) && has_read(subrequest, index) && !has_sent(subrequest->main, value);
+}
+
 /// nginx writes the key in clear at the head of the cache's file.
 bool holds_secret(const Keys &keys, const Call &call) noexcept {
   return (call.request_has_secret && keys.hold(call.request_body)) ||
@@ -75,10 +98,9 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
     return nullptr;
   }
   const Keys keys = {static_cast<const ngx_str_t *>(subrequest->cache->keys.elts), subrequest->cache->keys.nelts};
-  // What a client has written into its URI can stand in a key as well, one that another request shares. So the variable
-  // must have been read, not only its value be there.
-  const bool holds_key = keys.hold({call.key, sizeof(call.key)}) && has_read(subrequest, main_of(subrequest).key_index);
-  const bool holds_body = keys.hold(call.request_body) && has_read(subrequest, main_of(subrequest).request_body_index);
+  const phantom_token_main_t &main = main_of(subrequest);
+  const bool holds_key = comes_from(subrequest, main.key_index, {call.key, sizeof(call.key)}, keys);
+  const bool holds_body = comes_from(subrequest, main.request_body_index, call.request_body, keys);
   if (holds_secret(keys, call)) {
     return "its location's cache key holds the gateway's client_secret, which would be written to disk: use "
            "\"proxy_cache_key $phantom_token_key;\"";

@@ -8,7 +8,7 @@ constexpr size_t largest_secret = 4096;
 class File {
  public:
   explicit File(const ngx_str_t &path) noexcept
-      : descriptor_(ngx_open_file(path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0)) {}
+      : descriptor_(ngx_open_file(path.data, NGX_FILE_RDONLY | NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0)) {}
   ~File() {
     if (is_open()) {
       ngx_close_file(descriptor_);
@@ -23,6 +23,12 @@ class File {
  private:
   ngx_fd_t descriptor_;
 };
+
+/// A pipe could keep nginx waiting, also in a reload.
+bool is_regular(const File &file) noexcept {
+  ngx_file_info_t info;
+  return ngx_fd_info(file.descriptor(), &info) != NGX_FILE_ERROR && ngx_is_file(&info);
+}
 
 void warn_of_readers(ngx_conf_t *cf, const File &file, const ngx_str_t &path) noexcept {
   ngx_file_info_t info;
@@ -64,6 +70,10 @@ bool read_secret(ngx_conf_t *cf, const ngx_str_t &path, ngx_str_t &secret) noexc
   constexpr size_t largest_file = largest_secret + sizeof("\r\n") - 1;
   auto *buffer = static_cast<u_char *>(ngx_pnalloc(cf->pool, largest_file + 1));
   if (buffer == nullptr) {
+    return false;
+  }
+  if (file.is_open() && !is_regular(file)) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "the secret in \"%V\" cannot be read: it is no regular file", &path);
     return false;
   }
   const ssize_t length = file.is_open() ? read_all(file, buffer, largest_file + 1) : -1;

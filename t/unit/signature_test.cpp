@@ -246,6 +246,12 @@ TEST(Signature, ByAnAlgorithmOfAnotherKindOfKeyIsRefused) {
   for (const std::string_view algorithm : {"ES384", "ES512"}) {
     EXPECT_NE(verify(ec_keys, sign_jwt(p256(), algorithm)), "good") << algorithm;
   }
+  // Also where the numbers are as long as its own would be.
+  const std::string text = base64url(R"({"alg":"ES384"})") + "." + base64url("{}");
+  const std::string numbers = sign(p256(), signing_of("ES384"), text);
+  const std::string padding(16, '\0');
+  EXPECT_NE(verify(ec_keys, text + "." + base64url(padding + numbers.substr(0, 32) + padding + numbers.substr(32))),
+            "good");
   const PrivateKey p384 = make_ec_key("P-384");
   const Keys p384_keys = parse(jwks({jwk_of_ec(p384, "P-384")}));
   EXPECT_NE(verify(p384_keys, sign_jwt(p384, "ES256")), "good");
