@@ -114,4 +114,12 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
 #endif
 }
 
+void guard_background_update(ngx_http_request_t *update, const Call &call) noexcept {
+#if (NGX_HTTP_CACHE)
+  if (update->upstream != nullptr && find_unsafe_cache_key(update, call) != nullptr) {
+    update->upstream->cacheable = 0;
+  }
+#endif
+}
+
 }  // namespace gateway

@@ -6,6 +6,7 @@
 
 #include "../oauth/bearer.h"
 #include "authorization.h"
+#include "cache_guard.h"
 #include "capture.h"
 #include "gatekeeper.h"
 #include "locations.h"
@@ -90,6 +91,9 @@ ngx_int_t header_filter(ngx_http_request_t *r) {
   if (r != r->main) {
     if (Call *call = call_of(r)) {
       return capture_header(r, *call);
+    }
+    if (const Call *call = call_above(r)) {
+      guard_background_update(r, *call);
     }
   }
   replace_error_header(r);
