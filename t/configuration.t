@@ -52,7 +52,7 @@ refused(locations =>
 refused(http => ['phantom_token on without an endpoint, from http', "phantom_token on; # here\nserver { listen 127.0.0.1:%%PORT:other%%; location /api { $api } }", $no_endpoint]);
 
 my $no_location = qr/"phantom_token_introspection_endpoint".*no location.*add "location .*internal/;
-my $reachable   = qr/"phantom_token_introspection_endpoint".*clients can reach.*add "internal;"/;
+my $reachable   = qr/"phantom_token_introspection_endpoint".*clients can reach.*internal;/;
 refused(locations =>
     ['endpoint that no location matches',                          "location /api { phantom_token on;\nphantom_token_introspection_endpoint /_introspect; # here\n$api }", $no_location, qr{location "/api"}, qr{"/_introspect"}],
     ['endpoint that no location matches, no slash',                "location / { phantom_token on;\nphantom_token_introspection_endpoint introspect; # here\n$api }", $no_location, qr{"introspect"}],

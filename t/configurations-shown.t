@@ -80,7 +80,7 @@ my %shown = (
         replace => [
             @cache, 'server 127.0.0.1:8081' => 'server %%API%%', 'server login.example.com:443' => 'server %%TLS_AS%%', 'proxy_ssl_name login.example.com' => 'proxy_ssl_name localhost',
             '/etc/ssl/certs/api.example.com.pem' => '%%TLS%%/server.pem', '/etc/ssl/private/api.example.com.key' => '%%TLS%%/server.key', '/etc/ssl/certs/ca-certificates.crt' => '%%AS_CA%%',
-            '/etc/nginx/introspection-secret' => secret_file('gateway-secret'),
+            '/etc/nginx/gateway-secret' => secret_file('gateway-secret'),
         ],
         request => { port => 443, tls => 1, http2 => 1, path => '/orders/1' }, way => '/oauth/v2/oauth-introspect',
         answer  => sub { return { %{ as_body(@_) }, headers => $no_cache } }, claims => { sub => 'alice', scope => 'read', iss => 'https://login.example.com', aud => 'https://api.example.com' },

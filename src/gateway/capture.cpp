@@ -153,6 +153,7 @@ ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   call.response.status = static_cast<unsigned>(headers.status);
+  call.response.answered = true;
   call.response.content_type = view(headers.content_type);
   if (headers.content_encoding != nullptr && headers.content_encoding->hash != 0) {
     call.response.content_encoding = view(headers.content_encoding->value);

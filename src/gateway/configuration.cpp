@@ -165,6 +165,14 @@ ngx_int_t check_target(ngx_conf_t *cf, const phantom_token_block_t &block, const
                   endpoint.at.line);
     return NGX_ERROR;
   }
+  if (!is_internal(*target) && view(target->name) != split_endpoint(view(endpoint.value->value)).path) {
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"%s\" of location \"%V\" is \"%V\", which leads to location \"%V\", since none has that name, and "
+                  "clients can reach that: correct the URI, or add \"location = %V { internal; ... }\" in %V:%ui",
+                  endpoint.name, &name, &endpoint.value->value, &target->name, &endpoint.value->value,
+                  &endpoint.at.file, endpoint.at.line);
+    return NGX_ERROR;
+  }
   if (!is_internal(*target)) {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"%s\" of location \"%V\" leads to location \"%V\", which clients can reach: add \"internal;\" to "

@@ -175,8 +175,10 @@ void log_refusal(const ngx_http_request_t *r, const RequestState &state, const p
   const ngx_str_t name =
       display_name(*static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
   if (decision.outcome == Outcome::misconfigured) {
-    ngx_log_error(level, r->connection->log, 0, "phantom token: %V: \"%s\": %s, location \"%V\"", &word,
-                  state.endpoint_directive, problem, &name);
+    const ngx_str_t asked = call != nullptr ? call->location_name : ngx_str_t(ngx_null_string);
+    ngx_log_error(level, r->connection->log, 0, "phantom token: %V: \"%s\": %s, location \"%V\"%s%V%s", &word,
+                  state.endpoint_directive, problem, &name, call != nullptr ? ", asked location \"" : "", &asked,
+                  call != nullptr ? "\"" : "");
     return;
   }
   if (call == nullptr || level == NGX_LOG_INFO) {

@@ -74,8 +74,7 @@ Introspection read_error(const JsonValue &error) noexcept {
   } else if (code == "invalid_client" || code == "unauthorized_client") {
     result = refused_response(Outcome::as_refused_client, "the authorization server refuses the gateway itself");
   }
-  const std::string_view description = string_member(error, "error_description");
-  result.server_message = description.empty() ? code : description;
+  result.server_message = server_message(error);
   return result;
 }
 
@@ -101,11 +100,12 @@ Introspection read_exchange(const Response &response, std::string_view requested
   if (response.status == 200) {
     return read_success(response, requested_token_type, memory);
   }
-  if (response.status == 400) {
-    const char *problem = nullptr;
-    if (const JsonValue *error = read_object(response, memory, problem)) {
-      return read_error(*error);
-    }
+  if (response.status != 400) {
+    return refused_by_status(response, memory);
+  }
+  const char *problem = nullptr;
+  if (const JsonValue *error = read_object(response, memory, problem)) {
+    return read_error(*error);
   }
   const Failure status = failure(response);
   return refused_response(status.outcome, status.problem);

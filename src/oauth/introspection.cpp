@@ -132,6 +132,28 @@ Introspection refused_response(Outcome outcome, const char *problem) noexcept {
   return result;
 }
 
+std::string_view server_message(const JsonValue &error) noexcept {
+  for (const std::string_view name : {"error_description", "error"}) {
+    const JsonValue *member = error.member(name);
+    if (member != nullptr && member->kind == JsonKind::string && !member->text.empty()) {
+      return member->text;
+    }
+  }
+  return {};
+}
+
+Introspection refused_by_status(const Response &response, Memory &memory) noexcept {
+  const Failure status = failure(response);
+  Introspection result = refused_response(status.outcome, status.problem);
+  if (response.body_size != 0 && explain_unreadable(response) == nullptr &&
+      has_media_type(response, "application/json")) {
+    const char *problem = nullptr;
+    const JsonValue *error = parse_json(response.body, response.body_size, memory, problem);
+    result.server_message = error == nullptr ? std::string_view() : server_message(*error);
+  }
+  return result;
+}
+
 Introspection accept_jwt(std::string_view compact, const JsonValue *members, Memory &memory) noexcept {
   Jwt jwt;
   const char *problem = nullptr;
@@ -145,8 +167,7 @@ Introspection read_introspection(const Response &response, Strings jwt_members, 
   if (response.status == 204) {
     return inactive();
   }
-  const Failure status = failure(response);
-  return refused_response(status.outcome, status.problem);
+  return refused_by_status(response, memory);
 }
 
 }  // namespace oauth

@@ -31,6 +31,13 @@ struct Introspection {
 /// @return a refusal of the response.
 Introspection refused_response(Outcome outcome, const char *problem) noexcept;
 
+/// @return a refusal by the response's status, with what the server says of its error (RFC 6749 section 5.2) where it
+///   does.
+Introspection refused_by_status(const Response &response, Memory &memory) noexcept;
+
+/// @return `error_description`, else `error`, of a JSON object; empty where it has neither.
+std::string_view server_message(const JsonValue &error) noexcept;
+
 /// Accepts the JWT of a response that says the token is active, unless the JWT itself or its kind speak against it.
 /// @param members see Introspection::members.
 Introspection accept_jwt(std::string_view compact, const JsonValue *members, Memory &memory) noexcept;

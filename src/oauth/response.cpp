@@ -38,7 +38,8 @@ Failure failure(const Response &response) noexcept {
   if (response.status < 300) {
     return {Outcome::as_bad_response, "the status of the response is none that its endpoint may have"};
   }
-  return {Outcome::as_error, "the authorization server could not be reached, or answered with an error"};
+  return {Outcome::as_error, response.answered ? "the authorization server answered with an error"
+                                               : "the authorization server could not be reached"};
 }
 
 }  // namespace oauth

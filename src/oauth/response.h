@@ -10,6 +10,7 @@ namespace oauth {
 /// What came back from an endpoint of the authorization server, before anybody has looked into it.
 struct Response {
   unsigned status = 0;                ///< HTTP status
+  bool answered = false;              ///< the status is the server's own, not nginx's for it
   std::string_view content_type;      ///< with parameters, as sent
   std::string_view content_encoding;  ///< empty where there was none
   bool complete = false;              ///< the body arrived whole
