@@ -167,7 +167,7 @@ for my $first (@kinds) {
     my $wrong = 0;
     for my $n (0 .. $#ids) {
         my (undef, $request, $status, $body) = @{ $order[$n] };
-        next if ($answers[$n]{status} // 0) == $status && (!defined $body || $answers[$n]{body} eq $body);
+        next if ($answers[$n]{status} // 0) == $status && (!defined $body || ($answers[$n]{body} // q{}) eq $body);
         $wrong++;
         diag "stream $ids[$n] ($order[$n][0]): ", explain $answers[$n];
     }

@@ -16,6 +16,7 @@ void expire(ngx_event_t *event) {
     return;
   }
   call->timed_out = true;
+  connection->read->delayed = 0;  // by proxy_limit_rate, whose end nginx would take this for
   connection->read->timedout = 1;
   connection->read->handler(connection->read);
 }

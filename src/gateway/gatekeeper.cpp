@@ -7,6 +7,7 @@
 #include "../oauth/decision.h"
 #include "../oauth/exchange.h"
 #include "authorization.h"
+#include "header_list.h"
 #include "key_store.h"
 #include "policy.h"
 #include "pool_memory.h"
@@ -81,7 +82,10 @@ ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_
 
 ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                      std::string_view endpoint, bool refresh) noexcept {
-  if (!can_wait(r)) {
+  // One for the set and one for an unknown key: an endpoint whose variables change with each reading would go on for
+  // ever.
+  constexpr std::size_t most_calls = 2;
+  if (!can_wait(r) || ++state.keys_calls > most_calls) {
     return refuse(r, state, location, {Outcome::jwks_unavailable, "the JWK Set cannot be asked for here"});
   }
   state.keys_call = start_keys_call(r, location, endpoint, refresh);
@@ -265,6 +269,10 @@ ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
 ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
   state.judged = false;
   state.keys_refreshed = false;
+  state.keys_calls = 0;
+  if (has_several_authorizations(r->headers_in.headers)) {
+    return refuse(r, state, location, {Outcome::malformed, "more than one Authorization header"});
+  }
   if (location.preflight != PHANTOM_TOKEN_PREFLIGHT_PROTECT && is_preflight(r)) {
     return pass_preflight(r, state, location);
   }
@@ -306,6 +314,9 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   RequestState *state = get_state(r);
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  if (has_several_authorizations(r->headers_in.headers)) {
+    return NGX_HTTP_BAD_REQUEST;
   }
   // In an error page, the challenge belongs to the status that is being answered.
   if (r->err_status == 0) {

@@ -4,7 +4,8 @@
 
 namespace gateway {
 
-/// @return whether this is a CORS preflight: OPTIONS with Origin and Access-Control-Request-Method.
+/// @return whether this is a CORS preflight: OPTIONS with Origin and Access-Control-Request-Method,
+///   and no Upgrade.
 bool is_preflight(const ngx_http_request_t *r) noexcept;
 
 }  // namespace gateway

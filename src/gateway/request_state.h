@@ -19,6 +19,7 @@ struct RequestState {
   const char *endpoint_directive = "";         ///< the one that has been read last, for the log
   Call *waiting_for = nullptr;                 ///< that of the two which must end before the request goes on
   oauth::Introspection *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
+  std::size_t keys_calls = 0;                  ///< for the JWK Set, since the handler began anew
   bool keys_refreshed = false;                 ///< for a key that was not in the set
 
   bool judged = false;  ///< outcome is set

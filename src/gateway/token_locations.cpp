@@ -33,7 +33,8 @@ void warn_of_mistakes(const ngx_conf_t *cf, const phantom_token_block_t &block,
   }
 #endif
 #if (NGX_HTTP_SSL)
-  if (passes_to_https(upstream) && upstream.ssl_verify != 1) {
+  // With variables in proxy_pass, nginx prepares for TLS whatever they give.
+  if (upstream.upstream != nullptr && passes_to_https(upstream) && upstream.ssl_verify != 1) {
     warn(cf, block,
          "by TLS without verifying its certificate: add \"proxy_ssl_verify on;\" and "
          "\"proxy_ssl_trusted_certificate\"");

@@ -1,0 +1,70 @@
+# Attacks that were tried on the gateway and got through once: each stays here, with what must come of it.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Harness;
+
+my $gateway = gateway(
+    server    => 'error_page 400 = @any;',
+    locations => <<'END',
+        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_pass http://%%API%%; }
+        location @any {
+            phantom_token on; phantom_token_introspection_endpoint /_introspect;
+            satisfy any; allow all;
+            proxy_pass http://%%API%%;
+        }
+        location /ws {
+            phantom_token on; phantom_token_introspection_endpoint /_introspect;
+            proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+            proxy_pass http://%%API%%;
+        }
+        location /varying {
+            phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience api;
+            phantom_token_jwks_endpoint /_jwks?at=$request_id$msec$connection_requests;
+            proxy_pass http://%%API%%;
+        }
+        location /slow {
+            phantom_token on; phantom_token_introspection_endpoint /_slow;
+            proxy_pass http://%%API%%;
+        }
+        location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; }
+        location = /_jwks { internal; proxy_pass http://%%AS%%/jwks; }
+        location = /_slow { internal; proxy_read_timeout 1s; proxy_limit_rate 200; proxy_pass http://%%AS%%/introspect; }
+END
+);
+my $as = $gateway->as;
+$as->answers('good-token' => { jwt => { sub => 'alice' } });
+my $forged    = jwt({ sub => 'admin', aud => 'api' });
+my @preflight = ('Origin: https://app.example', 'Access-Control-Request-Method: GET');
+
+# nginx answers two Authorization headers with 400, but its error_page for that runs with both of them in the list.
+for my $first ('Bearer good-token', 'Basic eA==', 'Bearer gone-token') {
+    for my $method ('GET', 'OPTIONS') {
+        my $name = "two Authorization headers and an error_page for nginx's 400, $first first, $method";
+        $gateway->api->forget_requests;
+        my $response = $gateway->request(method => $method, path => '/x', headers => ["Authorization: $first", "Authorization: Bearer $forged", @preflight]);
+        cmp_ok $response->status, '>=', 400, "$name: refused";
+        is scalar(my @seen = $gateway->api->requests), 0, "$name: the API saw nothing";
+    }
+}
+
+# A preflight that passes must not be a tunnel.
+$gateway->api->forget_requests;
+is $gateway->request(method => 'OPTIONS', path => '/ws', headers => ['Upgrade: websocket', 'Connection: Upgrade', @preflight])->status, 401, 'a preflight with an Upgrade is a request as any other';
+is scalar(my @tunnelled = $gateway->api->requests), 0, 'and the API saw nothing';
+
+# An endpoint whose value is another at each reading.
+$as->forget_requests;
+my $response = $gateway->get('/varying', token => $forged);
+is $response->status, 503, 'a JWKS endpoint that varies within a request: the request ends';
+cmp_ok scalar(my @asked = $as->requests), '<=', 2, 'and asks twice at most';
+
+# nginx takes a deadline that fires while it limits the rate for the end of the delay.
+$as->answers('drip-token' => { jwt => { sub => 'alice', filler => 'x' x 2000 }, split => 40, drip => 0.15, framing => 'chunked' });
+my $start = time;
+is $gateway->get('/slow', token => 'drip-token')->status, 504, 'a slow drip under proxy_limit_rate is cut off';
+cmp_ok time - $start, '<=', 4 * patience(1), 'in time';
+$gateway->announce(qr/upstream timed out/) if $gateway->can('announce');
+
+done_testing();
