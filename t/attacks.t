@@ -24,6 +24,7 @@ my $gateway = gateway(
             phantom_token_jwks_endpoint /_jwks?at=$request_id$msec$connection_requests;
             proxy_pass http://%%API%%;
         }
+        location /chosen { phantom_token on; phantom_token_introspection_endpoint $http_x_as; proxy_pass http://%%API%%; }
         location /slow {
             phantom_token on; phantom_token_introspection_endpoint /_slow;
             proxy_pass http://%%API%%;
@@ -53,6 +54,12 @@ for my $first ('Bearer good-token', 'Basic eA==', 'Bearer gone-token') {
 $gateway->api->forget_requests;
 is $gateway->request(method => 'OPTIONS', path => '/ws', headers => ['Upgrade: websocket', 'Connection: Upgrade', @preflight])->status, 401, 'a preflight with an Upgrade is a request as any other';
 is scalar(my @tunnelled = $gateway->api->requests), 0, 'and the API saw nothing';
+
+# An endpoint without a path: nginx takes no URI to be empty.
+for my $endpoint ('?', '?a=b', '@any') {
+    is $gateway->get('/chosen', token => 'good-token', headers => ["X-AS: $endpoint"])->status, 500, "an endpoint that evaluates to $endpoint";
+}
+is scalar(grep { /its variables give no URI/ } $gateway->log->lines), 3, 'none of them makes a subrequest';
 
 # An endpoint whose value is another at each reading.
 $as->forget_requests;

@@ -29,9 +29,9 @@ ngx_int_t refuse_for_memory(ngx_http_request_t *r, RequestState &state,
 
 constexpr const char *no_uri = "its variables give no URI: is there a default in the map?";
 
-/// A subrequest cannot go to a named location.
+/// A subrequest cannot go to a named location, nor to none: nginx expects no URI without a path.
 bool is_uri(const ngx_str_t &endpoint) noexcept {
-  return endpoint.len != 0 && endpoint.data[0] != '@';
+  return endpoint.len != 0 && endpoint.data[0] != '@' && endpoint.data[0] != '?';
 }
 
 ngx_int_t wait_for(RequestState &state, Call *call) noexcept {

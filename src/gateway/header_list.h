@@ -20,9 +20,9 @@ inline const ngx_table_elt_t *find_header(const ngx_list_t &headers, std::string
   return nullptr;
 }
 
-/// @return whether more than one Authorization header is there. nginx refuses such a request with 400, but an
-/// error_page
-///   for that brings it here with both, and an API might believe the one that nobody has looked at.
+/// nginx refuses a request with two Authorization headers with 400, but an error_page for that brings it here with
+/// both, and an API might believe the one that nobody has looked at.
+/// @return whether more than one is there.
 inline bool has_several_authorizations(const ngx_list_t &headers) noexcept {
   std::size_t count = 0;
   for (const ngx_list_part_t *part = &headers.part; part != nullptr; part = part->next) {

@@ -124,7 +124,7 @@ void store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &c
     return;
   }
   const std::string_view body = {call.response.body, call.response.body_size};
-  char digest[oauth::cache_key_size];
+  char digest[oauth::cache_key_size] = {};
   const bool has_digest = oauth::cache_key({&body, 1}, digest);
   const bool unchanged = has_digest && entry.keys != nullptr && ngx_memcmp(digest, entry.digest, sizeof(digest)) == 0;
   if (!unchanged) {
