@@ -17,7 +17,7 @@ for option in "$@"; do
 done
 groups=()
 mistakes=0
-cache_seconds=20 # how long the gateway uses an introspection answer, and a revoked token goes on working
+cache_seconds=15 # how long the gateway uses an introspection answer, and a revoked token goes on working
 
 if [ -t 1 ]; then bold=$'\e[1m' good=$'\e[32m' bad=$'\e[31m' plain=$'\e[0m'; else bold='' good='' bad='' plain=''; fi
 

@@ -56,13 +56,13 @@ const errors = {
 // What the registered claims of an access token are (RFC 7519, RFC 9068).
 export const claims = {
   sub: 'who logged in',
-  client_id: 'this page, as the server knows it',
+  client_id: 'this page',
   scope: 'what it allows',
-  aud: 'the API that it is for',
+  aud: 'for which API',
   iss: 'who issued it',
   iat: 'when it was issued',
   nbf: 'when it begins',
   exp: 'when it ends',
   jti: 'its own number',
-  roles: 'a claim of this server\'s own',
+  roles: 'a claim of the server\'s own',
 };

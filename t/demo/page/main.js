@@ -37,6 +37,7 @@ async function request(kind, path, value) {
   const own = token !== null && value === token.value;
   if (own && result.outcome === 'inactive') stopWaiting();
   else if (own && result.cache !== 'HIT') cachedUntil = Date.now() + settings.cache_seconds * 1000;
+  show.browser(token, result);
   show.gateway(result);
   show.api(result);
   show.challenge(result);
@@ -50,7 +51,6 @@ async function revokeAndCall() {
   if (cachedUntil < Date.now() + 2000) await actions.call();
   await authorization.revoke(await discovered(), settings, token);
   token.revoked = true;
-  show.browser(token);
   show.actions(token);
   if ((await actions.call()).status === 200) waitForTheEnd();
 }
@@ -82,7 +82,7 @@ function reset(newToken) {
   token = newToken;
   cachedUntil = 0;
   show.actions(token);
-  show.browser(token);
+  show.browser(token, null);
   show.gateway(null);
   show.api(null);
   show.challenge(null);

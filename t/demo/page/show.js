@@ -13,8 +13,8 @@ function element(name, properties = {}, ...children) {
 const put = (id, ...children) => $(`#${id} .content`).replaceChildren(...children);
 const code = (text) => element('code', { textContent: text });
 const note = (text) => element('p', { className: 'note', textContent: text });
-const clock = (milliseconds) => new Date(milliseconds).toLocaleTimeString();
-const seconds = (time) => `${Math.round(time * 1000)} ms`;
+const clock = (time) => new Date(time).toLocaleTimeString();
+const milliseconds = (seconds) => `${Math.round(seconds * 1000)} ms`;
 
 // Rows of a term, a value and, where there is one, what it means.
 function list(rows) {
@@ -47,17 +47,25 @@ export function actions(token) {
   else if (focused === 'revoke') $('[data-action=call]').focus();
 }
 
-export function browser(token) {
-  if (token === null) return put('browser', note('No token. Calls without one are possible, and refused.'));
-  return put('browser',
-    element('p', { className: 'token' }, code(token.value)),
-    note(`${token.value.length} random characters. Nothing can be read from them: no name, no right, no date.`),
-    list([
-      ['allows', code(token.scope), 'the server said so beside it'],
-      ['ends', clock(token.expires)],
-      ['state', token.revoked ? 'revoked' : 'good'],
-    ]));
+export function browser(token, result) {
+  put('browser', ...(token === null ? [note('No token. Calls without one are possible, and refused.')] : held(token)), ...(result ? sent(result) : []));
 }
+
+const held = (token) => [
+  element('p', { className: 'token' }, code(token.value)),
+  note(`${token.value.length} random characters. Nothing can be read from them: no name, no right, no date.`),
+  list([
+    ['allows', code(token.scope), 'as the server said'],
+    ['ends', clock(token.expires)],
+    ['state', token.revoked ? 'revoked' : 'good'],
+  ]),
+];
+
+const sent = ({ path, token }) => [
+  note('Its last request:'),
+  element('p', { className: 'token' }, code(`GET ${path}`), element('br'),
+    code(token === undefined ? 'no Authorization header' : `Authorization: Bearer ${abridged(token)}`)),
+];
 
 export function gateway(result) {
   if (result === null) return put('gateway', note('Nothing yet.'));
@@ -65,12 +73,18 @@ export function gateway(result) {
     element('p', { className: result.status < 400 ? 'verdict good' : 'verdict bad' },
       element('strong', { textContent: result.status }), ` ${result.status < 400 ? 'let through' : 'refused'}`),
     list([
-      ['request', code(`GET ${result.path}`)],
-      ['token', result.token === undefined ? 'none' : code(abridged(result.token))],
       ['judged', code(result.outcome ?? '–'), '$phantom_token_status'],
       ['cache', result.cache ? code(result.cache) : 'not looked into', '$phantom_token_cache'],
-      ['time', result.time ? seconds(result.time) : 'none', '$phantom_token_time, to get the answer'],
-    ]));
+      ['time', result.time ? milliseconds(result.time) : 'none', '$phantom_token_time'],
+    ]),
+    note(asked(result)));
+}
+
+// Whom the gateway asked about the token.
+function asked({ cache, time }) {
+  if (!cache) return 'Nobody was asked: the request showed enough.';
+  if (cache === 'HIT') return 'Its cache held the answer. Its own checks of time and scope run on every request.';
+  return `The authorization server was asked, and took ${milliseconds(time)}.`;
 }
 
 export function api(result) {
@@ -106,7 +120,7 @@ export function challenge(result) {
 
 export function addToCalls(name, result) {
   $('#calls').hidden = false;
-  const cells = [result.status, result.outcome ?? '–', result.cache ?? '–', result.time ? seconds(result.time) : '–'];
+  const cells = [result.status, result.outcome ?? '–', result.cache ?? '–', result.time ? milliseconds(result.time) : '–'];
   const row = element('tr', {}, element('th', { scope: 'row', textContent: name }), ...cells.map((text) => element('td', { textContent: text })));
   row.className = result.status < 400 ? 'good' : 'bad';
   $('#calls tbody').prepend(row);
