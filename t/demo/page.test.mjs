@@ -119,16 +119,26 @@ test('a login that was cancelled is told, and leaves no token', async () => {
   assert.match(await text('#browser'), /No token/);
 });
 
-test('an answer that belongs to no login of this page is not accepted', async () => {
-  const asked = [];
-  const note = (request) => { if (request.method() === 'POST') asked.push(request.url()); };
-  page.on('request', note);
-  await page.goto(`${DEMO}?code=stolen&state=another&iss=${encodeURIComponent(as)}`);
-  await message(/its state is another/);
-  page.off('request', note);
-  assert.deepEqual(asked, [], 'the code is not redeemed');
-  assert.equal(page.url(), DEMO);
-});
+for (const [what, forge, said] of [
+  ['another state', (answer) => answer.set('state', 'another'), /its state is another/],
+  ['another issuer', (answer) => answer.set('iss', 'http://127.0.0.1:9'), /another authorization server's/],
+]) {
+  test(`an answer with ${what} is not accepted, and its code not redeemed`, async () => {
+    const redeemed = [];
+    const note = (request) => { if (request.method() === 'POST') redeemed.push(request.url()); };
+    const wanted = page.waitForRequest((request) => request.url().startsWith(`${as}/auth?`));
+    await button('login').click();
+    const answer = new URLSearchParams({ code: 'stolen', state: new URL((await wanted).url()).searchParams.get('state'), iss: as });
+    forge(answer);
+    await page.getByLabel(/^Your name/).waitFor();
+    page.on('request', note);
+    await page.goto(`${DEMO}?${answer}`);
+    await message(said);
+    page.off('request', note);
+    assert.deepEqual(redeemed, []);
+    assert.equal(page.url(), DEMO);
+  });
+}
 
 test('the login is an authorization code with PKCE; the token is in memory only', async () => {
   const wanted = page.waitForRequest((request) => request.url().startsWith(`${as}/auth?`));
