@@ -303,6 +303,14 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
+test('a gateway that does not answer is told', async () => {
+  await page.route('**/api/**', (route) => route.abort());
+  await button('call').click();
+  await message(/\/api\/orders does not answer/);
+  assert.deepEqual(complaints.splice(0), ['Failed to load resource: net::ERR_FAILED']);
+  await page.unroute('**/api/**');
+});
+
 test('nothing went to another host, and nothing was written to the console but the refusals', () => {
   assert.deepEqual(leaks, []);
   assert.deepEqual(complaints, []);
