@@ -18,7 +18,7 @@ export function explain({ outcome, cache, path, status }, { revoked, cacheSecond
     case 'inactive':
       return revoked
         ? 'Refused. The cache entry has ended, so the gateway asked again, and the authorization server says that the token is good no more.'
-        : 'Refused. It looks like a token, so the gateway asked, but the authorization server does not know it.';
+        : 'Refused. It looks like a token, so the gateway asked, but the authorization server knows of no such token, or of none that is still good.';
     case 'insufficient_scope':
       return `Refused: the token is good, but not good for ${path}. A scope is missing, and the API heard nothing of it.`;
     case 'expired':
@@ -49,7 +49,7 @@ function explainPart(name, value) {
 }
 
 const errors = {
-  invalid_token: 'A token was sent, but it is not good: malformed, unknown, expired or revoked. Get another one. Which of these it was, the gateway tells its own log only.',
+  invalid_token: 'A token was sent, but it is not good: malformed, unknown, expired or revoked. Get another one. Which of these it was, a gateway tells its own log; this one tells the page, too.',
   insufficient_scope: 'The token is good, but it does not allow this. The same token will not do better next time.',
 };
 
