@@ -31,11 +31,11 @@ sub slurp {
 }
 
 sub spill {
-    my ($path, $text, $mode) = @_;
+    my ($path, $text) = @_;
     open my $out, '>:raw', $path or die "$path: $!\n";
     print {$out} $text;
     close $out or die "$path: $!\n";
-    return chmod $mode // 0644, $path;
+    return chmod 0644, $path;
 }
 
 sub in_root { my (@command) = @_; return run(['chroot', $root, @command], timeout => 120, env => { DEBIAN_FRONTEND => 'noninteractive', LC_ALL => 'C.UTF-8' }) }
@@ -189,15 +189,16 @@ upgrade_nginx();
 is versions(), $version, 'upgraded: an exchange of the binary does';
 stop_nginx();
 
-spill("$root/tmp/test", slurp('debian/tests/smallest-gateway'), 0755);
-succeeds('the smallest configuration refuses without a token, and challenges', '/tmp/test', reserve_port());
+spill("$root/tmp/test", slurp('debian/tests/smallest-gateway'));
+succeeds('the smallest configuration refuses without a token, and challenges', 'bash', '/tmp/test', reserve_port());
 unlink "$root/tmp/test";
 is_deeply [map { basename($_) } sort glob "$root/usr/share/doc/$NAME/nginx-conf/*"], [map { basename($_) } sort glob 'nginx-conf/*'], 'the examples are there';
 ok -s "$root/usr/share/doc/$NAME/$_", "documentation: $_" for qw(README.md docs/install.md docs/directives.md docs/guides/keycloak.md changelog.gz);
 
 # --- in production -----------------------------------------------------------------------------------------------------------------
 
-spill("$root$_", $production{$_}, 0600) for sort keys %production;
+spill("$root$_", $production{$_}) for sort keys %production;
+chmod 0600, "$root/etc/nginx/gateway-secret";
 nginx_accepts('production');
 start_nginx('production');
 is versions(), $version, 'production: the module says its version';
