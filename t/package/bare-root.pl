@@ -214,7 +214,7 @@ is slurp($api_log), '', 'production: none of these has reached the API';
 my $token  = $as->token(scope => 'read');
 for my $cache (qw(MISS HIT)) {
     my $answer = call('/orders/7', token => $token);
-    is $answer->status, 200, "production: a token: 200 ($cache)" or diag slurp("$root/var/log/nginx/error.log");
+    is $answer->status, 200, "production: a token: 200 ($cache)" or diag slurp("$root$LOG");
     my ($authorization) = grep { /^authorization:/i } @{ $answer->json->{received} };
     like $authorization, qr/^Authorization: Bearer eyJ[\w-]+\.[\w-]+\.[\w-]+$/, 'production: the API receives a JWT';
     my $jwt = $answer->json->{jwt};
@@ -224,7 +224,7 @@ for my $cache (qw(MISS HIT)) {
 is call('/orders/7', token => $token, method => 'POST', body => '{}')->status, 403, 'production: who may read may not write: 403';
 is call('/orders/7', token => $as->token(scope => 'read write'), method => 'POST', body => '{}')->status, 200, 'production: who may, may';
 stop_nginx();
-unlike slurp("$root/var/log/nginx/error.log"), qr/\[(?:warn|error|crit|alert|emerg)\]/, 'production: nothing to complain about, but for refusals';
+unlike slurp("$root$LOG"), qr/\[(?:warn|error|crit|alert|emerg)\]/, 'production: nothing to complain about, but for refusals';
 
 # --- removed -------------------------------------------------------------------------------------------------------------------------
 
