@@ -162,6 +162,9 @@ ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf);
 /** Checks the whole configuration and installs the phase handlers and filters. */
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf);
 
+/** Says at each start and reload which version this is. */
+ngx_int_t phantom_token_init_module(ngx_cycle_t *cycle);
+
 /** Frees what a worker keeps outside nginx's pools. */
 void phantom_token_exit_process(ngx_cycle_t *cycle);
 
