@@ -100,8 +100,8 @@ SKIP: {
     chown $user, $group, $place;
     copy(Harness::Nginx::module(), "$folder/module.so") or die "module.so: $!";
     my $text = $conf;
-    $text =~ s{/dev/std(?:err|out)}{$place/log}g;
     $text =~ s{ (?:/tmp|/var/cache/phantom-token)/}{ $place/}g;
+    $text =~ s{/dev/std(?:err|out)}{$place/log}g;
     $text =~ s{https://login\.example\.com}{https://127.0.0.1}g;
     $text =~ s{orders\.default\.svc\.cluster\.local}{127.0.0.1}g;
     $text =~ s{\Q$secret\E}{$folder/client-secret}g;
