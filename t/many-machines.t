@@ -231,7 +231,7 @@ sub shared_tier {
     kill CONT => $gateways->[2]->workers;
     check_all_right($seen, 'shared tier: a machine that hangs');
     cmp_ok $seen->{slowest}, '>', 0.3, 'shared tier: it was met';
-    cmp_ok $seen->{slowest}, '<', patience(6), 'shared tier: nobody waits longer than for the timeouts';
+    cmp_ok $seen->{slowest}, '<', patience(8), 'shared tier: nobody waits longer than for the timeouts';
     sleep 11; # until it is asked again
 
     my $from = $there[0]->log->position;
@@ -259,6 +259,23 @@ sub shared_tier {
     is $status->(2), 401, 'revoked: not where nobody has asked before';
     sleep($start + $tier + $node + 1 - time);
     is $status->(1), 401, 'revoked: never longer than the tier\'s time and the node\'s together';
+}
+
+# --- how a token is forgotten at once ---------------------------------------------------------------------------------------
+
+{
+    my ($gateways) = shared_tier();
+    my @tokens = tokens('forgotten', 1);
+    teach($gateways->[0]->as, @tokens);
+    my $statuses = sub { return join ' ', map { $_->get('/api/', port => 80, token => $tokens[0])->status } @{$gateways} };
+    is $statuses->(), '200 200 200', 'forgotten: all have it';
+    $gateways->[0]->as->answers($tokens[0] => { json => { active => false } });
+    my $empty = sub { my ($cache) = @_; find({ no_chdir => 1, wanted => sub { unlink if -f } }, $_->folder . "/$cache") for @{$gateways}; return };
+    $empty->('tier');
+    is $statuses->(), '200 200 200', 'forgotten: not by the tier alone';
+    $empty->('cache');
+    is $statuses->(), '401 401 401', 'forgotten: by the tier and then by the nodes';
+    $_->announce(qr/unlink\(\) .* failed \(2:/) for @{$gateways}; # the cache manager misses the file
 }
 
 # --- a shared memcached ----------------------------------------------------------------------------------------------------------
