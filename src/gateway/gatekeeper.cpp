@@ -350,6 +350,14 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
   return check_token(r, state, location, credentials.token);
 }
 
+/// Not under `satisfy any`, where another module may have granted access before ours was asked. But modules that want
+/// to be the last of the access phase (srcache, lua) move its handlers when they first run in a worker, and a request
+/// that was waiting in ours then goes on behind it.
+bool was_to_be_checked(const ngx_http_request_t *r, const RequestState &state) noexcept {
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+  return core->satisfy == NGX_HTTP_SATISFY_ALL || state.waiting_for != nullptr;
+}
+
 }  // namespace
 
 ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
@@ -375,6 +383,12 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   RequestState *state = get_state(r);
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  if (state->allowed_by != &location && was_to_be_checked(r, *state)) {
+    const ngx_int_t rc = check_request(r, location);
+    if (rc != NGX_OK) {
+      return rc;
+    }
   }
   if (has_several_authorizations(r->headers_in)) {
     return NGX_HTTP_BAD_REQUEST;
