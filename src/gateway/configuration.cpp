@@ -9,6 +9,7 @@
 #include "locations.h"
 #include "phases.h"
 #include "policy.h"
+#include "read_answers.h"
 #include "text.h"
 #include "token_locations.h"
 #include "variables.h"
@@ -295,6 +296,7 @@ ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf) {
 
 void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
   gateway::clear_key_store();
+  gateway::forget_answers();
   oauth::release_cache_key();
 }
 

@@ -16,6 +16,7 @@
 #include "policy.h"
 #include "pool_memory.h"
 #include "preflight.h"
+#include "read_answers.h"
 #include "refusal.h"
 #include "request_state.h"
 #include "text.h"
@@ -48,12 +49,33 @@ bool can_wait(const ngx_http_request_t *r) noexcept {
   return r->background == 0 && r->post_action == 0;
 }
 
+/// @return false where there is no memory; then the call is as before.
+bool adopt(ngx_pool_t *pool, Call &call, const AnswerCopy &copy) noexcept {
+  PoolMemory memory(pool);
+  if (!oauth::unpack(copy.packed, copy.jwt, memory, call.introspection)) {
+    return false;
+  }
+  call.bearer_header = copy.authorization;
+  call.interpreted = true;
+  return true;
+}
+
+void read_response(const ngx_http_request_t *r, Call &call) noexcept {
+  PoolMemory memory(r->pool);
+  ReadAnswer *answer = reserve_answer(call, r->connection->log);
+  call.introspection = call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
+                                        : oauth::read_introspection(call.response, call.jwt_members, memory);
+  call.interpreted = true;
+  if (answer != nullptr && call.introspection.outcome == Outcome::active) {
+    remember_answer(*answer, call, r->pool);
+  }
+}
+
 const oauth::Introspection &interpret(const ngx_http_request_t *r, Call &call) noexcept {
-  if (!call.interpreted) {
-    PoolMemory memory(r->pool);
-    call.introspection = call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
-                                          : oauth::read_introspection(call.response, call.jwt_members, memory);
-    call.interpreted = true;
+  AnswerCopy copy;
+  const bool is_known = call.interpreted || (recall_answer(call, r->pool, copy) && adopt(r->pool, call, copy));
+  if (!is_known) {
+    read_response(r, call);
   }
   return call.introspection;
 }
@@ -196,18 +218,15 @@ Call *find_answer(const ngx_http_request_t *r, const Question &question) noexcep
 /// @return a call that the hot cache has answered, or nullptr where it has no answer or there is no memory.
 Call *find_hot_answer(ngx_http_request_t *r, const phantom_token_location_t &location,
                       const Question &question) noexcept {
-  HotCopy copy;
+  AnswerCopy copy;
   if (location.hot_cache == nullptr || !find_hot_copy(*location.hot_cache, question, r->pool, copy)) {
     return nullptr;
   }
-  PoolMemory memory(r->pool);
   Call *call = make_token_call(r, location, question);
-  if (call == nullptr || !oauth::unpack(copy.packed, copy.jwt, memory, call->introspection)) {
+  if (call == nullptr || !adopt(r->pool, *call, copy)) {
     return nullptr;
   }
-  call->bearer_header = copy.authorization;
   call->is_hot = true;
-  call->interpreted = true;
   call->done = true;
   return call;
 }

@@ -5,7 +5,6 @@
 #include <new>
 
 #include "../oauth/packed_introspection.h"
-#include "authorization.h"
 #include "hot_cache_zone.h"
 #include "pool_memory.h"
 #include "shared_pieces.h"
@@ -53,8 +52,8 @@ std::uint32_t size32(std::string_view text) noexcept {
 }
 
 std::size_t size_of(const HotCacheRecord &record) noexcept {
-  return std::size_t{record.token_size} + record.endpoint_size + record.identity_size + record.jwt_size + 1 +
-         record.packed_size;
+  return std::size_t{record.token_size} + record.endpoint_size + record.identity_size +
+         size_of_copy(record.jwt_size, record.packed_size);
 }
 
 /// @param cursor at the record's begin; behind the question where the result is true.
@@ -140,19 +139,13 @@ bool is_too_large(const HotCacheZone &zone, const HotCacheRecord &draft) noexcep
   return size_of(draft) > static_cast<std::size_t>(zone.memory->end - zone.memory->start) / largest_share;
 }
 
-bool take_out(Found &found, ngx_pool_t *pool, HotCopy &copy) noexcept {
+bool take_out(Found &found, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
   const HotCacheRecord &record = *found.record;
-  const std::size_t size = std::size_t{record.jwt_size} + 1 + record.packed_size;
-  auto *bytes = static_cast<char *>(ngx_pnalloc(pool, bearer_scheme.size() + size));
-  if (bytes == nullptr) {
+  char *place = allocate_copy(pool, record.jwt_size, record.packed_size, copy);
+  if (place == nullptr) {
     return false;
   }
-  bearer_scheme.copy(bytes, bearer_scheme.size());
-  char *jwt = bytes + bearer_scheme.size();
-  found.behind_question.read(jwt, size);
-  copy.authorization = {bytes, bearer_scheme.size() + record.jwt_size};
-  copy.jwt = {jwt, record.jwt_size};
-  copy.packed = {jwt + record.jwt_size + 1, record.packed_size};
+  found.behind_question.read(place, size_of_copy(record.jwt_size, record.packed_size));
   return true;
 }
 
@@ -190,7 +183,7 @@ HotCacheRecord draft_record(const HotCacheZone &zone, const Question &question, 
 
 }  // namespace
 
-bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, HotCopy &copy) noexcept {
+bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
   const HotCacheZone &ours = zone_of(zone);
   const Lock lock(ours);
   Found found = find(*ours.content, question);
