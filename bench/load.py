@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import re
 import socket
 import statistics
 import subprocess
@@ -71,16 +70,28 @@ def _wrk_report(output):
 def h2load(port, token, seconds, cores):
     """HTTP/2 without TLS, 10 requests at a time on each connection."""
     with tempfile.NamedTemporaryFile("r") as log:
-        command = [*_on(cores), "h2load", "-D", str(seconds), "-c", str(CONNECTIONS), "-m", "10", "-t", "1",
-                   f"--log-file={log.name}", "-H", f"authorization: Bearer {token}", f"http://127.0.0.1:{port}/"]
-        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        log.seek(0)
+        _h2load(port, token, "-D", str(seconds), "-c", str(CONNECTIONS), "-m", "10", f"--log-file={log.name}", cores=cores)
         answers = [line.split() for line in log]
-    bad = [answer for answer in answers if answer[1] != "200"]
-    if bad or not answers or not re.search(r" 0 failed, 0 errored, 0 timeout", output):
-        raise Failed(f"not every request was answered with 200: {output}")
+    if not answers or any(answer[1] != "200" for answer in answers):
+        raise Failed("h2load: not every request was answered with 200")
     milliseconds = sorted(int(answer[2]) / 1e3 for answer in answers)
     return Report(len(answers), seconds, statistics.median(milliseconds), milliseconds[len(milliseconds) * 99 // 100])
+
+
+def exactly_http2(port, token, count):
+    """Sends that many requests, one after another, on one connection."""
+    output = _h2load(port, token, "-n", str(count), "-c", "1", "-m", "1")
+    if f"status codes: {count} 2xx, 0 3xx, 0 4xx, 0 5xx" not in output:
+        raise Failed(f"h2load: not every request was answered with 200: {output}")
+
+
+def _h2load(port, token, *options, cores=None):
+    command = [*(_on(cores) if cores else []), "h2load", "-t", "1", *options, "-H", f"authorization: Bearer {token}",
+               f"http://127.0.0.1:{port}/"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if " 0 failed, 0 errored, 0 timeout" not in output:
+        raise Failed(f"h2load: requests were lost: {output}")
+    return output
 
 
 def exactly(port, tokens, path="/"):
