@@ -5,6 +5,7 @@ import argparse
 import datetime
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,8 @@ def main():
         return
     if not MODULE.exists():
         raise Failed(f"{MODULE} is not there: ./dev build")
+    # What was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     started = time.monotonic()
     effort = QUICK if options.quick else FULL
     run = Run(WORK / "run", effort, lambda line: print(f"{time.monotonic() - started:5.0f} s  {line}", flush=True))

@@ -29,7 +29,7 @@ def system_calls(process):
     strace = subprocess.Popen(["strace", "-c", "-f", "-p", str(process)], stderr=subprocess.PIPE, text=True)
     line = strace.stderr.readline()
     if "attached" not in line:
-        raise Failed(f"strace cannot attach: {line}")
+        raise Failed(f"strace cannot attach, it may need root: {line}")
     try:
         yield counted
     finally:
@@ -76,6 +76,6 @@ def callgrind_switch(process, on):
 
 
 def callgrind_total(folder, process):
-    """The instructions that were counted, once the process has ended."""
-    text = (folder / f"callgrind.{process}").read_text()
-    return int(re.search(r"^totals: (\d+)", text, re.MULTILINE)[1])
+    """The instructions that were counted, once the process has ended. The profile stays as `callgrind.worker`."""
+    profile = (folder / f"callgrind.{process}").replace(folder / "callgrind.worker")
+    return int(re.search(r"^totals: (\d+)", profile.read_text(), re.MULTILINE)[1])

@@ -4,7 +4,6 @@ import dataclasses
 import http.client
 import pathlib
 
-import processes
 import tokens
 from processes import HERE, MODULE, NJS, Failed, Nginx, Ports
 
@@ -104,7 +103,7 @@ class RunningGateway:
         ports.release()
         values = {**world.values(), **gateway.values(), "SLOW": slow, "PORT": self.port, "PORT_HTTP2": self.port_http2,
                   "GATEWAY": (HERE / "nginx" / gateway.file).read_text()}
-        folder = world.folder / "-".join([gateway.file.removesuffix(".conf"), str(self.port)])
+        folder = world.folder / "-".join([*gateway.name.replace(",", "").split(), *(["callgrind"] if "wrapper" in options else [])])
         self.nginx = Nginx(folder, (HERE / "nginx/gateway.conf").read_text(), values, gateway.modules, **options)
 
     def start(self):
