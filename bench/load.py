@@ -31,7 +31,8 @@ class Tokens:
     def __init__(self, folder, way, tokens):
         self.way = way
         self.tokens = tokens
-        self.file = folder / f"tokens-{way}-{tokens[0][:8]}-{len(tokens)}"
+        self.file = folder / "tokens" / f"{way}-{tokens[0][:8]}-{len(tokens)}"
+        self.file.parent.mkdir(exist_ok=True)
         self.file.write_text("\n".join(tokens) + "\n")
 
     def each(self, count):
