@@ -75,7 +75,6 @@ def callgrind_switch(process, on):
         raise Failed(f"callgrind_control: {said.stdout} {said.stderr}")
 
 
-def callgrind_total(folder, process):
-    """The instructions that were counted, once the process has ended. The profile stays as `callgrind.worker`."""
-    profile = (folder / f"callgrind.{process}").replace(folder / "callgrind.worker")
+def callgrind_total(profile):
+    """The instructions that were counted, once the process has ended."""
     return int(re.search(r"^totals: (\d+)", profile.read_text(), re.MULTILINE)[1])

@@ -88,7 +88,8 @@ def markdown(results):
 def _head(results):
     run = results.document["run"]
     return ["# Results", "",
-            f"`{run['command']}`, commit {run['commit']}, {run['date']}, {run['minutes']} minutes. {run['machine']}.", "",
+            f"`{run['command']}`, commit {run['commit']}, {run['date']}, {run['minutes']} minutes. {run['machine']}. "
+            f"nginx's cache files: {run['cache']}.", "",
             f"Medians of {run['cost rounds']} rounds (cost) and {run['load rounds']} rounds (requests/s, latency), with minimum and maximum. "
             f"Instructions: {run['instructions']}. [README.md](../README.md) says what each figure means.", ""]
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import itertools
-import pathlib
+import re
 import resource
 import shutil
 
@@ -62,10 +62,10 @@ class Effort:
 class Run:
     """One run of the benchmark. results: by scenario, gateway and figure, the values of all rounds."""
 
-    def __init__(self, folder, effort, say):
-        self._folder = pathlib.Path(folder)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
+    def __init__(self, folder, profiles, effort, say):
+        """folder: for configurations and caches; profiles: where callgrind's are kept."""
+        self._folder = folder
+        self._profiles = profiles
         self._effort = effort
         self._say = say
         self._series = itertools.count()
@@ -81,8 +81,9 @@ class Run:
         """Measures a scenario on the gateways named; plain is there always, for the ratios."""
         results = self.results.setdefault(scenario.name, {})
         with contextlib.ExitStack() as running:
-            folder = self._folder / scenario.name.replace(" ", "-").replace("/", "")
+            folder = self._folder / _file_name(scenario.name)
             world = World(folder, self._key, scenario.size).start()
+            running.callback(shutil.rmtree, folder)
             running.callback(world.stop)
             gateways = {}
             for name in scenario.gateways:
@@ -153,7 +154,9 @@ class Run:
                 figures.callgrind_switch(worker, False)
             finally:
                 gateway.stop()
-            _add(results[name], "instructions:u", figures.callgrind_total(gateway.nginx.folder, worker) / self._effort.counted)
+            profile = gateway.nginx.folder / f"callgrind.{worker}"
+            shutil.copy(profile, self._profiles / f"{_file_name(scenario.name)}.{_file_name(name)}.callgrind")
+            _add(results[name], "instructions:u", figures.callgrind_total(profile) / self._effort.counted)
 
     def system_calls(self, scenario, world, gateways, results):
         for name, gateway in gateways.items():
@@ -238,6 +241,10 @@ class Run:
 
 MEASURES = {"cost": Run.cost, "instructions": Run.instructions, "system calls": Run.system_calls, "load": Run.load,
             "latency beside misses": Run.latency_beside_misses}
+
+
+def _file_name(name):
+    return re.sub(r"[^\w]+", "-", name)
 
 
 def _in_turn(gateways, rounds):
