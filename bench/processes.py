@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -113,8 +114,9 @@ class Nginx:
             self._process.wait()
 
     def complaints(self):
-        """What the error log says."""
-        return [line for line in (self.folder / "error.log").read_text().splitlines() if line]
+        """What the error log says, but for the errors of single requests: clients that leave cause some."""
+        lines = (self.folder / "error.log").read_text().splitlines()
+        return [line for line in lines if re.search(r"\[(warn|crit|alert|emerg)\]", line)]
 
 
 def _title(process):
