@@ -150,7 +150,7 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   }
 
   PoolMemory memory(r->pool);
-  if (state.client_jwt == nullptr && !oauth::read_whole_jwt(state.call->introspection, memory)) {
+  if (state.client_jwt == nullptr && !oauth::read_all(state.call->introspection, memory)) {
     return refuse_for_memory(r, state, location);
   }
   const oauth::VerificationResult result = oauth::verify_signature(*keys, jwt);
@@ -273,6 +273,7 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
   const char *problem = nullptr;
   if (oauth::parse_jwt(token, memory, introspection->jwt, problem)) {
     introspection->outcome = Outcome::active;
+    introspection->facts = oauth::gather_facts(*introspection->jwt.claims, nullptr, nullptr);
     state.client_jwt = introspection;
   }
   return true;
@@ -322,7 +323,7 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
   state.judged = false;
   state.keys_refreshed = false;
   state.keys_calls = 0;
-  if (has_several_authorizations(r->headers_in.headers)) {
+  if (has_several_authorizations(r->headers_in)) {
     return refuse(r, state, location, {Outcome::malformed, "more than one Authorization header"});
   }
   if (location.preflight != PHANTOM_TOKEN_PREFLIGHT_PROTECT && is_preflight(r)) {
@@ -371,7 +372,7 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
-  if (has_several_authorizations(r->headers_in.headers)) {
+  if (has_several_authorizations(r->headers_in)) {
     return NGX_HTTP_BAD_REQUEST;
   }
   // In an error page, the challenge belongs to the status that is being answered.

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <new>
 
-#include "../oauth/decision.h"
 #include "../oauth/packed_introspection.h"
 #include "authorization.h"
 #include "hot_cache_zone.h"
@@ -207,7 +206,7 @@ bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_poo
 void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Question &question,
                    const oauth::Introspection &introspection, time_t until) noexcept {
   const HotCacheZone &ours = zone_of(zone);
-  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, oauth::earliest_expiry(introspection)));
+  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, introspection.facts.exp));
   const std::string_view jwt = introspection.jwt.compact;
   PoolMemory memory(r->pool);
   std::string_view packed;
