@@ -65,6 +65,8 @@ def perf_stat(process, events=("instructions:u", "instructions:k")):
     for line in output.splitlines():
         fields = line.split(",")
         if len(fields) > 2 and fields[2] in events:
+            if not fields[0].isdigit():
+                raise Failed(f"perf: {line}")
             counted[fields[2]] = int(fields[0])
 
 
