@@ -62,6 +62,7 @@ def _bars(axis, results, scenario, gateways):
         axis.barh(row, median, height=0.68, color=COLOURS[gateway.split(",")[0]], alpha=0.55 if without else 1)
         axis.plot([min(ratios), max(ratios)], [row, row], color="#111827", linewidth=1)
         axis.text(max(ratios) + 0.05, row, f"{median:.2f}", va="center", fontweight="normal" if without else "bold")
+    axis.margins(x=0.12)
     axis.axvline(1, color="#111827", linewidth=0.8, linestyle=":")
     axis.set_yticks(range(len(gateways)), gateways)
     axis.tick_params(axis="y", length=0)
@@ -118,5 +119,5 @@ def _latency(results):
         axis.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(gateways)), gateways)
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2)
     return figure

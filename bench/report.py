@@ -41,11 +41,11 @@ COLUMNS = (
     Column("CPU, µs", "cpu", 1), Column("to plain", "cpu", 2, True),
     Column("instructions", "instructions"), Column("to plain", "instructions", 2, True),
     Column("system calls", "system calls", 1),
-    Column("requests/s", "rate"), Column("p50, ms", "p50", 2), Column("p99, ms", "p99", 2),
-    Column("memory, KiB", "memory"),
+    Column("requests/s", "rate"), Column("to plain", "rate", 2, True), Column("p50, ms", "p50", 2), Column("p99, ms", "p99", 2),
     Column("p50 alone, ms", "alone p50", 2), Column("p50 beside misses, ms", "beside p50", 2),
     Column("p99 alone, ms", "alone p99", 2), Column("p99 beside misses, ms", "beside p99", 2),
     Column("misses, %", "misses", 2), Column("p50 of a miss, ms", "miss p50", 1),
+    Column("memory, KiB", "memory"),
 )
 
 
