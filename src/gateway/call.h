@@ -56,6 +56,7 @@ struct Call {
   ngx_str_t location_name = ngx_null_string;  ///< of the location that served the subrequest
   ngx_uint_t cache_status = 0;                ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
   const char *misconfiguration = nullptr;     ///< why the response must not count; a constant for the log line
+  bool came_to_server = false;                ///< and has not been counted yet
   bool may_be_kept = false;                   ///< a hot cache asks for cached_until
   time_t cached_until = 0;                    ///< when proxy_cache's entry ends; 0 where it holds none, or an old one
 

@@ -12,6 +12,7 @@
 #include "header_list.h"
 #include "hot_cache.h"
 #include "key_store.h"
+#include "metrics.h"
 #include "policy.h"
 #include "pool_memory.h"
 #include "preflight.h"
@@ -66,9 +67,12 @@ Decision judge(const ngx_http_request_t *r, const RequestState &state,
   }
   const Obstacle obstacle = find_obstacle(*state.call, location.stale != 0);
   if (obstacle.outcome != Outcome::active) {
+    count_call(r, *state.call, obstacle.outcome);
     return {obstacle.outcome, obstacle.problem};
   }
-  return oauth::decide(interpret(r, *state.call), location.policy->claims, ngx_time());
+  const oauth::Introspection &introspection = interpret(r, *state.call);
+  count_call(r, *state.call, introspection.outcome);
+  return oauth::decide(introspection, location.policy->claims, ngx_time());
 }
 
 std::string_view authorization(ngx_http_request_t *r, const RequestState &state, const oauth::Jwt &jwt) noexcept {
@@ -135,7 +139,7 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
 
   const time_t now = ngx_time();
   if (state.keys_call != nullptr && state.keys_call->question.endpoint == view(endpoint)) {
-    store_keys(r, *entry, *state.keys_call, now);
+    count_call(r, *state.keys_call, store_keys(r, *entry, *state.keys_call, now));
     const char *misconfiguration = state.keys_call->misconfiguration;
     state.keys_call = nullptr;
     if (misconfiguration != nullptr) {

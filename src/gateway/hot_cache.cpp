@@ -94,6 +94,7 @@ void remove(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
     link = &(*link)->next;
   }
   *link = record->next;
+  zone.content->entries--;
   ngx_queue_remove(&record->by_use);
   free_pieces(zone.memory, record->pieces);
   ngx_slab_free_locked(zone.memory, record);
@@ -106,6 +107,7 @@ bool remove_oldest(const HotCacheZone &zone) noexcept {
     return false;
   }
   remove(zone, ngx_queue_data(ngx_queue_last(by_use), HotCacheRecord, by_use));
+  zone.content->evictions++;
   return true;
 }
 
@@ -169,6 +171,7 @@ void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
   record->next = bucket;
   bucket = record;
   ngx_queue_insert_head(&zone.content->by_use, &record->by_use);
+  zone.content->entries++;
 }
 
 HotCacheRecord draft_record(const HotCacheZone &zone, const Question &question, std::string_view jwt,
