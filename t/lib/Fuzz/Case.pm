@@ -74,6 +74,7 @@ sub make_case {
     # Mostly a token of its own; else one that other requests of this client, and of others, have used.
     my $which = $dice->percent(60) ? 1000 * $number + $client : 1000 * ($number - $dice->number(40)) + $dice->number(4);
     $which    = $client if $which < 0;
+    $which    = 1000 * int($number / 256) + $client if $location->{flaps}; # or nothing would be in the cache twice
     my $token = token($which);
     my %case  = (client => $client, number => $number, location => $location, token_number => $which, token => $token, labels => ["location $location->{name}", @{ $token->{labels} }]);
     _send(\%case, $dice);
@@ -110,38 +111,41 @@ sub _judge {
     return _conclude($case, 'refuse') if $effect eq 'broken';
     my $sure = $effect eq 'may' ? 'may' : 'pass';
 
-    if ($case->{preflight} && $location->{preflight} ne 'protect') {
-        $case->{answered} = $location->{preflight} eq 'answer';
-        return $case->{answered} ? _conclude($case, 'refuse') : _conclude($case, $sure, sub { return !defined $_[0] }) if ($location->{open} // '') ne 'basic';
-    }
     # Granted by another module: what is no bearer token stays as it was.
     return _conclude($case, $sure, sub { return ($_[0] // '') !~ /^bearer(?:\s|$)/i }) if ($location->{open} // '') eq 'address';
     return _conclude($case, 'pass', sub { return ($_[0] // '') eq $BASIC }) if $effect eq 'basic';
-    # Under "satisfy any" a preflight passes, but what Authorization is left is auth_basic's affair.
-    return _conclude($case, $sure, sub { return !defined $_[0] }) if $case->{preflight} && $location->{preflight} eq 'pass';
+    if ($case->{preflight} && $location->{preflight} ne 'protect') {
+        $case->{answered} = $location->{preflight} eq 'answer';
+        return $case->{answered} ? _conclude($case, 'refuse') : _conclude($case, $sure, sub { return !defined $_[0] });
+    }
     return _conclude($case, 'refuse') if $effect eq 'refuse';
-    my $verdict = _judge_token($case, $start);
-    $case->{verdict} = 'may' if $verdict eq 'pass' && $effect eq 'may';
+    _judge_token($case, $start);
+    $case->{verdict} = 'may' if $case->{verdict} eq 'pass' && ($effect eq 'may' || $location->{flaps});
     return;
 }
 
-# By what the token is, or by what the authorization server says of it.
+# By what the token is, or by what the authorization server says of it; where nobody knows whether it is a JWT, either.
 sub _judge_token {
     my ($case, $start) = @_;
     my ($location, $token) = @{$case}{qw(location token)};
-    my $jwt = $token->{jwt};
-    if ($jwt && $jwt->{effect} ne 'refuse' && defined $jwt->{claims} && $location->{inbound} ne 'introspect') {
-        _conclude($case, judge_client_jwt($jwt, $location, $start), sub { return ($_[0] // '') eq "Bearer $token->{text}" });
-        return $case->{verdict};
-    }
-    if (!$location->{way}) { _conclude($case, 'refuse'); return 'refuse' }
+    my $jwt    = $token->{jwt};
+    my $is_jwt = $location->{inbound} ne 'introspect' && $jwt && defined $jwt->{claims};
+    my @views  = (
+        $is_jwt ? [judge_client_jwt($jwt, $location, $start), sub { return ($_[0] // '') eq "Bearer $token->{text}" }] : (),
+        $location->{way} && !($is_jwt && $jwt->{effect} eq 'same') ? _judge_opaque($case, $start) : ()
+    );
+    my @open = grep { $_->[0] ne 'refuse' } @views;
+    return _conclude($case, 'refuse') if !@open;
+    return _conclude($case, @views == 1 ? $open[0][0] : 'may', sub { my ($seen) = @_; return scalar grep { $_->[1]->($seen) } @open });
+}
 
-    my $answer = answer($case->{token_number}, $location->{way});
+sub _judge_opaque {
+    my ($case, $start) = @_;
+    my $answer = answer($case->{token_number}, $case->{location}{way});
     my $wire   = wire($answer);
     push @{ $case->{labels} }, map { "AS: $_" } @{ $answer->{labels} }, $wire->{label};
     $case->{answer} = $wire->{pieces};
-    _conclude($case, judge_answer($answer, $wire, $location, $start), sub { return _is_jwt_of($answer, $wire, $_[0] // '') });
-    return $case->{verdict};
+    return [judge_answer($answer, $wire, $case->{location}, $start), sub { return _is_jwt_of($answer, $wire, $_[0] // '') }];
 }
 
 sub _is_jwt_of {

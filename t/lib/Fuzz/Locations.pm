@@ -7,12 +7,12 @@ use strict;
 use warnings;
 use Exporter 'import';
 
-our @EXPORT_OK = qw(locations configuration);
+our @EXPORT_OK = qw(locations configuration is_down is_long_down);
 
 my %SCOPED = (scopes => [qw(read write)]);
 
 # Keys: lines (of the location), way, scopes, match, issuers, audiences, leeway, members, bound, verify, inbound,
-# preflight, open (satisfy any), limit.
+# preflight, open (satisfy any), limit, flaps (the server behind it is down now and then), stale.
 my %LOCATION = (
     all      => { lines => 'phantom_token_scopes "read write";', %SCOPED },
     any      => { lines => 'phantom_token_scopes "read admin"; phantom_token_scope_match any;', scopes => [qw(read admin)], match => 'any' },
@@ -47,8 +47,15 @@ my %LOCATION = (
     'cached-scopes' => { endpoint => '_cached', lines => 'phantom_token_scopes "read write";', %SCOPED },
     'cached-admin'  => { endpoint => '_cached', lines => 'phantom_token_scopes admin; phantom_token_issuer https://as.example;', scopes => ['admin'], issuers => ['https://as.example'] },
     'cached-body'   => { endpoint => '_cached_body', lines => 'set $read $request_body; phantom_token_scopes "read write";', %SCOPED },
+    stale           => { endpoint => '_stale', lines => 'phantom_token_scopes "read write";', %SCOPED, flaps => 1 },
+    'stale-on'      => { endpoint => '_stale', lines => 'phantom_token_stale on; phantom_token_scopes "read write";', %SCOPED, flaps => 1, stale => 1 },
     redirected      => { lines => 'phantom_token_scopes read; try_files /nonexistent /cached-scopes/landed;', %SCOPED },
 );
+
+# Behind the locations that flap the server is up for two seconds and down for two. An entry of its cache is good for one:
+# in the last second whatever is left there is stale.
+sub is_down      { my ($time) = @_; return int($time) % 4 >= 2 }
+sub is_long_down { my ($time) = @_; return int($time) % 4 == 3 && $time - int $time > 0.1 }
 
 sub locations {
     return map { { way => 'introspection', scopes => [], issuers => [], audiences => [], leeway => 0, match => 'all', preflight => 'pass', inbound => 'introspect',
@@ -57,7 +64,8 @@ sub locations {
 
 # The parts for Harness::gateway.
 sub configuration {
-    my $cache = 'proxy_cache_methods POST; proxy_cache_valid 200 204 1h; proxy_ignore_headers Cache-Control Expires Set-Cookie;';
+    my $cache = 'proxy_cache_methods POST; proxy_ignore_headers Cache-Control Expires Set-Cookie;';
+    my $hour  = 'proxy_cache_valid 200 204 1h;';
     my @ask   = ('internal;', 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_read_timeout 2s;');
     my $text  = '';
     for my $location (locations()) {
@@ -70,6 +78,7 @@ sub configuration {
         http      => <<'END',
         proxy_cache_path %%DIR%%/tokens keys_zone=tokens:4m;
         proxy_cache_path %%DIR%%/bodies keys_zone=bodies:4m;
+        proxy_cache_path %%DIR%%/stale keys_zone=stale:4m;
         upstream as { server %%AS%%; keepalive 8; }
         upstream backend { server %%API%%; keepalive 8; }
 END
@@ -87,9 +96,13 @@ END
         location = /_introspect { $ask[0] proxy_pass http://as/introspect; $ask[1] }
         location = /_exchange { $ask[0] proxy_pass http://as/exchange; $ask[1] }
         location = /_jwks { $ask[0] proxy_pass http://as/jwks; $ask[1] }
-        location = /_cached { $ask[0] proxy_pass http://as/introspect; $ask[1] proxy_cache tokens; $cache proxy_cache_key \$phantom_token_key; }
-        location = /_exchange_cached { $ask[0] proxy_pass http://as/exchange; $ask[1] proxy_cache tokens; $cache proxy_cache_key \$phantom_token_key; }
-        location = /_cached_body { $ask[0] proxy_pass http://as/introspect; $ask[1] proxy_cache bodies; $cache proxy_cache_key \$request_body; }
+        location = /_cached { $ask[0] proxy_pass http://as/introspect; $ask[1] proxy_cache tokens; $cache $hour proxy_cache_key \$phantom_token_key; }
+        location = /_exchange_cached { $ask[0] proxy_pass http://as/exchange; $ask[1] proxy_cache tokens; $cache $hour proxy_cache_key \$phantom_token_key; }
+        location = /_stale {
+            $ask[0] proxy_pass http://as/flapping; $ask[1] proxy_cache stale; $cache proxy_cache_valid 200 204 1s;
+            proxy_cache_key \$phantom_token_key; proxy_cache_use_stale error timeout http_500;
+        }
+        location = /_cached_body { $ask[0] proxy_pass http://as/introspect; $ask[1] proxy_cache bodies; $cache $hour proxy_cache_key \$request_body; }
 END
     );
 }

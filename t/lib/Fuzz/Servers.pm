@@ -6,6 +6,7 @@ package Fuzz::Servers;
 use strict;
 use warnings;
 use Digest::SHA 'sha1_hex';
+use Fuzz::Locations 'is_down';
 use Fuzz::Token qw(token token_number answer);
 use Fuzz::Wire 'wire';
 use Harness::AuthorizationServer;
@@ -70,6 +71,7 @@ sub _write {
 sub _answer {
     my ($self, $stream, $request) = @_;
     return _write($stream, 200, 'application/jwk-set+json', $self->{jwks}) if $request->{uri} eq '/jwks';
+    return _write($stream, 500, 'text/plain', 'down') if $request->{uri} eq '/flapping' && is_down(time);
     my $way = $request->{uri} eq '/exchange' ? 'exchange' : 'introspection';
     my $asked  = $self->_token_of($request, $way);
     my $number = token_number($asked);
@@ -79,7 +81,7 @@ sub _answer {
     }
     my $wire = wire(answer($number, $way));
     for my $piece (@{ $wire->{pieces} }) { $stream->write($piece) or return 0 }
-    return !$wire->{close};
+    return !$wire->{closes};
 }
 
 # The token that is asked about; whatever else there is in the request is an error.

@@ -14,6 +14,7 @@ sub _head {
     my ($answer, @more) = @_;
     my $status = $answer->{status} // 200;
     my @type   = defined $answer->{type} ? ("Content-Type: $answer->{type}") : ();
+    push @more, 'Connection: close' if $answer->{closes};
     return join "\r\n", "HTTP/1.1 $status Status", @type, @more, '', '';
 }
 
@@ -24,12 +25,12 @@ sub _chunked { my ($answer, $size) = @_; return _head($answer, 'Transfer-Encodin
 # A second answer that nobody has asked for: it must never be taken for the next one.
 my $POISON = "HTTP/1.1 200 OK\r\nContent-Type: application/jwt\r\nContent-Length: 26\r\n\r\neyJhbGciOiJSUzI1NiJ9.e30.A";
 
-# Each gives the bytes, as one piece or several; the connection is closed after them. Two of them may make the body
+# Each gives the bytes, as one piece or several. Two of them may make the body
 # shorter, and so the JWT: by HTTP that is what the server said.
 my %WAYS = (
     same => {
         'chunked'           => sub { return _chunked($_[0], 1 + $_[1]->number(200)) },
-        'until it closes'   => sub { return _head($_[0], 'Connection: close') . $_[0]{body} },
+        'until it closes'   => sub { return _head($_[0]) . $_[0]{body} },
         'in two pieces'     => sub { my $bytes = _whole($_[0]); my $at = $_[1]->number(length $bytes); return (substr($bytes, 0, $at), substr $bytes, $at) },
         'type with a parameter' => sub { return _whole({ %{ $_[0] }, type => uc($_[0]{type} // 'text/plain') . ' ; charset=utf-8' }) },
         'identity'          => sub { return _whole($_[0], 'Content-Encoding: identity') },
@@ -74,7 +75,9 @@ sub wire {
     my ($effect, $label, $code) = @{ $dice->one_of(@ALL) };
     # A flipped byte could make a success of what is none.
     return { pieces => [_whole($answer)], effect => 'same', label => '' } if $label =~ /flipped/ && ($answer->{status} // 200) != 200;
-    return { pieces => [$code->($answer, $dice)], close => 1, effect => $effect, label => $label, shortens => scalar $label =~ /flipped|too small/ };
+    # What is left of an odd answer in a connection must not become part of the next one.
+    my $closes = $effect ne 'may' || $label =~ /flipped/;
+    return { pieces => [$code->({ %{$answer}, closes => $closes }, $dice)], closes => $closes, effect => $effect, label => $label, shortens => scalar $label =~ /flipped|too small/ };
 }
 
 1;
