@@ -167,11 +167,13 @@ sub read_file {
     return scalar(<$in>) // '';
 }
 
-printf "%-28s %d\n", $_, $total{$_} for sort keys %total;
-if (@wrong) {
-    printf "\nfound after %.1f s\n", $seconds;
-    print "\n$_\n" for @wrong;
-    print "\nagain: t/fuzz/whole.pl --seed $option{seed} --seconds $option{seconds}; a single case: --case CLIENT/NUMBER\n";
+if ($option{case}) {
+    print @wrong;
+    exit(scalar(grep { /^  wrong: |^in the log: /m } @wrong) ? 1 : 0);
 }
-my $failed = @wrong && !$option{case} || !@wrong && !$total{requests};
-exit($failed ? 1 : 0);
+printf "%-28s %d\n", $_, $total{$_} for sort keys %total;
+exit($total{requests} ? 0 : 1) if !@wrong;
+printf "\nfound after %.1f s\n", $seconds;
+print "\n$_\n" for @wrong;
+print "\nagain: t/fuzz/whole.pl --seed $option{seed} --seconds $option{seconds}; a single case: --case CLIENT/NUMBER\n";
+exit 1;
