@@ -15,6 +15,13 @@ my $plain = JSON::PP->new->utf8->canonical;
 sub _members { my ($text) = @_; return $text =~ /^\{(.*)\}$/s ? $1 : die "no object: $text\n" }
 sub _with    { my ($text, $first) = @_; my $more = _members($text); return '{' . $first . ($more eq '' ? '' : ",$more") . '}' }
 
+# A JWT within the text stays: with another byte it would be another one, and the server's word too.
+sub _flipped {
+    my ($text, $dice) = @_;
+    my ($before, $jwt, $behind) = $text =~ /^(.*?)(eyJ[\w.-]{100,})(.*)$/s or return $dice->flipped($text);
+    return $dice->percent(50) ? $dice->flipped($before) . $jwt . $behind : $before . $jwt . $dice->flipped($behind);
+}
+
 my %WAYS = (
     same => {
         'white space'       => sub { return " \r\n\t$_[0]\n " },
@@ -45,7 +52,7 @@ my %WAYS = (
         'nothing'               => sub { return '' },
     },
     may => {
-        'a byte flipped' => sub { my ($text, $dice) = @_; return $dice->flipped($text) },
+        'a byte flipped' => \&_flipped,
         'a huge number'  => sub { return _with($_[0], '"x":1E400') },
     },
 );
