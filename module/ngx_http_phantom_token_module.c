@@ -255,6 +255,20 @@ static ngx_command_t  phantom_token_commands[] = {
       offsetof(phantom_token_location_t, resource_metadata),
       NULL },
 
+    { ngx_string("phantom_token_hot_cache"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE12,
+      phantom_token_set_hot_cache,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("phantom_token_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      phantom_token_set_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("phantom_token_client_credential"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_ANY,
       phantom_token_refuse_client_credential,
@@ -287,7 +301,7 @@ ngx_module_t  ngx_http_phantom_token_module = {
     phantom_token_commands,                /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    phantom_token_init_module,             /* init module */
     NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -309,7 +323,10 @@ phantom_token_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&pmcf->blocks, cf->temp_pool, 16,
                        sizeof(phantom_token_block_t))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&pmcf->hot_caches, cf->pool, 1,
+                          sizeof(ngx_shm_zone_t *))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -373,6 +390,7 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
     plcf->verify_jwt = NGX_CONF_UNSET;
     plcf->preflight = NGX_CONF_UNSET_UINT;
     plcf->resource_metadata = NGX_CONF_UNSET_PTR;
+    plcf->hot_cache = NGX_CONF_UNSET_PTR;
 
     return plcf;
 }
@@ -440,6 +458,7 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               PHANTOM_TOKEN_PREFLIGHT_PASS);
     ngx_conf_merge_ptr_value(conf->resource_metadata,
                              prev->resource_metadata, NULL);
+    ngx_conf_merge_ptr_value(conf->hot_cache, prev->hot_cache, NULL);
 
     return phantom_token_finish_merge(cf, prev, conf);
 }

@@ -7,19 +7,23 @@
 #include "../oauth/introspection.h"
 #include "../oauth/response.h"
 #include "nginx.h"
+#include "question.h"
 
 namespace gateway {
 
-/// One subrequest to an endpoint of the authorization server and what came of it. It lives in the pool of the client's
-/// request, so that it can be used again after redirects.
+struct Flight;
+
+/// One question to an endpoint of the authorization server and what came of it: by a subrequest of this request or of
+/// one that it follows, or out of the hot cache. It lives in the pool of the client's request, so that it can be used
+/// again after redirects.
 struct Call {
   // Before the subrequest: what is asked, and where.
-  std::string_view endpoint;         ///< as configured, evaluated
+  Question question;                 ///< of one for the JWK Set only the endpoint
   std::string_view request_body;     ///< what is sent; empty: the method is GET
-  bool request_has_secret = false;   ///< the body holds the gateway's client_secret
   std::string_view authorization;    ///< the gateway's own, which is sent; empty where none is
   std::size_t largest_response = 0;  ///< bytes
   char key[oauth::cache_key_size];   ///< $phantom_token_key
+  bool request_has_secret = false;   ///< the body holds the gateway's client_secret
 
   // Where the question is about a token.
   bool is_about_token = false;
@@ -27,19 +31,19 @@ struct Call {
   oauth::Strings jwt_members;             ///< where the JWT may be in an introspection response
   std::string_view requested_token_type;  ///< of an exchange
 
-  // Where it is for the JWK Set.
-  bool refreshes_keys = false;  ///< $phantom_token_jwks_refresh
-
   // While it runs.
-  bool arrived = false;        ///< the subrequest has come to the preaccess phase of its location
-  bool strayed = false;        ///< it has been redirected after that
-  bool gave_up = false;        ///< the capture has refused the response at its header
-  bool timed_out = false;      ///< the body took longer than the location's read timeout
-  bool out_of_memory = false;  ///< the body could not be kept
+  Flight *flight = nullptr;  ///< where other requests may follow it
   ngx_event_t *deadline = nullptr;
   ngx_msec_t late_from = 0;  ///< from when on nginx's own timer may have ended the response; with a deadline only
   ngx_msec_t started = 0;
+  bool refreshes_keys = false;  ///< $phantom_token_jwks_refresh, of one for the JWK Set
+  bool arrived = false;         ///< the subrequest has come to the preaccess phase of its location
+  bool strayed = false;         ///< it has been redirected after that
+  bool gave_up = false;         ///< the capture has refused the response at its header
+  bool timed_out = false;       ///< the body took longer than the location's read timeout
+  bool out_of_memory = false;   ///< the body could not be kept
   bool done = false;
+  bool abandoned = false;  ///< the one that it follows has ended without an answer
 
   // The response, as captured.
   oauth::Response response;
@@ -50,19 +54,29 @@ struct Call {
   ngx_str_t location_name = ngx_null_string;  ///< of the location that served the subrequest
   ngx_uint_t cache_status = 0;                ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
   const char *misconfiguration = nullptr;     ///< why the response must not count; a constant for the log line
+  time_t cached_until = 0;                    ///< when proxy_cache's entry ends; 0 where it holds none, or an old one
+  bool may_be_kept = false;                   ///< a hot cache asks for cached_until
+  bool came_to_server = false;                ///< and has not been counted yet
 
   // What it means for the token; read on first use.
   bool interpreted = false;
+  bool is_hot = false;  ///< it came out of the hot cache: there is no response
   oauth::Introspection introspection;
+  /// The header's value with the introspection's JWT; empty where it is yet to be made.
+  std::string_view bearer_header;
 };
+
+/// @return a call that has not been started, or nullptr where there is no memory.
+Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &location,
+                      const Question &question) noexcept;
 
 /// Starts a subrequest that asks the location's endpoint about a token, by introspection or exchange. Once call.done is
 /// set, nginx wakes the parent.
-/// @param endpoint evaluated; must live as long as the request's pool.
+/// @param question its parts must live as long as the request's pool.
 /// @param key of oauth::cache_key_size characters: see token_key().
 /// @return the call, or nullptr where there is no memory or nginx refuses another subrequest.
-Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                       std::string_view token, const char *key) noexcept;
+Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+                       const char *key) noexcept;
 
 /// Starts a subrequest for the JWK Set. Its $phantom_token_key is over the endpoint and the server, so that a cache
 /// with that key may be inherited.

@@ -1,0 +1,314 @@
+#include "packed_introspection.h"
+
+#include <cstring>
+#include <iterator>
+
+namespace oauth {
+namespace {
+
+constexpr unsigned low_bits = 7;  // of a number in each byte; the eighth says that more follow
+constexpr unsigned more_follow = 1U << low_bits;
+
+void put_number(Writer &writer, std::size_t number) noexcept {
+  for (; number >= more_follow; number >>= low_bits) {
+    writer.put(static_cast<char>((number & (more_follow - 1)) | more_follow));
+  }
+  writer.put(static_cast<char>(number));
+}
+
+void put_string(Writer &writer, std::string_view text) noexcept {
+  put_number(writer, text.size());
+  writer.put(text);
+}
+
+/// What a byte of a packed value says beside its kind.
+constexpr unsigned is_the_jwt = 0x80;
+
+/// A JSON response holds the JWT as a member's text.
+bool holds(const JsonValue &value, const Jwt &jwt) noexcept {
+  return value.text.data() == jwt.compact.data() && value.text.size() == jwt.compact.size() && !value.text.empty();
+}
+
+void put_kind(Writer &writer, JsonKind kind, unsigned flags) noexcept {
+  writer.put(static_cast<char>(static_cast<unsigned>(kind) | flags));
+}
+
+std::size_t count_of(const JsonValue &container) noexcept {
+  std::size_t count = 0;
+  for (const JsonValue *value = container.first; value != nullptr; value = value->next) {
+    ++count;
+  }
+  return count;
+}
+
+void put_elements(Writer &writer, const JsonValue &array) noexcept {
+  put_number(writer, count_of(array));
+  for (const JsonValue *element = array.first; element != nullptr; element = element->next) {
+    put_kind(writer, element->kind, 0);
+    put_string(writer, element->text);
+  }
+}
+
+void put_content(Writer &writer, const JsonValue &value) noexcept {
+  if (value.kind == JsonKind::array) {
+    put_elements(writer, value);
+  } else {
+    put_string(writer, value.text);
+  }
+}
+
+void put_member(Writer &writer, const JsonValue &member, const Jwt &jwt) noexcept {
+  const bool is_jwt = holds(member, jwt);
+  put_kind(writer, member.kind, is_jwt ? is_the_jwt : 0);
+  put_string(writer, member.name);
+  if (!is_jwt) {
+    put_content(writer, member);
+  }
+}
+
+void put_members(Writer &writer, const JsonValue &object, const Jwt &jwt) noexcept {
+  put_number(writer, count_of(object));
+  for (const JsonValue *member = object.first; member != nullptr; member = member->next) {
+    put_member(writer, *member, jwt);
+  }
+}
+
+/// The values among the facts, in the order in which they are packed.
+constexpr const JsonValue *Facts::*values_of_facts[] = {&Facts::issuer, &Facts::issuer_of_response, &Facts::audience,
+                                                        &Facts::audience_of_response, &Facts::scope};
+
+constexpr unsigned is_absent = 0x7F;  // in the place of a kind
+
+void put_value(Writer &writer, const JsonValue *value) noexcept {
+  if (value == nullptr) {
+    writer.put(static_cast<char>(is_absent));
+    return;
+  }
+  put_kind(writer, value->kind, 0);
+  put_content(writer, *value);
+}
+
+/// The facts that are no values, as they lie in memory: packed bytes never leave the machine.
+struct FixedFacts {
+  std::int64_t exp;
+  std::int64_t nbf;
+  unsigned char exp_is_no_number;
+  unsigned char nbf_is_no_number;
+  unsigned char is_sender_constrained;
+};
+
+void put_facts(Writer &writer, const Facts &facts) noexcept {
+  FixedFacts fixed;
+  std::memset(&fixed, 0, sizeof(fixed));
+  fixed.exp = facts.exp;
+  fixed.nbf = facts.nbf;
+  fixed.exp_is_no_number = facts.exp_is_no_number ? 1 : 0;
+  fixed.nbf_is_no_number = facts.nbf_is_no_number ? 1 : 0;
+  fixed.is_sender_constrained = facts.is_sender_constrained ? 1 : 0;
+  writer.put({reinterpret_cast<const char *>(&fixed), sizeof(fixed)});
+  for (const auto value : values_of_facts) {
+    put_value(writer, facts.*value);
+  }
+}
+
+/// Reads what pack() has put; from the first thing that is wrong on, everything is.
+class Reader {
+ public:
+  Reader(std::string_view bytes, Memory &memory) noexcept : bytes_(bytes), memory_(memory) {}
+
+  bool good() const noexcept { return good_; }
+  std::string_view rest() const noexcept { return bytes_; }
+
+  void facts(Facts &facts) noexcept;
+  /// @return the object; nullptr where it is not good().
+  const JsonValue *members(std::string_view jwt) noexcept;
+
+ private:
+  unsigned byte() noexcept;
+  std::size_t number() noexcept;
+  std::string_view take(std::size_t size) noexcept;
+  JsonValue *array_of(std::size_t count) noexcept;
+  void kind(JsonValue &value, unsigned packed) noexcept;
+  const JsonValue *elements() noexcept;
+  void content(JsonValue &value) noexcept;
+  void member(JsonValue &value, std::string_view jwt) noexcept;
+  void fail() noexcept { good_ = false; }
+
+  std::string_view bytes_;
+  Memory &memory_;
+  bool good_ = true;
+};
+
+unsigned Reader::byte() noexcept {
+  if (bytes_.empty()) {
+    fail();
+    return 0;
+  }
+  const auto first = static_cast<unsigned char>(bytes_.front());
+  bytes_.remove_prefix(1);
+  return first;
+}
+
+std::size_t Reader::number() noexcept {
+  std::size_t result = 0;
+  for (unsigned shift = 0; shift < 8 * sizeof(result); shift += low_bits) {
+    const unsigned part = byte();
+    result |= std::size_t{part & (more_follow - 1)} << shift;
+    if (part < more_follow) {
+      return result;
+    }
+  }
+  fail();
+  return 0;
+}
+
+std::string_view Reader::take(std::size_t size) noexcept {
+  if (size > bytes_.size()) {
+    fail();
+    return {};
+  }
+  const std::string_view text = bytes_.substr(0, size);
+  bytes_.remove_prefix(size);
+  return text;
+}
+
+/// @return that many linked values, or nullptr for none or where there is no memory for them.
+JsonValue *Reader::array_of(std::size_t count) noexcept {
+  // Each takes at least two bytes, which bounds what is asked for.
+  if (count > bytes_.size() / 2) {
+    fail();
+  }
+  if (count == 0 || !good_) {
+    return nullptr;
+  }
+  auto *values = static_cast<JsonValue *>(memory_.allocate(count * sizeof(JsonValue)));
+  if (values == nullptr) {
+    fail();
+    return nullptr;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    new (values + i) JsonValue();
+    values[i].next = i + 1 < count ? values + i + 1 : nullptr;
+  }
+  return values;
+}
+
+void Reader::kind(JsonValue &value, unsigned packed) noexcept {
+  if (packed > static_cast<unsigned>(JsonKind::object)) {
+    fail();
+    return;
+  }
+  value.kind = static_cast<JsonKind>(packed);
+}
+
+const JsonValue *Reader::elements() noexcept {
+  const std::size_t count = number();
+  JsonValue *values = array_of(count);
+  for (std::size_t i = 0; i < count && good_; ++i) {
+    kind(values[i], byte());
+    values[i].text = take(number());
+  }
+  return values;
+}
+
+void Reader::content(JsonValue &value) noexcept {
+  if (value.kind == JsonKind::array) {
+    value.first = elements();
+  } else {
+    value.text = take(number());
+  }
+}
+
+void Reader::facts(Facts &facts) noexcept {
+  FixedFacts fixed;
+  const std::string_view bytes = take(sizeof(fixed));
+  auto *values = static_cast<JsonValue *>(memory_.allocate(std::size(values_of_facts) * sizeof(JsonValue)));
+  if (!good_ || values == nullptr) {
+    fail();
+    return;
+  }
+  std::memcpy(&fixed, bytes.data(), sizeof(fixed));
+  facts.exp = fixed.exp;
+  facts.nbf = fixed.nbf;
+  facts.exp_is_no_number = fixed.exp_is_no_number != 0;
+  facts.nbf_is_no_number = fixed.nbf_is_no_number != 0;
+  facts.is_sender_constrained = fixed.is_sender_constrained != 0;
+  for (const auto value : values_of_facts) {
+    const unsigned packed = byte();
+    if (packed != is_absent) {
+      auto *present = new (values++) JsonValue();
+      kind(*present, packed);
+      content(*present);
+      facts.*value = present;
+    }
+  }
+  facts.gathered = good_;
+}
+
+void Reader::member(JsonValue &value, std::string_view jwt) noexcept {
+  const unsigned packed = byte();
+  kind(value, packed & ~is_the_jwt);
+  value.name = take(number());
+  if ((packed & is_the_jwt) != 0) {
+    value.text = jwt;
+  } else {
+    content(value);
+  }
+}
+
+const JsonValue *Reader::members(std::string_view jwt) noexcept {
+  const std::size_t count = number();
+  auto *object = memory_.make<JsonValue>();
+  JsonValue *values = array_of(count);
+  for (std::size_t i = 0; i < count && good_; ++i) {
+    member(values[i], jwt);
+  }
+  if (object == nullptr || !good_ || !bytes_.empty()) {
+    fail();
+    return nullptr;
+  }
+  object->kind = JsonKind::object;
+  object->first = values;
+  return object;
+}
+
+}  // namespace
+
+void pack(Writer &writer, const Introspection &introspection) noexcept {
+  put_facts(writer, introspection.facts);
+  if (introspection.members != nullptr) {
+    put_members(writer, *introspection.members, introspection.jwt);
+  }
+}
+
+bool unpack(std::string_view bytes, std::string_view jwt, Memory &memory, Introspection &introspection) noexcept {
+  Reader reader(bytes, memory);
+  Facts facts;
+  reader.facts(facts);
+  if (!reader.good()) {
+    return false;
+  }
+  introspection = {};
+  introspection.outcome = Outcome::active;
+  introspection.jwt.compact = jwt;
+  introspection.facts = facts;
+  introspection.packed_members = reader.rest();
+  return true;
+}
+
+bool read_all(Introspection &introspection, Memory &memory) noexcept {
+  if (introspection.jwt.header != nullptr) {
+    return true;
+  }
+  if (!introspection.packed_members.empty()) {
+    Reader reader(introspection.packed_members, memory);
+    introspection.members = reader.members(introspection.jwt.compact);
+    if (!reader.good()) {
+      return false;
+    }
+  }
+  const char *problem = nullptr;
+  return parse_jwt(introspection.jwt.compact, memory, introspection.jwt, problem);
+}
+
+}  // namespace oauth
