@@ -77,6 +77,7 @@ sub run_client {
         $count{"verdict $case->{verdict}"}++;
         $count{'status ' . ($response ? $response->status : 'none')}++;
         $count{'outcome ' . ($response ? $response->header('X-Outcome') || '-' : '-')}++;
+        $count{'cache ' . ($response ? $response->header('X-Cache') || '-' : '-')}++;
         $count{'seen by the API'} += $case->{seen};
         next if !@wrong && !$option{case};
         write_file("$folder/wrong.$client", join("\n", "seed $option{seed}, case $client/$case->{number}", map({ "  wrong: $_" } @wrong), explain($case),

@@ -71,15 +71,22 @@ sub make_case {
     my ($seed, $client, $number, $start) = @_;
     my $dice     = Fuzz::Dice->new($seed, 'case', $client, $number);
     my $location = $dice->one_of(@LOCATIONS);
-    # Mostly a token of its own; else one that other requests of this client, and of others, have used.
-    my $which = $dice->percent(60) ? 1000 * $number + $client : 1000 * ($number - $dice->number(40)) + $dice->number(4);
-    $which    = $client if $which < 0;
-    $which    = 1000 * int($number / 256) + $client if $location->{flaps}; # or nothing would be in the cache twice
+    my $which    = _which_token($dice, $client, $number, $location);
     my $token = token($which);
     my %case  = (client => $client, number => $number, location => $location, token_number => $which, token => $token, labels => ["location $location->{name}", @{ $token->{labels} }]);
     _send(\%case, $dice);
     _judge(\%case, $start);
     return \%case;
+}
+
+# Mostly a token of its own; else one that other requests of this client, and of others, have used. Where there is a cache
+# the same few come again, or nothing would be in it twice.
+sub _which_token {
+    my ($dice, $client, $number, $location) = @_;
+    return 1000 * int($number / 64) + $dice->number(4) if $location->{name} =~ /cached|hot/ && $dice->percent(60);
+    return 1000 * int($number / 256) + $client if $location->{flaps};
+    return 1000 * $number + $client if $dice->percent(60) || $number < 40;
+    return 1000 * ($number - $dice->number(40)) + $dice->number(4);
 }
 
 sub _send {

@@ -46,9 +46,16 @@ my %LOCATION = (
     cached          => { endpoint => '_cached', lines => '' },
     'cached-scopes' => { endpoint => '_cached', lines => 'phantom_token_scopes "read write";', %SCOPED },
     'cached-admin'  => { endpoint => '_cached', lines => 'phantom_token_scopes admin; phantom_token_issuer https://as.example;', scopes => ['admin'], issuers => ['https://as.example'] },
+    hot             => { endpoint => '_cached', lines => 'phantom_token_hot_cache hot;' },
+    'hot-scopes'    => { endpoint => '_cached', lines => 'phantom_token_hot_cache hot; phantom_token_scopes "read write";', %SCOPED },
+    'hot-strict'    => { endpoint => '_cached', lines => 'phantom_token_hot_cache hot; phantom_token_scopes admin; phantom_token_issuer https://as.example; phantom_token_audience api;', scopes => ['admin'], issuers => ['https://as.example'], audiences => ['api'] },
+    'hot-member'    => { endpoint => '_cached', lines => 'phantom_token_hot_cache hot; phantom_token_jwt_member alt jwt;', members => [qw(alt jwt)] },
+    'hot-verified'  => { endpoint => '_cached', lines => 'phantom_token_hot_cache hot; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_jwks;', verify => 1 },
+    'hot-exchange'  => { way => 'exchange', endpoint => '_exchange_cached', lines => 'phantom_token_hot_cache hot; phantom_token_audience api;', audiences => ['api'] },
     'cached-body'   => { endpoint => '_cached_body', lines => 'set $read $request_body; phantom_token_scopes "read write";', %SCOPED },
     stale           => { endpoint => '_stale', lines => 'phantom_token_scopes "read write";', %SCOPED, flaps => 1 },
     'stale-on'      => { endpoint => '_stale', lines => 'phantom_token_stale on; phantom_token_scopes "read write";', %SCOPED, flaps => 1, stale => 1 },
+    'stale-hot'     => { endpoint => '_stale', lines => 'phantom_token_hot_cache hot; phantom_token_scopes "read write";', %SCOPED, flaps => 1 },
     redirected      => { lines => 'phantom_token_scopes read; try_files /nonexistent /cached-scopes/landed;', %SCOPED },
 );
 
@@ -79,6 +86,7 @@ sub configuration {
         proxy_cache_path %%DIR%%/tokens keys_zone=tokens:4m;
         proxy_cache_path %%DIR%%/bodies keys_zone=bodies:4m;
         proxy_cache_path %%DIR%%/stale keys_zone=stale:4m;
+        phantom_token_hot_cache zone=hot:256k valid=1h;
         upstream as { server %%AS%%; keepalive 8; }
         upstream backend { server %%API%%; keepalive 8; }
 END
@@ -87,6 +95,7 @@ END
         phantom_token_client_id gateway;
         phantom_token_client_secret_file %%DIR%%/secret;
         add_header X-Outcome $phantom_token_status always;
+        add_header X-Cache $phantom_token_cache always;
         client_max_body_size 1m;
         proxy_http_version 1.1; proxy_set_header Connection "";
 END
