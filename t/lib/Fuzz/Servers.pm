@@ -56,7 +56,8 @@ sub _serve {
             while (my $request = Harness::Http::read_request($stream)) { $self->$reply($stream, $request) or last }
             1;
         };
-        print {*STDERR} $@ if !$done;
+        # nginx passes on control characters in a header that a flipped byte has made of Authorization.
+        print {*STDERR} $@ if !$done && $@ !~ /control character in header (?!authorization$)/i;
         $stream->close;
     }
 }
