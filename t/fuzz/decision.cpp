@@ -9,6 +9,7 @@
 #include <string>
 
 #include "fuzz.h"
+#include "oauth/packed_introspection.h"
 #include "oracle.h"
 
 namespace {
@@ -151,6 +152,17 @@ struct Document {
   bool usable = false;
 };
 
+/// What a copy of the answer is judged to be.
+oauth::Outcome decide_packed(const oauth::Introspection &introspection, const oauth::Policy &policy) {
+  fuzz::Memory memory;
+  std::string_view packed;
+  oauth::Introspection copy;
+  REQUIRE(oauth::write_text(
+      memory, [&](oauth::Writer &writer) { oauth::pack(writer, introspection); }, packed));
+  REQUIRE(oauth::unpack(packed, "a.b.c", memory, copy));
+  return oauth::decide(copy, policy, now).outcome;
+}
+
 }  // namespace
 
 // A line with the policy, one with the members and one with the envelope (each empty: none), then the claims.
@@ -164,9 +176,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     return 0;
   }
   oauth::Introspection introspection;
-  introspection.jwt.claims = claims.ours;
   introspection.members = members.usable ? members.ours : nullptr;
-  introspection.envelope = envelope.usable ? envelope.ours : nullptr;
+  introspection.facts =
+      oauth::gather_facts(*claims.ours, introspection.members, envelope.usable ? envelope.ours : nullptr);
   REQUIRE(oauth::decide(introspection, line.policy(), now).outcome != oauth::Outcome::active);
 
   introspection.outcome = oauth::Outcome::active;
@@ -174,5 +186,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
                                envelope.usable ? envelope.theirs.get() : nullptr};
   const oauth::Decision decision = oauth::decide(introspection, line.policy(), now);
   REQUIRE((decision.outcome == oauth::Outcome::active) == may_pass(documents, line));
+  REQUIRE(decide_packed(introspection, line.policy()) == decision.outcome);
   return 0;
 }
