@@ -38,7 +38,7 @@ sub colliding_tokens {
         my $other = _word();
         next if $other eq $one;
         my $last = pack 'V', _unmixed(_behind($state, $other) ^ $wanted);
-        return ("$beginning$one$end", "$beginning$other$last") if $last =~ /^[A-Za-z0-9._~-]{4}$/;
+        return ("$beginning$one$end", "$beginning$other$last") if $last =~ /^[A-Za-z0-9._-]{4}$/;
     }
 }
 
