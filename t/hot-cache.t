@@ -54,6 +54,16 @@ my %parts = (
             location /        { phantom_token on; proxy_pass http://%%API%%; }
             location = /_introspect { internal; proxy_cache tokens; proxy_pass http://%%AS2%%/introspect; }
         }
+        map $host $server_of_host { default %%AS%%; two %%AS2%%; }
+        server {
+            listen 127.0.0.1:%%PORT:hosts%%;
+            server_name one two;
+            phantom_token_hot_cache hot;
+            location /        { phantom_token on; phantom_token_introspection_endpoint /_hosts; proxy_cache off; proxy_pass http://%%API%%; }
+            location /headers { phantom_token on; phantom_token_introspection_endpoint /_headers; proxy_cache off; proxy_pass http://%%API%%; }
+            location = /_hosts   { internal; proxy_cache_key $proxy_host$phantom_token_key; proxy_pass http://$server_of_host/introspect; }
+            location = /_headers { internal; proxy_cache_key $host$phantom_token_key; proxy_set_header Host $host; proxy_pass http://%%AS%%/introspect; }
+        }
         phantom_token_hot_cache zone=hot:1m valid=1m;
         phantom_token_hot_cache zone=brief:64k valid=4s;
     },
@@ -205,6 +215,13 @@ $other->answers('same-token' => { jwt => { sub => 'two' } });
     # Blocks within a location ask as the location does, and as its server does.
     expect("in an if ($_)", ["/if?a=1", port => $_], 'alice-token', $_ eq '' ? '200 HOT alice 0' : '200 MISS alice-two 1', '200 HOT ' . ($_ eq '' ? 'alice' : 'alice-two') . ' 0') for '', 'namesake';
     expect("in limit_except ($_)", ['/limited', port => $_], 'bob-token', $_ eq '' ? '200 HOT bob 0' : '200 MISS bob-two 1', '200 HOT ' . ($_ eq '' ? 'bob' : 'bob-two') . ' 0') for '', 'namesake';
+}
+
+# What the cache's key tells apart beside the question, a copy could not: so there is none.
+for my $turn ('MISS', 'HIT', 'HIT') {
+    my $asked = $turn eq 'MISS' ? 1 : 0;
+    expect("the server is chosen by the host: $_->[0]", ['/', port => 'hosts', host => $_->[0]], 'alice-token', "200 $turn $_->[1] $asked") for ['one', 'alice'], ['two', 'alice-two'];
+    expect("the key has the host: $_", ['/headers', port => 'hosts', host => $_], 'alice-token', "200 $turn alice $asked") for 'one', 'two';
 }
 
 for my $beginning ('abcd', 'a-longer-one') {
@@ -421,12 +438,13 @@ is $gateway->reload(log_level => 'info'), '', 'at info';
 # --- sizes, with an authorization server that is quick: nginx. The JWT's signature is the token ----------------------------------------
 
 my ($head) = jwt({ sub => 'x' }) =~ /^(.+\..+)\./;
+my ($filled) = jwt({ sub => 'x', filler => 'x' x 690 }) =~ /^(.+\..+)\./; # with a signature of 43 characters: 1 KB
 my $backend = gateway(
     module    => 0,
     http      => 'access_log off; keepalive_requests 1000000; large_client_header_buffers 8 64k; map $http_x_body $token { "~^token=(?<t>[A-Za-z0-9._~-]+)&" $t; }',
-    locations => qq{ location /introspect { default_type application/jwt; return 200 "$head.\$token"; } location /api { return 200 "\$http_x_cache \$http_authorization"; } },
+    locations => qq{ location /introspect { default_type application/jwt; return 200 "$head.\$token"; } location /filled { default_type application/jwt; return 200 "$filled.\$token"; } location /api { return 200 "\$http_x_cache \$http_authorization"; } },
 );
-my $way = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h; proxy_set_header X-Body $request_body; proxy_pass http://backend/introspect;';
+my $way = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h; proxy_set_header X-Body $request_body;';
 my $quick = gateway(
     servers   => { BACKEND => '127.0.0.1:' . $backend->port },
     log_level => 'notice',
@@ -436,6 +454,7 @@ my $quick = gateway(
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:10m use_temp_path=off;
         phantom_token_hot_cache zone=large:4m valid=1h;
         phantom_token_hot_cache zone=tiny:32k valid=1h;
+        phantom_token_hot_cache zone=million:1m valid=1h;
         upstream backend { server %%BACKEND%%; keepalive 32; }
         proxy_http_version 1.1;
         proxy_set_header Connection "";
@@ -446,9 +465,9 @@ my $quick = gateway(
     locations => join '', map { qq{
         location /$_  { phantom_token on; phantom_token_hot_cache $_; phantom_token_introspection_endpoint /_$_;  proxy_set_header X-Cache \$phantom_token_cache; proxy_pass http://backend/api; }
         location /$_-1 { phantom_token on; phantom_token_hot_cache $_; phantom_token_introspection_endpoint /_${_}1; proxy_set_header X-Cache \$phantom_token_cache; proxy_pass http://backend/api; }
-        location = /_$_  { internal; $way }
-        location = /_${_}1 { internal; $way }
-    } } qw(large tiny),
+        location = /_$_  { internal; $way proxy_pass http://backend/@{[$_ eq 'million' ? 'filled' : 'introspect']}; }
+        location = /_${_}1 { internal; $way proxy_pass http://backend/introspect; }
+    } } qw(large tiny million),
 );
 my $client = $quick->connect;
 my @letters = ('a' .. 'z', 0 .. 9);
@@ -463,10 +482,10 @@ sub new_token {
 
 # "CACHE" where the API saw this very token's JWT, else all that it saw.
 sub quick {
-    my ($path, $token, $through) = @_;
-    my $response = ($through // $client)->get($path, headers => ["Authorization: Bearer $token"]);
+    my ($path, $token) = @_;
+    my $response = $client->get($path, headers => ["Authorization: Bearer $token"]);
     my $body     = $response->body;
-    return $body =~ s/ Bearer \Q$head.$token\E\z//r;
+    return $body =~ s/ Bearer (?:\Q$head\E|\Q$filled\E)\.\Q$token\E\z//r;
 }
 
 {
@@ -509,6 +528,15 @@ sub quick {
     my $large = new_token(8000);
     is join(' ', map { quick('/tiny', $large) } 1 .. 3), 'MISS HIT HIT', 'eviction: one that is too large for the zone is not kept';
     is quick('/tiny', $last), 'HOT', 'eviction: and costs nobody its place';
+}
+{
+    # What the documents say about the size of a zone.
+    my %seen;
+    my @tokens = map { new_token(43) } 1 .. 640;
+    my $size   = length "$filled.$tokens[0]";
+    ok $size >= 1000 && $size <= 1100, "memory: JWTs of $size bytes";
+    for my $turn (1, 2) { $seen{ quick('/million', $_) }++ for @tokens }
+    is_deeply \%seen, { MISS => 640, HOT => 640 }, 'memory: 1 MB holds 640 of them' or diag explain \%seen;
 }
 {
     # Copies are for all workers.

@@ -45,7 +45,9 @@ struct Call {
   ngx_msec_t started = 0;
   Flight *flight = nullptr;  ///< where other requests may follow it
   bool done = false;
-  bool abandoned = false;  ///< the one that it follows has ended without an answer
+  bool abandoned = false;       ///< the one that it follows has ended without an answer for it
+  bool must_ask_alone = false;  ///< the next one would not have one either
+  bool is_for_all = false;      ///< the answer is for all who ask the question: see answers_question()
 
   // The response, as captured.
   oauth::Response response;

@@ -139,7 +139,8 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   if (subrequest->upstream != nullptr) {
     call.cache_status = subrequest->upstream->cache_status;
   }
-  if (call.may_be_kept) {
+  call.is_for_all = answers_question(subrequest, call);
+  if (call.may_be_kept && call.is_for_all) {
     call.cached_until = cached_until(subrequest);
   }
   call.done = true;
