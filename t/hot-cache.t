@@ -33,7 +33,7 @@ my %parts = (
     http    => q{
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:10m use_temp_path=off;
         proxy_cache_path %%DIR%%/broken keys_zone=broken:1m use_temp_path=off;
-        map $http_x_as $chosen { default /_introspect; two /_second; }
+        map $http_x_as $chosen { default /_introspect; two /_introspec2; }
         proxy_cache_valid 200 204 10m;
     } . "$CACHE " . q{
         server {
@@ -81,7 +81,7 @@ my %parts = (
         location /brief       { ON phantom_token_hot_cache brief; API }
         location /leeway      { ON phantom_token_leeway 1h; API }
         location /off         { ON phantom_token_hot_cache off; API }
-        location /second      { ON phantom_token_introspection_endpoint /_second; API }
+        location /second      { ON phantom_token_introspection_endpoint /_introspec2; API }
         location /client      { ON phantom_token_client_id another; API }
         location /raw         { ON phantom_token_client_auth basic_raw; API }
         location /member      { ON phantom_token_jwt_member second jwt; API }
@@ -123,7 +123,7 @@ my %parts = (
         location /any-open    { satisfy any; allow all; ON API }
 
         location = /_introspect { internal; proxy_cache tokens; proxy_pass http://%%AS%%/introspect; }
-        location = /_second     { internal; proxy_cache tokens; proxy_pass http://%%AS2%%/introspect; }
+        location = /_introspec2     { internal; proxy_cache tokens; proxy_pass http://%%AS2%%/introspect; }
         location = /_exchange   { internal; proxy_cache tokens; proxy_pass http://%%AS%%/token; }
         location = /_jwks       { internal; proxy_pass http://%%AS%%/jwks; }
         location = /_uncached   { internal; proxy_pass http://%%AS%%/introspect; }

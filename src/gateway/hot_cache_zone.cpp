@@ -97,6 +97,7 @@ ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) {
     return NGX_ERROR;
   }
   ours.content->buckets =
+      // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what the array holds.
       static_cast<HotCacheRecord **>(ngx_slab_calloc(ours.memory, buckets * sizeof(HotCacheRecord *)));
   if (ours.content->buckets == nullptr) {
     return NGX_ERROR;
