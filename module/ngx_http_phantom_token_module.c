@@ -406,6 +406,10 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->enabled_at = prev->enabled_at;
     }
 
+    if (conf->hot_cache == NGX_CONF_UNSET_PTR) {
+        conf->hot_cache_at = prev->hot_cache_at;
+    }
+
     /* a nearer endpoint replaces an inherited one of either kind */
 
     if (conf->introspection_endpoint == NGX_CONF_UNSET_PTR

@@ -43,7 +43,9 @@ struct Call {
   bool timed_out = false;       ///< the body took longer than the location's read timeout
   bool out_of_memory = false;   ///< the body could not be kept
   bool done = false;
-  bool abandoned = false;  ///< the one that it follows has ended without an answer
+  bool abandoned = false;       ///< the one that it follows has ended without an answer for it
+  bool must_ask_alone = false;  ///< the next one would not have one either
+  bool is_for_all = false;      ///< the answer is for all who ask the question: see answers_question()
 
   // The response, as captured.
   oauth::Response response;

@@ -235,7 +235,7 @@ Call *find_hot_answer(ngx_http_request_t *r, const phantom_token_location_t &loc
 ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                       const Question &question) noexcept {
   char key[oauth::cache_key_size];
-  const bool may_share = location.hot_cache != nullptr && r == r->main;
+  const bool may_share = location.hot_cache != nullptr && r == r->main && !state.asks_alone;
   state.call = may_share ? follow(r, location, question) : nullptr;
   if (state.call != nullptr) {
     return wait_for(state, state.call);
@@ -267,8 +267,11 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
   }
   const Question question = make_question(location.policy->question, view(endpoint), token);
   Call *answer = find_answer(r, question);
-  state.call = answer != nullptr ? answer : find_hot_answer(r, location, question);
-  if (state.call != nullptr) {
+  if (answer == nullptr && can_wait(r)) {
+    answer = find_hot_answer(r, location, question);
+  }
+  state.call = answer;
+  if (answer != nullptr) {
     return conclude(r, state, location);
   }
   if (!can_wait(r)) {
@@ -388,6 +391,7 @@ ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &l
     return begin(r, *state, location);
   }
   if (state->waiting_for->abandoned) {
+    state->asks_alone = state->waiting_for->must_ask_alone;
     state->waiting_for = nullptr;
     return begin(r, *state, location);
   }

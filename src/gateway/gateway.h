@@ -91,6 +91,7 @@ typedef struct {
     phantom_token_position_t   introspection_endpoint_at;
     phantom_token_position_t   exchange_endpoint_at;
     phantom_token_position_t   jwks_endpoint_at;
+    phantom_token_position_t   hot_cache_at;
 
     phantom_token_policy_t    *policy;
 

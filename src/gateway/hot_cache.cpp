@@ -17,8 +17,8 @@ struct HotCacheRecord {
   HotCacheRecord *next = nullptr;  ///< in its bucket
   ngx_queue_t by_use = {};
   ngx_uint_t hash = 0;
-  time_t expires = 0;          ///< by the wall clock, as `exp` and proxy_cache count
-  ngx_msec_t valid_until = 0;  ///< by the clock that nobody sets
+  time_t expires = 0;   ///< by the wall clock, as `exp` and proxy_cache count
+  ngx_msec_t kept = 0;  ///< since when, by the clock that nobody sets
   std::uint32_t token_size = 0;
   std::uint32_t endpoint_size = 0;
   std::uint32_t identity_size = 0;
@@ -83,8 +83,11 @@ Found find(const HotCacheContent &content, const Question &question) noexcept {
   return {};
 }
 
-bool has_ended(const HotCacheRecord &record) noexcept {
-  return ngx_time() >= record.expires || static_cast<ngx_msec_int_t>(ngx_current_msec - record.valid_until) >= 0;
+/// The zone's `valid` is that of the configuration now, which a reload may have changed. A copy may be from the near
+/// future: each worker has its own idea of the current millisecond.
+bool has_ended(const HotCacheZone &zone, const HotCacheRecord &record) noexcept {
+  const auto age = static_cast<ngx_msec_int_t>(ngx_current_msec - record.kept);
+  return ngx_time() >= record.expires || age >= static_cast<ngx_msec_int_t>(zone.valid);
 }
 
 void remove(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
@@ -152,7 +155,7 @@ bool take_out(Found &found, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
 /// @return whether a living copy of the answer is there already, from another request.
 bool is_there(const HotCacheZone &zone, const Question &question) noexcept {
   HotCacheRecord *record = find(*zone.content, question).record;
-  if (record != nullptr && has_ended(*record)) {
+  if (record != nullptr && has_ended(zone, *record)) {
     remove(zone, record);
     return false;
   }
@@ -167,12 +170,12 @@ void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
   zone.content->entries++;
 }
 
-HotCacheRecord draft_record(const HotCacheZone &zone, const Question &question, std::string_view jwt,
-                            std::string_view packed, time_t expires) noexcept {
+HotCacheRecord draft_record(const Question &question, std::string_view jwt, std::string_view packed,
+                            time_t expires) noexcept {
   HotCacheRecord record;
   record.hash = question.hash;
   record.expires = expires;
-  record.valid_until = ngx_current_msec + zone.valid;
+  record.kept = ngx_current_msec;
   record.token_size = size32(question.token);
   record.endpoint_size = size32(question.endpoint);
   record.identity_size = size32(question.identity);
@@ -190,7 +193,7 @@ bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_poo
   if (found.record == nullptr) {
     return false;
   }
-  if (has_ended(*found.record)) {
+  if (has_ended(ours, *found.record)) {
     remove(ours, found.record);
     return false;
   }
@@ -211,7 +214,7 @@ void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Ques
           memory, [&](oauth::Writer &writer) { oauth::pack(writer, introspection); }, packed)) {
     return;
   }
-  const HotCacheRecord draft = draft_record(ours, question, jwt, packed, expires);
+  const HotCacheRecord draft = draft_record(question, jwt, packed, expires);
   const Lock lock(ours);
   if (is_too_large(ours, draft) || is_there(ours, question)) {
     return;
