@@ -33,9 +33,10 @@ sub new {
     my $folder = temporary_folder();
     my $self   = bless { folder => $folder, part => \%part, servers => $part{servers} // {}, faults => [] }, $class;
     $self->{config} = Harness::Config->new(folder => $folder, servers => $self->{servers}, module => scalar module($part{module}));
-    $self->{log}    = Harness::ErrorLog->new("$folder/error.log", "$folder/start.err", "$folder/sanitizer.*", "$folder/valgrind.*");
+    $self->{log}    = Harness::ErrorLog->new("$folder/error.log", "$folder/start.err", "$folder/sanitizer/*", "$folder/valgrind.*");
     $self->{text}   = $self->{config}->render(%part);
     $self->_write_config;
+    $self->_receive_reports;
     return $self;
 }
 
@@ -53,10 +54,24 @@ sub _command {
     return [@wrapper, binary(), '-p', "$self->{folder}/", '-e', "$self->{folder}/error.log", '-c', "$self->{folder}/nginx.conf", @more];
 }
 
+# Where sanitizers put their reports. A worker finds the first fault of its life when it is no longer root.
+sub _receive_reports {
+    my ($self) = @_;
+    return if !defined $ENV{ASAN_OPTIONS};
+    mkdir "$self->{folder}/sanitizer" or die "sanitizer: $!";
+    return chmod 01777, "$self->{folder}/sanitizer";
+}
+
+sub _run {
+    my ($self, @more) = @_;
+    my %env = map { $_ => $ENV{$_} =~ s/%%DIR%%/$self->{folder}/gr } grep { defined $ENV{$_} } Harness::Config::sanitizer_options();
+    return run($self->_command(@more), env => \%env);
+}
+
 # nginx -t: { code, output }.
 sub check {
     my ($self) = @_;
-    my $result = run($self->_command('-t'));
+    my $result = $self->_run('-t');
     return { code => $result->{code}, output => $result->{err} . $result->{out} };
 }
 
@@ -65,7 +80,7 @@ sub start {
     my ($self) = @_;
     my $pidfile = "$self->{folder}/nginx.pid";
     guard(pidfile => $_) for $pidfile, "$pidfile.oldbin"; # the second while a new binary takes over
-    my $result = run($self->_command);
+    my $result = $self->_run;
     die "nginx does not start ($result->{code}):\n$result->{err}\n$self->{folder}/nginx.conf:\n" . _numbered($self->{text}) if $result->{code};
     $self->_keep_errors($result->{err});
     $self->{pid} = until_true(patience(5), sub { _first_number($pidfile) }) // die "nginx wrote no pid file\n";
