@@ -10,6 +10,7 @@ use Harness::Client;
 use Harness::Config;
 use Harness::Curl;
 use Harness::ErrorLog;
+use Harness::Http3;
 use Harness::Process qw(run guard unguard alive temporary_folder until_true patience);
 use JSON::PP ();
 use Time::HiRes 'sleep';
@@ -65,6 +66,8 @@ sub _receive_reports {
 sub _run {
     my ($self, @more) = @_;
     my %env = map { $_ => $ENV{$_} =~ s/%%DIR%%/$self->{folder}/gr } grep { defined $ENV{$_} } Harness::Config::sanitizer_options();
+    # nginx -t ends without freeing the configuration that it read.
+    $env{ASAN_OPTIONS} .= ':detect_leaks=0' if $env{ASAN_OPTIONS} && grep { $_ eq '-t' } @more;
     return run($self->_command(@more), env => \%env);
 }
 
@@ -154,10 +157,11 @@ sub _server_faults {
 
 # --- requests --------------------------------------------------------------------------------------------------------
 
-# A request on a connection of its own; with http2 or tls it goes through curl.
+# A request on a connection of its own; with http2 or tls it goes through curl, with http3 through ngtcp2's client.
 sub request {
     my ($self, %request) = @_;
     my $port = $self->port(delete $request{port});
+    return Harness::Http3::http3(%request, port => $port) if $request{http3};
     return Harness::Client->once(%request, port => $port) if !$request{http2} && !$request{tls} && !$request{args};
     $request{tls} = $self->ca if $request{tls};
     return Harness::Curl::curl(%request, port => $port);
@@ -277,6 +281,12 @@ sub upgrade {
     kill QUIT => $old;
     until_true(patience(5), sub { !alive($old) }) or die "upgrade: the old master does not quit\n";
     return;
+}
+
+# Whether this nginx was built with a module, as its configure names it.
+sub has {
+    my ($module) = @_;
+    return run([binary(), '-V'])->{err} =~ /--with-\Q$module\E\b/;
 }
 
 # The version as 1.022001, for what differs between versions.
