@@ -12,7 +12,8 @@ files=(t/attacks.t t/bearer.t t/cache.t t/credentials.t t/exchange.t t/http.t t/
 [ "${1-}" != --long ] || files=(t)
 
 with_sanitizers() (
-  export ASAN_OPTIONS="log_path=$1:fast_unwind_on_malloc=0:detect_stack_use_after_return=1"
+  # A test puts a library of its own before all others.
+  export ASAN_OPTIONS="log_path=$1:verify_asan_link_order=0:fast_unwind_on_malloc=0:detect_stack_use_after_return=1"
   export UBSAN_OPTIONS="log_path=$1:print_stacktrace=1" LSAN_OPTIONS="suppressions=$PWD/t/nginx/leaks.txt:print_suppressions=0"
   "${@:2}"
 )
