@@ -10,7 +10,8 @@ use Harness::Http2;
 use Harness::Process 'spawn';
 use Time::HiRes qw(sleep time);
 
-my $SLOW = $ENV{PHANTOM_TOKEN_WRAPPER};
+my $SLOW      = $ENV{PHANTOM_TOKEN_WRAPPER};
+my $SANITIZED = defined $ENV{ASAN_OPTIONS}; # then freed memory is kept for a while: LeakSanitizer tells, not the size
 
 # The authorization server and the API for load are nginx too: the AS knows a token by the path of its endpoint.
 my %jwt = map { $_ => jwt({ sub => $_, scope => $_ eq 'carol' ? 'admin' : 'read' }) } qw(alice bob carol);
@@ -196,7 +197,7 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
 
 {
     my $configuration = digest($gateway->folder . '/nginx.conf');
-    my $count  = $SLOW ? 3_000 : 100_000;
+    my $count  = $SLOW || $SANITIZED ? 3_000 : 100_000;
     my ($pid)  = $gateway->workers;
     under_load(seconds => $SLOW ? 20 : 2);
     my $before = $gateway->rss($pid);
@@ -212,7 +213,7 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
     is $wrong, 0, 'memory: every answer was one that may be';
     is_deeply [$gateway->workers], [$pid], 'memory: one worker all the time';
     # A leak of 8 bytes in each request would show as 800 KiB.
-    cmp_ok $after - $before, '<', $SLOW ? 20_000 : 700, "memory of the worker is flat over $total requests: $before KiB, then $after KiB";
+    cmp_ok $after - $before, '<', $SLOW ? 20_000 : 700, "memory of the worker is flat over $total requests: $before KiB, then $after KiB" if !$SANITIZED;
     is digest($gateway->folder . '/nginx.conf'), $configuration, 'the configuration file is unchanged';
     check_kind("after the load: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
 }
@@ -230,11 +231,11 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
     }
     is $failed, 0, "$reloads reloads under load";
     my $result = end_load($load);
-    cmp_ok $result->{requests}, '>', $reloads * 10, "reloads under load: $result->{requests} requests";
+    cmp_ok $result->{requests}, '>', $SANITIZED ? $reloads : $reloads * 10, "reloads under load: $result->{requests} requests";
     is $result->{wrong}, 0, 'reloads under load: every answer was one that may be';
     # wrk counts what nginx closes between two requests as an error of reading and connects anew.
     is join(' ', (split / /, $result->{errors})[0, 3]), '0 0', 'reloads under load: no connection refused, none timed out' or diag $result->{text};
-    cmp_ok $memory[-1] - $memory[$#memory / 2], '<', $SLOW ? 20_000 : 300, 'no leak in the master: ' . join ' ', @memory;
+    cmp_ok $memory[-1] - $memory[$#memory / 2], '<', $SLOW ? 20_000 : 300, 'no leak in the master: ' . join ' ', @memory if !$SANITIZED;
     ok until_true(patience(5), sub { !$gateway->workers(leaving => 1) }), 'reloads: the old workers have gone';
     check_kind("after the reloads: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
 
