@@ -147,22 +147,24 @@ void apply(ngx_http_request_t *subrequest, const Preparation &preparation) noexc
   subrequest->filter_need_in_memory = 1;
 }
 
-bool start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) noexcept {
+StartedCall start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) noexcept {
   Preparation preparation;
   if (!prepare(r, call, headers, preparation)) {
-    return false;
+    return {};
   }
   const Endpoint parts = split_endpoint(call->endpoint);
   ngx_str_t path = text(parts.path);
   ngx_str_t arguments = text(parts.arguments);
   ngx_http_request_t *subrequest = nullptr;
+  const void *sender = r->connection->data;
+  const unsigned references = r->main->count;
   if (ngx_http_subrequest(r, &path, &arguments, &subrequest, preparation.post_subrequest, NGX_HTTP_SUBREQUEST_WAITED) !=
       NGX_OK) {
-    return false;
+    return {nullptr, r->connection->data != sender || r->main->count != references};
   }
   apply(subrequest, preparation);
   call->started = ngx_current_msec;
-  return true;
+  return {call};
 }
 
 Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint) noexcept {
@@ -198,12 +200,12 @@ bool is_stale(const Call &call) noexcept {
 
 }  // namespace
 
-Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                       std::string_view token, const char *key) noexcept {
+StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                             std::string_view token, const char *key) noexcept {
   const phantom_token_policy_t &policy = *location.policy;
   Call *call = make_call(r, location, endpoint);
   if (call == nullptr || !build_request_body(r->pool, policy.question, token, call->request_body)) {
-    return nullptr;
+    return {};
   }
   call->is_about_token = true;
   ngx_memcpy(call->key, key, sizeof(call->key));
@@ -212,17 +214,17 @@ Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &lo
   call->is_exchange = policy.question.is_exchange;
   call->jwt_members = policy.jwt_members;
   call->requested_token_type = policy.requested_token_type;
-  return start(r, call, {policy.question.accept, policy.question.authorization}) ? call : nullptr;
+  return start(r, call, {policy.question.accept, policy.question.authorization});
 }
 
-Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                      bool refresh) noexcept {
+StartedCall start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                            bool refresh) noexcept {
   Call *call = make_call(r, location, endpoint);
   if (call == nullptr || !keys_key(r, endpoint, call->key)) {
-    return nullptr;
+    return {};
   }
   call->refreshes_keys = refresh;
-  return start(r, call, {"application/json", {}}) ? call : nullptr;
+  return start(r, call, {"application/json", {}});
 }
 
 Call *call_of(const ngx_http_request_t *r) noexcept {

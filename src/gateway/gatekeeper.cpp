@@ -34,8 +34,13 @@ bool is_uri(const ngx_str_t &endpoint) noexcept {
   return endpoint.len != 0 && endpoint.data[0] != '@' && endpoint.data[0] != '?';
 }
 
-ngx_int_t wait_for(RequestState &state, Call *call) noexcept {
-  state.waiting_for = call;
+ngx_int_t wait_for(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                   const StartedCall &started) noexcept {
+  if (started.call == nullptr) {
+    const ngx_int_t status = refuse_for_memory(r, state, location);
+    return started.is_stuck ? NGX_ERROR : status;
+  }
+  state.waiting_for = started.call;
   return NGX_AGAIN;
 }
 
@@ -88,8 +93,9 @@ ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_t
   if (!can_wait(r) || ++state.keys_calls > most_calls) {
     return refuse(r, state, location, {Outcome::jwks_unavailable, "the JWK Set cannot be asked for here"});
   }
-  state.keys_call = start_keys_call(r, location, endpoint, refresh);
-  return state.keys_call == nullptr ? refuse_for_memory(r, state, location) : wait_for(state, state.keys_call);
+  const StartedCall started = start_keys_call(r, location, endpoint, refresh);
+  state.keys_call = started.call;
+  return wait_for(r, state, location, started);
 }
 
 ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
@@ -201,8 +207,9 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
                    "a mirror or post_action can only use the answer that the main request got "
                    "from the same endpoint"});
   }
-  state.call = start_token_call(r, location, view(endpoint), token, key);
-  return state.call == nullptr ? refuse_for_memory(r, state, location) : wait_for(state, state.call);
+  const StartedCall started = start_token_call(r, location, view(endpoint), token, key);
+  state.call = started.call;
+  return wait_for(r, state, location, started);
 }
 
 /// Looks whether the token is a JWT itself, where that makes a difference.
