@@ -141,6 +141,9 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
     state.keys_refreshed = true;
     return fetch_keys(r, state, location, view(endpoint), true);
   }
+  if (result.verification == oauth::Verification::no_memory) {
+    return refuse(r, state, location, {Outcome::internal_error, result.problem});
+  }
   if (result.verification != oauth::Verification::good) {
     return refuse_signature(r, state, location, result.problem);
   }
