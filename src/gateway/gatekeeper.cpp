@@ -54,6 +54,10 @@ const oauth::Introspection &interpret(const ngx_http_request_t *r, Call &call) n
     PoolMemory memory(r->pool);
     call.introspection = call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
                                           : oauth::read_introspection(call.response, call.jwt_members, memory);
+    if (memory.ran_out()) {
+      call.introspection = oauth::refused_response(Outcome::internal_error,
+                                                   "no memory to read the response of the authorization server");
+    }
     call.interpreted = true;
   }
   return call.introspection;
@@ -233,7 +237,7 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
     introspection->outcome = Outcome::active;
     state.client_jwt = introspection;
   }
-  return true;
+  return !memory.ran_out();
 }
 
 ngx_int_t check_client_jwt(ngx_http_request_t *r, RequestState &state,
