@@ -255,6 +255,13 @@ static ngx_command_t  phantom_token_commands[] = {
       offsetof(phantom_token_location_t, resource_metadata),
       NULL },
 
+    { ngx_string("phantom_token_hot_cache"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE12,
+      phantom_token_set_hot_cache,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("phantom_token_client_credential"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_ANY,
       phantom_token_refuse_client_credential,
@@ -373,6 +380,7 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
     plcf->verify_jwt = NGX_CONF_UNSET;
     plcf->preflight = NGX_CONF_UNSET_UINT;
     plcf->resource_metadata = NGX_CONF_UNSET_PTR;
+    plcf->hot_cache = NGX_CONF_UNSET_PTR;
 
     return plcf;
 }
@@ -440,6 +448,7 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               PHANTOM_TOKEN_PREFLIGHT_PASS);
     ngx_conf_merge_ptr_value(conf->resource_metadata,
                              prev->resource_metadata, NULL);
+    ngx_conf_merge_ptr_value(conf->hot_cache, prev->hot_cache, NULL);
 
     return phantom_token_finish_merge(cf, prev, conf);
 }

@@ -6,8 +6,6 @@
 namespace gateway {
 namespace {
 
-constexpr std::string_view scheme = "Bearer ";
-
 /// nginx keeps pointers to well-known headers beside the list: they are to lead to the copy.
 void follow(ngx_http_request_t *r, const ngx_table_elt_t *from, ngx_table_elt_t *to) noexcept {
   if (from->lowcase_key == nullptr) {
@@ -66,10 +64,20 @@ ngx_table_elt_t *add_authorization(ngx_http_request_t *r) noexcept {
 
 }  // namespace
 
-bool set_authorization(ngx_http_request_t *r, std::string_view jwt) noexcept {
-  const std::size_t size = scheme.size() + jwt.size();
-  auto *value = static_cast<u_char *>(ngx_pnalloc(r->pool, size + 1));
-  if (value == nullptr || (r != r->main && !copy_headers(r, true))) {
+std::string_view make_authorization(ngx_http_request_t *r, std::string_view jwt) noexcept {
+  const std::size_t size = bearer_scheme.size() + jwt.size();
+  auto *value = static_cast<char *>(ngx_pnalloc(r->pool, size + 1));
+  if (value == nullptr) {
+    return {};
+  }
+  bearer_scheme.copy(value, bearer_scheme.size());
+  jwt.copy(value + bearer_scheme.size(), jwt.size());
+  value[size] = '\0';
+  return {value, size};
+}
+
+bool set_authorization(ngx_http_request_t *r, std::string_view value) noexcept {
+  if (r != r->main && !copy_headers(r, true)) {
     return false;
   }
   if (r->headers_in.authorization == nullptr) {
@@ -79,10 +87,7 @@ bool set_authorization(ngx_http_request_t *r, std::string_view jwt) noexcept {
     }
     r->headers_in.authorization = added;
   }
-  u_char *end = ngx_cpymem(value, scheme.data(), scheme.size());
-  end = ngx_cpymem(end, jwt.data(), jwt.size());
-  *end = '\0';
-  r->headers_in.authorization->value = {size, value};
+  r->headers_in.authorization->value = text(value);
   forget_authorization(r);
   return true;
 }

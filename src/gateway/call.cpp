@@ -8,6 +8,7 @@
 #include "endpoint.h"
 #include "policy.h"
 #include "pool_memory.h"
+#include "server_identity.h"
 #include "text.h"
 
 namespace gateway {
@@ -152,7 +153,7 @@ StartedCall start(ngx_http_request_t *r, Call *call, const RequestHeaders &heade
   if (!prepare(r, call, headers, preparation)) {
     return {};
   }
-  const Endpoint parts = split_endpoint(call->endpoint);
+  const Endpoint parts = split_endpoint(call->question.endpoint);
   ngx_str_t path = text(parts.path);
   ngx_str_t arguments = text(parts.arguments);
   ngx_http_request_t *subrequest = nullptr;
@@ -167,29 +168,22 @@ StartedCall start(ngx_http_request_t *r, Call *call, const RequestHeaders &heade
   return {call};
 }
 
-Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint) noexcept {
+Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept {
   auto *call = make<Call>(r->pool);
   if (call != nullptr) {
-    call->endpoint = endpoint;
+    call->question = question;
     call->largest_response = location.max_response_size;
   }
   return call;
 }
 
-/// What tells servers apart, on every node and after every reload.
-struct ServerIdentity {
-  std::string_view name;
-  std::string_view ordinal;
-};
-
-ServerIdentity server_identity(const ngx_http_request_t *r) noexcept {
-  const auto *cscf = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-  auto *server = static_cast<phantom_token_server_t *>(ngx_http_get_module_srv_conf(r, ngx_http_phantom_token_module));
-  return {view(cscf->server_name), view({server->ordinal_length, server->ordinal})};
+ServerIdentity server_of(const ngx_http_request_t *r) noexcept {
+  return server_identity(
+      *static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module)));
 }
 
 bool keys_key(const ngx_http_request_t *r, std::string_view endpoint, char *hex) noexcept {
-  const ServerIdentity server = server_identity(r);
+  const ServerIdentity server = server_of(r);
   const std::string_view parts[] = {"jwks", endpoint, server.name, server.ordinal};
   return oauth::cache_key({parts, std::size(parts)}, hex);
 }
@@ -200,26 +194,38 @@ bool is_stale(const Call &call) noexcept {
 
 }  // namespace
 
-StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                             std::string_view token, const char *key) noexcept {
+Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &location,
+                      const Question &question) noexcept {
+  Call *call = make_call(r, location, question);
+  if (call != nullptr) {
+    const phantom_token_policy_t &policy = *location.policy;
+    call->is_about_token = true;
+    call->is_exchange = policy.question.is_exchange;
+    call->jwt_members = policy.jwt_members;
+    call->requested_token_type = policy.requested_token_type;
+  }
+  return call;
+}
+
+StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+                             const char *key) noexcept {
   const phantom_token_policy_t &policy = *location.policy;
-  Call *call = make_call(r, location, endpoint);
-  if (call == nullptr || !build_request_body(r->pool, policy.question, token, call->request_body)) {
+  Call *call = make_token_call(r, location, question);
+  if (call == nullptr || !build_request_body(r->pool, policy.question, question.token, call->request_body)) {
     return {};
   }
-  call->is_about_token = true;
   ngx_memcpy(call->key, key, sizeof(call->key));
   call->request_has_secret = policy.question.body_has_secret;
   call->authorization = policy.question.authorization;
-  call->is_exchange = policy.question.is_exchange;
-  call->jwt_members = policy.jwt_members;
-  call->requested_token_type = policy.requested_token_type;
+  call->may_be_kept = location.hot_cache != nullptr;
   return start(r, call, {policy.question.accept, policy.question.authorization});
 }
 
 StartedCall start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
                             bool refresh) noexcept {
-  Call *call = make_call(r, location, endpoint);
+  Question question;
+  question.endpoint = endpoint;
+  Call *call = make_call(r, location, question);
   if (call == nullptr || !keys_key(r, endpoint, call->key)) {
     return {};
   }
@@ -254,7 +260,7 @@ bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcep
 
 bool token_key(const ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
                std::string_view token, char *hex) noexcept {
-  const ServerIdentity server = server_identity(r);
+  const ServerIdentity server = server_of(r);
   const std::string_view request_parts[] = {token, endpoint, server.name, server.ordinal};
   const oauth::Strings &location_parts = location.policy->question.key_parts;
 

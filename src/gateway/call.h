@@ -7,14 +7,18 @@
 #include "../oauth/introspection.h"
 #include "../oauth/response.h"
 #include "nginx.h"
+#include "question.h"
 
 namespace gateway {
 
-/// One subrequest to an endpoint of the authorization server and what came of it. It lives in the pool of the client's
-/// request, so that it can be used again after redirects.
+struct Flight;
+
+/// One question to an endpoint of the authorization server and what came of it: by a subrequest of this request or of
+/// one that it follows, or out of the hot cache. It lives in the pool of the client's request, so that it can be used
+/// again after redirects.
 struct Call {
   // Before the subrequest: what is asked, and where.
-  std::string_view endpoint;         ///< as configured, evaluated
+  Question question;                 ///< of one for the JWK Set only the endpoint
   std::string_view request_body;     ///< what is sent; empty: the method is GET
   bool request_has_secret = false;   ///< the body holds the gateway's client_secret
   std::string_view authorization;    ///< the gateway's own, which is sent; empty where none is
@@ -39,7 +43,9 @@ struct Call {
   ngx_event_t *deadline = nullptr;
   ngx_msec_t late_from = 0;  ///< from when on nginx's own timer may have ended the response; with a deadline only
   ngx_msec_t started = 0;
+  Flight *flight = nullptr;  ///< where other requests may follow it
   bool done = false;
+  bool abandoned = false;  ///< the one that it follows has ended without an answer
 
   // The response, as captured.
   oauth::Response response;
@@ -50,10 +56,15 @@ struct Call {
   ngx_str_t location_name = ngx_null_string;  ///< of the location that served the subrequest
   ngx_uint_t cache_status = 0;                ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
   const char *misconfiguration = nullptr;     ///< why the response must not count; a constant for the log line
+  bool may_be_kept = false;                   ///< a hot cache asks for cached_until
+  time_t cached_until = 0;                    ///< when proxy_cache's entry ends; 0 where it holds none, or an old one
 
   // What it means for the token; read on first use.
   bool interpreted = false;
   oauth::Introspection introspection;
+  bool is_hot = false;  ///< it came out of the hot cache: there is no response
+  std::string_view
+      bearer_header;  ///< the header's value with the introspection's JWT; empty where it is yet to be made
 };
 
 /// What became of the attempt to start one.
@@ -65,12 +76,16 @@ struct StartedCall {
   bool is_stuck = false;
 };
 
+/// @return a call that has not been started, or nullptr where there is no memory.
+Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &location,
+                      const Question &question) noexcept;
+
 /// Starts a subrequest that asks the location's endpoint about a token, by introspection or exchange. Once call.done is
 /// set, nginx wakes the parent.
-/// @param endpoint evaluated; must live as long as the request's pool.
+/// @param question its parts must live as long as the request's pool.
 /// @param key of oauth::cache_key_size characters: see token_key().
-StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                             std::string_view token, const char *key) noexcept;
+StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+                             const char *key) noexcept;
 
 /// Starts a subrequest for the JWK Set. Its $phantom_token_key is over the endpoint and the server, so that a cache
 /// with that key may be inherited.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "cache_entry.h"
 #include "cache_guard.h"
+#include "coalescing.h"
 #include "deadline.h"
 #include "header_list.h"
 #include "locations.h"
@@ -137,7 +139,11 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   if (subrequest->upstream != nullptr) {
     call.cache_status = subrequest->upstream->cache_status;
   }
+  if (call.may_be_kept) {
+    call.cached_until = cached_until(subrequest);
+  }
   call.done = true;
+  share(call);
   // Any error would become an error page or the end of the client's request. It is this call's alone.
   return NGX_OK;
 }

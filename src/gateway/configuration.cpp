@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "endpoint.h"
+#include "hot_cache_zone.h"
 #include "key_store.h"
 #include "locations.h"
 #include "phases.h"
@@ -227,6 +228,14 @@ ngx_int_t check_block(ngx_conf_t *cf, const phantom_token_main_t &main, const ph
                   contradiction, &location.enabled_at.file, location.enabled_at.line);
     return NGX_ERROR;
   }
+  if (location.hot_cache != nullptr && !is_declared(*location.hot_cache)) {
+    const ngx_str_t name = display_name(*block.core);
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"phantom_token_hot_cache\" of location \"%V\" names the zone \"%V\", which is unknown: add "
+                  "\"phantom_token_hot_cache zone=%V:16m;\" to \"http\"",
+                  &name, &location.hot_cache->shm.name, &location.hot_cache->shm.name);
+    return NGX_ERROR;
+  }
   for (const EndpointDirective &endpoint : endpoints(location)) {
     if (has_constant(endpoint) && check_target(cf, block, endpoint) != NGX_OK) {
       return NGX_ERROR;
@@ -243,6 +252,12 @@ void warn_of_unverified(ngx_conf_t *cf, const phantom_token_block_t &block) noex
                   "verified: the API must do so; \"verify\" does it here",
                   &name);
   }
+}
+
+ngx_int_t identify_all(ngx_conf_t *cf) noexcept {
+  return for_each_block(main_configuration(cf), [cf](const phantom_token_block_t &block) {
+    return identify(cf->pool, block) ? NGX_OK : NGX_ERROR;
+  });
 }
 
 ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
@@ -283,7 +298,8 @@ void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
 
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {
   gateway::number_servers(cf);
-  if (gateway::check_configuration(cf) != NGX_OK || gateway::index_variables(cf) != NGX_OK) {
+  if (gateway::identify_all(cf) != NGX_OK || gateway::check_configuration(cf) != NGX_OK ||
+      gateway::index_variables(cf) != NGX_OK) {
     return NGX_ERROR;
   }
   return gateway::install_phases(cf);

@@ -6,8 +6,11 @@
 #include "../oauth/bearer.h"
 #include "../oauth/decision.h"
 #include "../oauth/exchange.h"
+#include "../oauth/packed_introspection.h"
 #include "authorization.h"
+#include "coalescing.h"
 #include "header_list.h"
+#include "hot_cache.h"
 #include "key_store.h"
 #include "policy.h"
 #include "pool_memory.h"
@@ -34,14 +37,15 @@ bool is_uri(const ngx_str_t &endpoint) noexcept {
   return endpoint.len != 0 && endpoint.data[0] != '@' && endpoint.data[0] != '?';
 }
 
-ngx_int_t wait_for(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                   const StartedCall &started) noexcept {
-  if (started.call == nullptr) {
-    const ngx_int_t status = refuse_for_memory(r, state, location);
-    return started.is_stuck ? NGX_ERROR : status;
-  }
-  state.waiting_for = started.call;
+ngx_int_t wait_for(RequestState &state, Call *call) noexcept {
+  state.waiting_for = call;
   return NGX_AGAIN;
+}
+
+ngx_int_t refuse_unstarted(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                           const StartedCall &started) noexcept {
+  const ngx_int_t status = refuse_for_memory(r, state, location);
+  return started.is_stuck ? NGX_ERROR : status;
 }
 
 /// A background subrequest or a post_action would never be called again.
@@ -77,11 +81,27 @@ Decision judge(const ngx_http_request_t *r, const RequestState &state,
   return oauth::decide(interpret(r, *state.call), location.policy->claims, ngx_time());
 }
 
+std::string_view authorization(ngx_http_request_t *r, const RequestState &state, const oauth::Jwt &jwt) noexcept {
+  const bool is_made = state.client_jwt == nullptr && !state.call->bearer_header.empty();
+  return is_made ? state.call->bearer_header : make_authorization(r, jwt.compact);
+}
+
+/// Nothing but what has been allowed is kept, so a copy is never of a refused answer.
+void keep(ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location) noexcept {
+  if (location.hot_cache == nullptr || state.client_jwt != nullptr || state.call->cached_until == 0) {
+    return;
+  }
+  keep_hot_copy(r, *location.hot_cache, state.call->question, state.call->introspection, state.call->cached_until);
+  state.call->cached_until = 0;
+}
+
 ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                 const oauth::Jwt &jwt) noexcept {
-  if (!set_authorization(r, jwt.compact)) {
+  const std::string_view value = authorization(r, state, jwt);
+  if (value.empty() || !set_authorization(r, value)) {
     return refuse_for_memory(r, state, location);
   }
+  keep(r, state, location);
   const bool unverified = state.client_jwt != nullptr && location.inbound_jwt == PHANTOM_TOKEN_INBOUND_PASS;
   state.judged = true;
   state.outcome = unverified ? Outcome::passed_jwt : Outcome::active;
@@ -99,7 +119,7 @@ ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_t
   }
   const StartedCall started = start_keys_call(r, location, endpoint, refresh);
   state.keys_call = started.call;
-  return wait_for(r, state, location, started);
+  return started.call == nullptr ? refuse_unstarted(r, state, location, started) : wait_for(state, started.call);
 }
 
 ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
@@ -125,7 +145,7 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   }
 
   const time_t now = ngx_time();
-  if (state.keys_call != nullptr && state.keys_call->endpoint == view(endpoint)) {
+  if (state.keys_call != nullptr && state.keys_call->question.endpoint == view(endpoint)) {
     store_keys(r, *entry, *state.keys_call, now);
     const char *misconfiguration = state.keys_call->misconfiguration;
     state.keys_call = nullptr;
@@ -140,6 +160,10 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
     return refuse(r, state, location, {Outcome::jwks_unavailable, "there is no JWK Set to verify signatures with"});
   }
 
+  PoolMemory memory(r->pool);
+  if (state.client_jwt == nullptr && !oauth::read_whole_jwt(state.call->introspection, memory)) {
+    return refuse_for_memory(r, state, location);
+  }
   const oauth::VerificationResult result = oauth::verify_signature(*keys, jwt);
   if (result.verification == oauth::Verification::unknown_key && !state.keys_refreshed && claim_refresh(*entry, now)) {
     state.keys_refreshed = true;
@@ -168,29 +192,63 @@ ngx_int_t conclude(ngx_http_request_t *r, RequestState &state, const phantom_tok
   return needs_verification(state, location) ? verify(r, state, location, jwt) : allow(r, state, location, jwt);
 }
 
-/// Whether the call's answer is the one that this location would get, read in the way that it would read it.
-bool is_answer_for(const Call &call, const phantom_token_location_t &location, const char *key) noexcept {
-  const oauth::Strings &members = location.policy->jwt_members;
-  return call.done && ngx_memcmp(call.key, key, sizeof(call.key)) == 0 &&
-         call.largest_response == location.max_response_size &&
-         std::equal(members.begin(), members.end(), call.jwt_members.begin(), call.jwt_members.end());
-}
-
 /// @return a call of this request or of one of its parents that asked the same.
-Call *find_answer(const ngx_http_request_t *r, const phantom_token_location_t &location, const char *key) noexcept {
+Call *find_answer(const ngx_http_request_t *r, const Question &question) noexcept {
   for (; r != nullptr; r = r->parent) {
     const RequestState *state = find_state(r);
-    if (state != nullptr && state->call != nullptr && is_answer_for(*state->call, location, key)) {
+    if (state != nullptr && state->call != nullptr && state->call->done && state->call->question == question) {
       return state->call;
     }
   }
   return nullptr;
 }
 
+/// @return a call that the hot cache has answered, or nullptr where it has no answer or there is no memory.
+Call *find_hot_answer(ngx_http_request_t *r, const phantom_token_location_t &location,
+                      const Question &question) noexcept {
+  HotCopy copy;
+  if (location.hot_cache == nullptr || !find_hot_copy(*location.hot_cache, question, r->pool, copy)) {
+    return nullptr;
+  }
+  PoolMemory memory(r->pool);
+  Call *call = make_token_call(r, location, question);
+  if (call == nullptr || !oauth::unpack(copy.packed, copy.jwt, memory, call->introspection)) {
+    return nullptr;
+  }
+  call->bearer_header = copy.authorization;
+  call->is_hot = true;
+  call->interpreted = true;
+  call->done = true;
+  return call;
+}
+
+/// Asks the authorization server, or waits with others that do.
+ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                      const Question &question) noexcept {
+  char key[oauth::cache_key_size];
+  const bool may_share = location.hot_cache != nullptr && r == r->main;
+  state.call = may_share ? follow(r, location, question) : nullptr;
+  if (state.call != nullptr) {
+    return wait_for(state, state.call);
+  }
+  // nginx would turn a variable that fails into an empty string, so the key is ready before anybody asks for it.
+  if (!token_key(r, location, question.endpoint, question.token, key)) {
+    return refuse(r, state, location, {Outcome::internal_error, "OpenSSL failed to compute a cache key"});
+  }
+  const StartedCall started = start_token_call(r, location, question, key);
+  state.call = started.call;
+  if (started.call == nullptr) {
+    return refuse_unstarted(r, state, location, started);
+  }
+  if (may_share) {
+    lead(r, *state.call);
+  }
+  return wait_for(state, state.call);
+}
+
 ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
               std::string_view token) noexcept {
   ngx_str_t endpoint;
-  char key[oauth::cache_key_size];
   state.endpoint_directive = location.policy->question.is_exchange ? "phantom_token_exchange_endpoint"
                                                                    : "phantom_token_introspection_endpoint";
   if (ngx_http_complex_value(r, location.policy->question.endpoint, &endpoint) != NGX_OK) {
@@ -199,13 +257,10 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
   if (!is_uri(endpoint)) {
     return refuse(r, state, location, {Outcome::misconfigured, no_uri});
   }
-  // nginx would turn a variable that fails into an empty string, so the key is ready before anybody asks for it.
-  if (!token_key(r, location, view(endpoint), token, key)) {
-    return refuse(r, state, location, {Outcome::internal_error, "OpenSSL failed to compute a cache key"});
-  }
-  Call *answer = find_answer(r, location, key);
-  state.call = answer;
-  if (answer != nullptr) {
+  const Question question = make_question(location.policy->question, view(endpoint), token);
+  Call *answer = find_answer(r, question);
+  state.call = answer != nullptr ? answer : find_hot_answer(r, location, question);
+  if (state.call != nullptr) {
     return conclude(r, state, location);
   }
   if (!can_wait(r)) {
@@ -214,9 +269,7 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
                    "a mirror or post_action can only use the answer that the main request got "
                    "from the same endpoint"});
   }
-  const StartedCall started = start_token_call(r, location, view(endpoint), token, key);
-  state.call = started.call;
-  return wait_for(r, state, location, started);
+  return call_server(r, state, location, question);
 }
 
 /// Looks whether the token is a JWT itself, where that makes a difference.
@@ -315,6 +368,10 @@ ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &l
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   if (state->waiting_for == nullptr) {
+    return begin(r, *state, location);
+  }
+  if (state->waiting_for->abandoned) {
+    state->waiting_for = nullptr;
     return begin(r, *state, location);
   }
   if (!state->waiting_for->done) {

@@ -85,6 +85,7 @@ typedef struct {
     ngx_flag_t                 verify_jwt;
     ngx_uint_t                 preflight;
     ngx_http_complex_value_t  *resource_metadata;
+    ngx_shm_zone_t            *hot_cache;      /* NULL: off */
 
     phantom_token_position_t   enabled_at;
     phantom_token_position_t   introspection_endpoint_at;
@@ -142,6 +143,7 @@ char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -4,6 +4,7 @@
 
 #include "../oauth/exchange.h"
 #include "pool_memory.h"
+#include "server_identity.h"
 #include "text.h"
 
 namespace gateway {
@@ -118,7 +119,44 @@ bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, T
          make_key_parts(pool, credentials, exchange, question);
 }
 
+void put_number(oauth::Writer &writer, std::size_t number) noexcept {
+  u_char decimal[NGX_SIZE_T_LEN + 1];
+  const u_char *end = ngx_sprintf(decimal, "%uz:", number);
+  writer.put(view({static_cast<size_t>(end - decimal), decimal}));
+}
+
+void put_part(oauth::Writer &writer, std::string_view part) noexcept {
+  put_number(writer, part.size());
+  writer.put(part);
+}
+
+void put_parts(oauth::Writer &writer, const oauth::Strings &parts) noexcept {
+  put_number(writer, parts.count);
+  for (const std::string_view part : parts) {
+    put_part(writer, part);
+  }
+}
+
 }  // namespace
+
+bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
+  phantom_token_policy_t &policy = *block.location->policy;
+  const ServerIdentity server = server_identity(*block.server);
+  PoolMemory memory(pool);
+  const auto describe = [&](oauth::Writer &writer) {
+    put_parts(writer, policy.question.key_parts);
+    put_part(writer, server.name);
+    put_part(writer, server.ordinal);
+    put_parts(writer, policy.jwt_members);
+    put_number(writer, block.location->max_response_size);
+  };
+  if (!oauth::write_text(memory, describe, policy.question.identity)) {
+    return false;
+  }
+  const ngx_str_t identity = text(policy.question.identity);
+  policy.question.identity_hash = ngx_murmur_hash2(identity.data, identity.len);
+  return true;
+}
 
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept {
   auto *policy = make<phantom_token_policy_t>(pool);

@@ -20,6 +20,11 @@ struct TokenQuestion {
   std::string_view body_suffix;
   bool body_has_secret = false;
   oauth::Strings key_parts;  ///< what the location adds to the cache key
+
+  /// All that the location adds to a question and to the reading of its answer, in one text, each part behind its
+  /// length: two locations with the same one would get the same from the same endpoint.
+  std::string_view identity;
+  uint32_t identity_hash = 0;
 };
 
 }  // namespace gateway
@@ -36,5 +41,9 @@ namespace gateway {
 
 /// @return the policy of a merged location, in the configuration's pool; nullptr where there is no memory.
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept;
+
+/// Sets question.identity, when the servers have their ordinals.
+/// @return false where there is no memory.
+bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept;
 
 }  // namespace gateway

@@ -6,10 +6,8 @@ namespace gateway {
 
 bool is_preflight(const ngx_http_request_t *r) noexcept {
   // With Upgrade, which no browser adds, one that passes would be a tunnel to the API.
-  if (find_header(r->headers_in.headers, "Upgrade") != nullptr) {
-    return false;
-  }
-  return r->method == NGX_HTTP_OPTIONS && find_header(r->headers_in.headers, "Origin") != nullptr &&
+  return r->method == NGX_HTTP_OPTIONS && find_header(r->headers_in.headers, "Upgrade") == nullptr &&
+         find_header(r->headers_in.headers, "Origin") != nullptr &&
          find_header(r->headers_in.headers, "Access-Control-Request-Method") != nullptr;
 }
 

@@ -136,7 +136,7 @@ bool set_retry_after(ngx_http_request_t *r, const Call *call) noexcept {
 /// @return the call that a refusal with this outcome is about, or nullptr where it is about none.
 const Call *blamed_call(const RequestState &state, Outcome outcome) noexcept {
   const Call *call = outcome == Outcome::jwks_unavailable ? state.keys_call : state.call;
-  return call != nullptr && call->done && state.client_jwt == nullptr ? call : nullptr;
+  return call != nullptr && call->done && !call->is_hot && state.client_jwt == nullptr ? call : nullptr;
 }
 
 /// @return what follows the scheme.

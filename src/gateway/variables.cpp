@@ -4,6 +4,7 @@
 
 #include "../oauth/bearer.h"
 #include "../oauth/claim.h"
+#include "../oauth/packed_introspection.h"
 #include "policy.h"
 #include "pool_memory.h"
 #include "request_state.h"
@@ -86,6 +87,9 @@ const Call *finished_call(const ngx_http_request_t *r) noexcept {
 ngx_int_t get_cache_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
 #if (NGX_HTTP_CACHE)
   const Call *call = finished_call(r);
+  if (call != nullptr && call->is_hot) {
+    return set_value(v, "HOT");
+  }
   if (call != nullptr && call->cache_status != 0) {
     return set_value(v, view(ngx_http_cache_status[call->cache_status - 1]));
   }
@@ -108,7 +112,7 @@ ngx_int_t get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_
 }
 
 /// @return what has been accepted for this request, by checks of this module, or nullptr.
-const oauth::Introspection *accepted(const ngx_http_request_t *r) noexcept {
+oauth::Introspection *accepted(const ngx_http_request_t *r) noexcept {
   const RequestState *state = find_state_above(r);
   if (state == nullptr || !state->judged || state->outcome != oauth::Outcome::active) {
     return nullptr;
@@ -126,9 +130,13 @@ ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
 }
 
 ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::string_view name) noexcept {
-  const oauth::Introspection *introspection = accepted(r);
+  oauth::Introspection *introspection = accepted(r);
   if (introspection == nullptr) {
     return set_not_found(v);
+  }
+  PoolMemory memory(r->pool);
+  if (!oauth::read_whole_jwt(*introspection, memory)) {
+    return NGX_ERROR;
   }
   oauth::ClaimMatch match = oauth::find_claim(introspection->jwt.claims, name);
   if (match.count == 0) {
@@ -137,7 +145,6 @@ ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::st
   if (match.count != 1) {
     return set_not_found(v);
   }
-  PoolMemory memory(r->pool);
   std::string_view value;
   return oauth::claim_text(*match.claim, memory, value) ? set_value(v, value) : NGX_ERROR;
 }

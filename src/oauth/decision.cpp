@@ -1,6 +1,7 @@
 #include "decision.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace oauth {
@@ -18,11 +19,18 @@ std::int64_t saturating_add(std::int64_t one, std::int64_t other) noexcept {
   return sum;
 }
 
+/// Everything that may say when a token begins and ends: what is there must hold.
+using Sources = std::array<const JsonValue *, 3>;
+
+Sources sources_of_times(const Introspection &introspection) noexcept {
+  return {introspection.members, introspection.jwt.claims, introspection.envelope};
+}
+
 /// @param is_wrong whether that time, in seconds since the epoch, speaks against the token.
 template <typename IsWrong>
 Decision check_times(const Introspection &introspection, std::string_view name, Rounding rounding, IsWrong is_wrong,
                      Outcome refusal) noexcept {
-  for (const JsonValue *source : {introspection.members, introspection.jwt.claims, introspection.envelope}) {
+  for (const JsonValue *source : sources_of_times(introspection)) {
     const JsonValue *value = source == nullptr ? nullptr : source->member(name);
     if (value == nullptr) {
       continue;
@@ -135,6 +143,18 @@ Decision decide(const Introspection &introspection, const Policy &policy, std::i
     }
   }
   return holds;
+}
+
+std::int64_t earliest_expiry(const Introspection &introspection) noexcept {
+  std::int64_t earliest = std::numeric_limits<std::int64_t>::max();
+  for (const JsonValue *source : sources_of_times(introspection)) {
+    const JsonValue *exp = source == nullptr ? nullptr : source->member("exp");
+    std::int64_t seconds = 0;
+    if (exp != nullptr && read_numeric_date(*exp, Rounding::down, seconds)) {
+      earliest = std::min(earliest, seconds);
+    }
+  }
+  return earliest;
 }
 
 }  // namespace oauth

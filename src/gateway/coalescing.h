@@ -1,0 +1,23 @@
+#pragma once
+
+#include "call.h"
+#include "nginx.h"
+
+namespace gateway {
+
+/// Requests of one worker that ask the same question while its answer is awaited share the one call: the first leads,
+/// the others follow. Only a client's own request does either, for a subrequest has its parent's answer or is rare.
+
+/// Registers a call that has been started, so that others may follow it. Where there is no memory, nobody does.
+void lead(ngx_http_request_t *r, Call &call) noexcept;
+
+/// Looks for a call that answers the question.
+/// @return a call of the request's own which will be done, or abandoned, when the one that is followed is; nullptr
+/// where
+///   there is none to follow. The request is then woken as by a subrequest's end.
+Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept;
+
+/// Hands the call's result to those that follow it.
+void share(Call &call) noexcept;
+
+}  // namespace gateway

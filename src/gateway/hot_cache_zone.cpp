@@ -1,0 +1,184 @@
+// phantom_token_hot_cache: its lines, and the zone of shared memory that one of them declares.
+
+#include "hot_cache_zone.h"
+
+#include <string_view>
+
+#include "pool_memory.h"
+#include "text.h"
+
+namespace gateway {
+namespace {
+
+constexpr std::string_view zone_parameter = "zone=";
+constexpr std::string_view valid_parameter = "valid=";
+constexpr time_t default_valid = 10;
+constexpr ngx_uint_t smallest_pages = 8;  // as nginx's other zones have it
+
+struct ZoneParameters {
+  std::string_view name;
+  ssize_t size = 0;
+  time_t valid = default_valid;
+};
+
+bool has_prefix(std::string_view text, std::string_view prefix) noexcept {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+char *refuse_line(ngx_conf_t *cf, const char *problem, const ngx_str_t &value) noexcept {
+  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"phantom_token_hot_cache\" %s: \"%V\"", problem, &value);
+  return static_cast<char *>(NGX_CONF_ERROR);
+}
+
+/// NAME:SIZE
+/// @return nullptr, or what is wrong.
+const char *read_zone(std::string_view value, ZoneParameters &parameters) noexcept {
+  const std::size_t colon = value.find(':');
+  if (colon == std::string_view::npos || colon == 0) {
+    return "wants \"zone=NAME:SIZE\", such as \"zone=hot:16m\", it has";
+  }
+  parameters.name = value.substr(0, colon);
+  ngx_str_t size = text(value.substr(colon + 1));
+  parameters.size = ngx_parse_size(&size);
+  if (parameters.size == NGX_ERROR) {
+    return "has a zone whose size is none, such as \"16m\" would be";
+  }
+  return parameters.size < static_cast<ssize_t>(smallest_pages * ngx_pagesize) ? "has a zone of less than 8 pages (32k)"
+                                                                               : nullptr;
+}
+
+const char *read_valid(std::string_view value, ZoneParameters &parameters) noexcept {
+  ngx_str_t seconds = text(value);
+  parameters.valid = ngx_parse_time(&seconds, 1);
+  // In milliseconds it must fit a timer's difference.
+  constexpr time_t longest = time_t{365} * 24 * 60 * 60;
+  return parameters.valid < 1 || parameters.valid > longest ? "wants \"valid=\" with a time from 1s to 1y, it has"
+                                                            : nullptr;
+}
+
+const char *read_parameter(std::string_view argument, ZoneParameters &parameters) noexcept {
+  if (has_prefix(argument, zone_parameter)) {
+    return read_zone(argument.substr(zone_parameter.size()), parameters);
+  }
+  if (has_prefix(argument, valid_parameter)) {
+    return read_valid(argument.substr(valid_parameter.size()), parameters);
+  }
+  return "has an invalid parameter";
+}
+
+/// About as many buckets as there can be copies of small JWTs, a power of two.
+ngx_uint_t count_buckets(std::size_t zone_size) noexcept {
+  constexpr std::size_t small_copy = 1024;
+  ngx_uint_t count = 1;
+  while (count * 2 * small_copy <= zone_size) {
+    count *= 2;
+  }
+  return count;
+}
+
+/// In the master process, or on a reload the one that was there.
+ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) {
+  auto &ours = *static_cast<HotCacheZone *>(zone->data);
+  if (earlier != nullptr) {
+    ours.memory = static_cast<HotCacheZone *>(earlier)->memory;
+    ours.content = static_cast<HotCacheZone *>(earlier)->content;
+    return NGX_OK;
+  }
+  const ngx_uint_t buckets = count_buckets(zone->shm.size);
+  ours.memory = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
+  ours.content = static_cast<HotCacheContent *>(ngx_slab_calloc(ours.memory, sizeof(HotCacheContent)));
+  if (ours.content == nullptr) {
+    return NGX_ERROR;
+  }
+  ours.content->buckets =
+      static_cast<HotCacheRecord **>(ngx_slab_calloc(ours.memory, buckets * sizeof(HotCacheRecord *)));
+  if (ours.content->buckets == nullptr) {
+    return NGX_ERROR;
+  }
+  ours.content->bucket_mask = buckets - 1;
+  ngx_queue_init(&ours.content->by_use);
+  ours.memory->log_nomem = 0;  // a full zone is as it should be
+  return NGX_OK;
+}
+
+char *declare(ngx_conf_t *cf, const ZoneParameters &parameters) noexcept {
+  ngx_str_t name = copy(cf->pool, parameters.name);
+  auto *data = make<HotCacheZone>(cf->pool);
+  if (name.data == nullptr || data == nullptr) {
+    return static_cast<char *>(NGX_CONF_ERROR);
+  }
+  ngx_shm_zone_t *zone =
+      ngx_shared_memory_add(cf, &name, static_cast<size_t>(parameters.size), &ngx_http_phantom_token_module);
+  if (zone == nullptr) {
+    return static_cast<char *>(NGX_CONF_ERROR);
+  }
+  if (is_declared(*zone)) {
+    return refuse_line(cf, "has a zone that another line declares", name);
+  }
+  data->valid = static_cast<ngx_msec_t>(parameters.valid) * 1000;
+  zone->init = initialize;
+  zone->data = data;
+  return NGX_CONF_OK;
+}
+
+bool declares(const ngx_str_t *arguments, ngx_uint_t count) noexcept {
+  for (ngx_uint_t i = 0; i < count; i++) {
+    if (has_prefix(view(arguments[i]), zone_parameter) || has_prefix(view(arguments[i]), valid_parameter)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+char *read_declaration(ngx_conf_t *cf, const ngx_str_t *arguments, ngx_uint_t count) noexcept {
+  if ((cf->cmd_type & NGX_HTTP_MAIN_CONF) == 0) {
+    return refuse_line(cf, "declares a zone outside of \"http\"", arguments[0]);
+  }
+  ZoneParameters parameters;
+  for (ngx_uint_t i = 0; i < count; i++) {
+    if (const char *problem = read_parameter(view(arguments[i]), parameters)) {
+      return refuse_line(cf, problem, arguments[i]);
+    }
+  }
+  if (parameters.name.empty()) {
+    return refuse_line(cf, "has no \"zone=NAME:SIZE\" beside", arguments[0]);
+  }
+  return declare(cf, parameters);
+}
+
+/// The name of a zone, or "off".
+char *choose(ngx_conf_t *cf, ngx_str_t name, ngx_shm_zone_t *&slot) noexcept {
+  if (slot != NGX_CONF_UNSET_PTR) {
+    return const_cast<char *>("is duplicate");
+  }
+  if (view(name) == "off") {
+    slot = nullptr;
+    return NGX_CONF_OK;
+  }
+  if (name.len == 0) {
+    return refuse_line(cf, "wants the name of a zone or \"off\", it has", name);
+  }
+  // Of no size: the line that declares it may come later.
+  slot = ngx_shared_memory_add(cf, &name, 0, &ngx_http_phantom_token_module);
+  return slot == nullptr ? static_cast<char *>(NGX_CONF_ERROR) : NGX_CONF_OK;
+}
+
+}  // namespace
+
+bool is_declared(const ngx_shm_zone_t &zone) noexcept {
+  return zone.data != nullptr;
+}
+
+}  // namespace gateway
+
+extern "C" char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t * /*cmd*/, void *conf) {
+  const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts) + 1;
+  const ngx_uint_t count = cf->args->nelts - 1;
+  if (gateway::declares(arguments, count)) {
+    return gateway::read_declaration(cf, arguments, count);
+  }
+  if (count != 1) {
+    return gateway::refuse_line(cf, "has an invalid parameter", arguments[1]);
+  }
+  return gateway::choose(cf, arguments[0], static_cast<phantom_token_location_t *>(conf)->hot_cache);
+}
