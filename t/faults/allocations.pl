@@ -67,6 +67,8 @@ my $cache = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phan
 my %way = (
     miss      => ["phantom_token_scopes read; phantom_token_issuer https://as; phantom_token_audience api;", 'proxy_pass http://%%AS%%/alice;'],
     cached    => ['', "proxy_pass http://%%AS%%/alice; $cache"],
+    hot       => ['phantom_token_hot_cache hot; phantom_token_scopes read;', "proxy_pass http://%%AS%%/alice; $cache"],
+    'hot-verified' => ['phantom_token_hot_cache hot; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys/known;', "proxy_pass http://%%AS%%/alice; $cache"],
     json      => ['phantom_token_scopes read;', 'proxy_pass http://%%AS%%/json;'],
     rfc9701   => ['phantom_token_scopes read;', 'proxy_pass http://%%AS%%/rfc9701;'],
     verified  => ['phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys/$arg_set;', 'proxy_pass http://%%AS%%/alice;'],
@@ -95,7 +97,7 @@ my $gateway = do {
     local $ENV{LD_PRELOAD} = $library;
     gateway(
         log  => { map { $_ => "phantom_token_$_" } qw(key time sub client_id scope claim_aud) },
-        http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m use_temp_path=off;',
+        http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m use_temp_path=off; phantom_token_hot_cache zone=hot:1m;',
         locations => $locations . q{
             location /exchange { phantom_token on; phantom_token_exchange_endpoint /_exchange; phantom_token_exchange_audience api; proxy_pass http://%%API%%; }
             location = /_exchange { internal; proxy_pass http://%%AS%%/exchange; }
@@ -129,6 +131,9 @@ my @kinds = (
     { name => 'introspection, a miss', request => sub { { path => '/miss', token => "fresh-token-$_[0]" } }, status => 200, api => { '/miss' => $alice } },
     { name => 'introspection, kept by the cache', request => sub { { path => '/cached', token => "fresh-token-$_[0]" } }, status => 200, api => { '/cached' => $alice } },
     { name => 'introspection, a hit', request => sub { { path => '/cached', token => 'kept-token' } }, status => 200, api => { '/cached' => $alice } },
+    { name => 'hot cache, a miss', request => sub { { path => '/hot', token => "fresh-token-$_[0]" } }, status => 200, api => { '/hot' => $alice } },
+    { name => 'hot cache, a hit', request => sub { { path => '/hot', token => 'hot-token' } }, status => 200, api => { '/hot' => $alice } },
+    { name => 'hot cache, a hit that is verified', request => sub { { path => '/hot-verified', token => 'hot-token' } }, status => 200, api => { '/hot-verified' => $alice } },
     { name => 'introspection, JSON', request => sub { { path => '/json', token => 'json-token' } }, status => 200, api => { '/json' => "Bearer $jwt{carol}" } },
     { name => 'introspection, RFC 9701', request => sub { { path => '/rfc9701', token => 'signed-token' } }, status => 200, api => { '/rfc9701' => "Bearer $jwt{carol}" } },
     { name => 'a body', request => sub { { method => 'POST', path => '/miss', token => 'body-token', body => 'x' x 20_000 } }, status => 200, api => { '/miss' => $alice } },

@@ -16,9 +16,9 @@ case ${1-} in
 esac
 
 # nginx as Debian has it, but for its pools: each piece of them is an allocation of its own.
-build_nginx() {
+build_nginx() (
   local source_tree
-  [ ! -x "$nginx" ] || return 0
+  [ ! -x "$nginx" ] || exit 0
   mkdir -p "$folder/source" "$folder/pools"
   source_tree=$(t/nginx/fetch.sh bookworm "$folder/source")
   cd "$source_tree"
@@ -27,7 +27,7 @@ build_nginx() {
   ./configure "${NGX_CONF_FLAGS[@]}" --with-http_addition_module --with-cc-opt='-g -O1 -DNGX_DEBUG_PALLOC=1' \
     --with-ld-opt=-Wl,-E --builddir="$folder/pools"
   make -f "$folder/pools/Makefile" -j "$(nproc)" binary
-}
+)
 
 build_library() {
   mkdir -p "$(dirname "$library")"
