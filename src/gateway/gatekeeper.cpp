@@ -144,7 +144,7 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
     return refuse_for_memory(r, state, location);
   }
 
-  const time_t now = ngx_time();
+  const time_t now = key_store_time();
   if (state.keys_call != nullptr && state.keys_call->question.endpoint == view(endpoint)) {
     store_keys(r, *entry, *state.keys_call, now);
     const char *misconfiguration = state.keys_call->misconfiguration;
