@@ -23,7 +23,7 @@ sub set_clock {
 sub gateway_with_clock {
     my (%part) = @_;
     my %clock = (FAKETIME_TIMESTAMP_FILE => $clock, FAKETIME_NO_CACHE => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1);
-    local %ENV = (%ENV, %clock, LD_PRELOAD => $library);
+    local %ENV = (%ENV, %clock, LD_PRELOAD => join ' ', grep { defined && length } $ENV{LD_PRELOAD}, $library);
     return gateway(%part, main => join ' ', map { "env $_;" } sort keys %clock);
 }
 
