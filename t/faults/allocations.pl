@@ -4,11 +4,11 @@
 # What may come of it: the usual response, where the memory was for something that can be left out; a 5xx; a connection
 # that is closed, where nginx itself gives up. What may not: a request that reaches the API with anything else in
 # Authorization than the JWT that belongs there, or at all where it is to be refused; a 4xx that blames the client; a
-# worker that ends; a client that waits for ever; a token in the log; the same request, sent again, that does not soon get
-# the usual response.
+# worker that ends; a client that waits for ever; a connection that stays open; a token in the log; the same request, sent
+# again, that does not soon get the usual response.
 #
-# nginx must have been built with NGX_DEBUG_PALLOC (t/faults/run.sh does), so that every allocation from a pool is one of its own.
-# --every K takes every K-th allocation only. Kinds may be named.
+# nginx must have been built with NGX_DEBUG_PALLOC, so that every allocation from a pool is one of its own; t/faults/run.sh
+# does that. --every K takes every K-th allocation only. Kinds may be named.
 
 use strict;
 use warnings;
@@ -67,6 +67,7 @@ my $cache = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phan
 my %way = (
     miss      => ["phantom_token_scopes read; phantom_token_issuer https://as; phantom_token_audience api;", 'proxy_pass http://%%AS%%/alice;'],
     cached    => ['', "proxy_pass http://%%AS%%/alice; $cache"],
+    shared    => ['phantom_token_hot_cache hot; phantom_token_scopes read;', 'proxy_pass http://%%AS%%/slow;'],
     hot       => ['phantom_token_hot_cache hot; phantom_token_scopes read;', "proxy_pass http://%%AS%%/alice; $cache"],
     'hot-verified' => ['phantom_token_hot_cache hot; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys/known;', "proxy_pass http://%%AS%%/alice; $cache"],
     json      => ['phantom_token_scopes read;', 'proxy_pass http://%%AS%%/json;'],
@@ -116,6 +117,7 @@ $as->answers(
     '/rfc9701'  => { type => 'application/token-introspection+jwt', body => jwt({ iss => 'https://as', aud => 'gateway', iat => 1, token_introspection => { active => true, scope => 'read', jwt => $jwt{carol} } }, header => { alg => 'HS256', typ => 'token-introspection+jwt' }) },
     '/exchange' => { json => { access_token => $jwt{bob}, issued_token_type => 'urn:ietf:params:oauth:token-type:jwt', token_type => 'Bearer' } },
     '/inactive' => { json => { active => false } },
+    '/slow'     => { delay => 0.1, jwt => $jwt{alice} },
     '/broken'   => { status => 500 },
     '/busy'     => { status => 503, headers => ['Retry-After: 7'] },
     '/keys/known' => { json => jwks($other_key, $key) }, '*' => { json => jwks($other_key, $key) },
@@ -124,7 +126,8 @@ $api->answers('/ssi' => { type => 'text/html', body => 'page <!--# include virtu
 
 # --- kinds of requests -----------------------------------------------------------------------------------------------------
 
-# request: of the N-th time; status: when all is well; api: what the API sees then, URI => Authorization.
+# request: of the N-th time; status: when all is well; api: what the API sees then, URI => Authorization; behind: another
+# client asks the same just before, and both wait for one call.
 my $alice = "Bearer $jwt{alice}";
 my @preflight = (method => 'OPTIONS', headers => ['Origin: https://app', 'Access-Control-Request-Method: PUT', 'Authorization: Bearer preflight-token']);
 my @kinds = (
@@ -134,6 +137,7 @@ my @kinds = (
     { name => 'hot cache, a miss', request => sub { { path => '/hot', token => "fresh-token-$_[0]" } }, status => 200, api => { '/hot' => $alice } },
     { name => 'hot cache, a hit', request => sub { { path => '/hot', token => 'hot-token' } }, status => 200, api => { '/hot' => $alice } },
     { name => 'hot cache, a hit that is verified', request => sub { { path => '/hot-verified', token => 'hot-token' } }, status => 200, api => { '/hot-verified' => $alice } },
+    { name => 'a call shared with another request', behind => 1, request => sub { { path => '/shared', token => "fresh-token-$_[0]" } }, status => 200, api => { '/shared' => $alice } },
     { name => 'introspection, JSON', request => sub { { path => '/json', token => 'json-token' } }, status => 200, api => { '/json' => "Bearer $jwt{carol}" } },
     { name => 'introspection, RFC 9701', request => sub { { path => '/rfc9701', token => 'signed-token' } }, status => 200, api => { '/rfc9701' => "Bearer $jwt{carol}" } },
     { name => 'a body', request => sub { { method => 'POST', path => '/miss', token => 'body-token', body => 'x' x 20_000 } }, status => 200, api => { '/miss' => $alice } },
@@ -183,43 +187,69 @@ sub astray {
     return @wrong;
 }
 
-# What no module can help, by where the allocation failed: the outcome, and where the fault is.
+# What no module can help, by where the allocation failed: what comes of it, and where the fault is.
 my @KNOWN = (
-    { outcome => 'the worker ended', at => qr/^libcjose\S+\(cjose_jws_import\b/, fault => 'libcjose copies a part of the JWT to where it got no memory' },
-    { outcome => 'the client waits for ever', at => qr/\(ngx_http_subrequest\b[^\n]*\n(?!ngx_http_phantom_token)/, fault => "nginx's SSI goes on after a subrequest that it could not start" },
+    { outcome => qr/^the worker ended$/, at => qr/^libcjose\S+\(cjose_jws_import\b/, fault => 'libcjose copies a part of the JWT to where it got no memory' },
+    { outcome => qr/^(?:the client waits for ever|a connection stays open)$/, at => qr/\(ngx_http_subrequest\b[^\n]*\n(?!ngx_http_phantom_token)/, fault => "nginx's SSI and mirror go on after a subrequest that they could not start" },
 );
 
 sub known {
     my ($outcome, $stack) = @_;
     my $text = join "\n", @{$stack};
-    my ($known) = grep { $_->{outcome} eq $outcome && $text =~ $_->{at} } @KNOWN;
+    my ($known) = grep { $outcome =~ $_->{outcome} && $text =~ $_->{at} } @KNOWN;
     return $known;
 }
 
-# The worker that has ended, or in which a client waits, is followed by another.
+# The worker that has ended, or that has a connection too many, is followed by another.
 sub replace_worker {
     my ($worker) = @_;
     kill KILL => $worker;
     return until_true(patience(5), sub { my ($new) = $gateway->workers; $new && $new != $worker }) // die "no new worker\n";
 }
 
+# A worker's sockets: those that it listens on, and its connections.
+sub sockets { my ($pid) = @_; return scalar grep { (readlink // q{}) =~ /^socket:/ } glob "/proc/$pid/fd/*" }
+
+# A request whose response is read later, when the authorization server has been asked.
+sub send_first {
+    my ($request) = @_;
+    my $client = $gateway->connect('', timeout => 3);
+    $client->send(Harness::Client::request_bytes({ %{$request} }));
+    $as->wait_for_requests(1);
+    return $client;
+}
+
+sub outcome_of {
+    my ($request, $worker, $sockets, $first) = @_;
+    my $outcome = send_request($request);
+    if ($first) {
+        my $answered = eval { $first->response; 1 };
+        $first->close;
+        return 'the client waits for ever' if !$answered && $@ =~ /timeout/;
+    }
+    return 'the worker ended' if !alive($worker);
+    return $outcome if $outcome =~ /^the/ || until_true(patience(1), sub { sockets($worker) <= $sockets });
+    return 'a connection stays open';
+}
+
 # The N-th allocation fails. Returns nothing where there are not so many, else { outcome, stack, wrong => [...] }.
 sub try_allocation {
     my ($kind, $number) = @_;
     my ($worker) = $gateway->workers;
+    my $sockets  = sockets($worker);
     my $request  = $kind->{request}->("f$number");
-    $api->forget_requests;
+    $_->forget_requests for $api, $as;
+    my $first = $kind->{behind} ? send_first($request) : undef;
     fail_allocation($worker, $number);
-    my $outcome = send_request($request);
+    my $outcome = outcome_of($request, $worker, $sockets, $first);
     my (undef, $failed, $stack) = read_control();
     fail_none();
     return if !$failed;
 
-    $outcome = 'the worker ended' if !alive($worker);
     my @wrong = astray($kind);
     my $known = known($outcome, $stack);
-    push @wrong, "the client got: $outcome" if !$known && $outcome !~ /^(?:closed|5\d\d|$kind->{status})$/;
-    replace_worker($worker) if $outcome =~ /^the (?:worker|client)/;
+    push @wrong, "what came of it: $outcome" if !$known && $outcome !~ /^(?:closed|5\d\d|$kind->{status})$/;
+    replace_worker($worker) if $outcome =~ /^(?:the|a) /;
     my $after;
     until_true(patience(3), sub { $after = send_request($request); $after eq $kind->{status} }); # keys are asked for once a second
     push @wrong, "the request sent again got: $after" if $after ne $kind->{status};

@@ -24,6 +24,7 @@ my $folder = temporary_folder();
 my $key    = rsa_key('soak');
 my %port   = map { $_ => reserve_port() } qw(as api);
 my $module = "$folder/module.so";
+my $gateway;
 
 # --- what runs ---------------------------------------------------------------------------------------------------------------
 
@@ -104,11 +105,19 @@ sub own_memory {
 
 sub counts_of { my ($file) = @_; return eval { JSON::PP->new->decode(slurp($file)) } // die "$file says nothing: " . slurp($file) . slurp("$file.err") . "\n" }
 
+# The harness waits five seconds for the old master to quit, which the requests of its workers may take longer for here.
+sub upgrade {
+    my $old = $gateway->pid;
+    install_module();
+    eval { $gateway->upgrade; 1 } or $gateway->pid != $old or die $@;
+    return until_true(patience(60), sub { !alive($old) });
+}
+
 # --- the run -------------------------------------------------------------------------------------------------------------------
 
 install_module();
 my $backend = start_backend();
-my $gateway = start_gateway();
+$gateway = start_gateway();
 until_true(patience(5), sub { 2 == $gateway->workers }) or die "no workers\n";
 my ($start, @workers) = (time, $gateway->workers);
 my $client = spawn(['node', 't/soak/client.mjs'], out => "$folder/client", err => "$folder/client.err",
@@ -122,14 +131,13 @@ wait_until(0.5);
 my $grown    = own_memory(@workers);
 my $survived = grep { alive($_) } @workers;
 
-my ($reloads, $refused, @master) = (0, 0);
+my ($reloads, $refused, $upgraded, @master) = (0, 0, 0);
 my $upgrade_at = $start + 0.75 * $seconds;
 while (time < $start + 0.95 * $seconds) {
     my $next = time + 3;
     if ($upgrade_at && time > $upgrade_at) { # the masters differ: what one has grown by is known
         push @master, own_memory($gateway->pid);
-        install_module();
-        $gateway->upgrade;
+        $upgraded   = upgrade() ? 1 : 0;
         $upgrade_at = 0;
         next;
     }
@@ -152,6 +160,7 @@ is $c->{failed},        0, 'failed requests';
 is $b->{broken_bodies}, 0, 'bodies that did not arrive as they were sent';
 is $refused,            0, 'refused reloads';
 is scalar @faults,      0, 'faults in the log';
+is $upgraded,           1, 'an upgrade, after which the old master was gone';
 is $survived, scalar @workers, 'the workers of the first half lived through it';
 cmp_ok $c->{kinds}{$_} // 0, '>', 0, "there was: $_" for 'hot', 'abort', 'upload', 'own';
 
