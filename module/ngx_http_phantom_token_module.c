@@ -262,6 +262,13 @@ static ngx_command_t  phantom_token_commands[] = {
       0,
       NULL },
 
+    { ngx_string("phantom_token_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      phantom_token_set_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("phantom_token_client_credential"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_ANY,
       phantom_token_refuse_client_credential,
@@ -294,7 +301,7 @@ ngx_module_t  ngx_http_phantom_token_module = {
     phantom_token_commands,                /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    phantom_token_init_module,             /* init module */
     NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -316,7 +323,10 @@ phantom_token_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&pmcf->blocks, cf->temp_pool, 16,
                        sizeof(phantom_token_block_t))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&pmcf->hot_caches, cf->pool, 1,
+                          sizeof(ngx_shm_zone_t *))
+           != NGX_OK)
     {
         return NULL;
     }

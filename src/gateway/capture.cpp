@@ -109,6 +109,24 @@ ngx_str_t find_retry_after(const ngx_http_request_t *subrequest) noexcept {
   return header == nullptr ? ngx_str_t(ngx_null_string) : header->value;
 }
 
+/// Whether the authorization server has been asked: a cache that answers by itself, stale or not, asks nobody.
+bool came_to_server(const ngx_http_request_t &subrequest) noexcept {
+  if (subrequest.upstream == nullptr) {
+    return false;
+  }
+#if (NGX_HTTP_CACHE)
+  switch (subrequest.upstream->cache_status) {
+    case NGX_HTTP_CACHE_HIT:
+    case NGX_HTTP_CACHE_STALE:
+    case NGX_HTTP_CACHE_UPDATING:
+      return false;
+    default:
+      break;
+  }
+#endif
+  return true;
+}
+
 /// A location that answers in its rewrite phase has not passed the preaccess phase.
 const char *find_misconfiguration(ngx_http_request_t *subrequest, const Call &call) noexcept {
   const auto *location =
@@ -139,6 +157,7 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   if (subrequest->upstream != nullptr) {
     call.cache_status = subrequest->upstream->cache_status;
   }
+  call.came_to_server = came_to_server(*subrequest);
   if (call.may_be_kept) {
     call.cached_until = cached_until(subrequest);
   }

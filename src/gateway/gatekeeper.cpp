@@ -12,6 +12,7 @@
 #include "header_list.h"
 #include "hot_cache.h"
 #include "key_store.h"
+#include "metrics.h"
 #include "policy.h"
 #include "pool_memory.h"
 #include "preflight.h"
@@ -76,9 +77,12 @@ Decision judge(const ngx_http_request_t *r, const RequestState &state,
   }
   const Obstacle obstacle = find_obstacle(*state.call, location.stale != 0);
   if (obstacle.outcome != Outcome::active) {
+    count_call(r, *state.call, obstacle.outcome);
     return {obstacle.outcome, obstacle.problem};
   }
-  return oauth::decide(interpret(r, *state.call), location.policy->claims, ngx_time());
+  const oauth::Introspection &introspection = interpret(r, *state.call);
+  count_call(r, *state.call, introspection.outcome);
+  return oauth::decide(introspection, location.policy->claims, ngx_time());
 }
 
 std::string_view authorization(ngx_http_request_t *r, const RequestState &state, const oauth::Jwt &jwt) noexcept {
@@ -146,7 +150,7 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
 
   const time_t now = key_store_time();
   if (state.keys_call != nullptr && state.keys_call->question.endpoint == view(endpoint)) {
-    store_keys(r, *entry, *state.keys_call, now);
+    count_call(r, *state.keys_call, store_keys(r, *entry, *state.keys_call, now));
     const char *misconfiguration = state.keys_call->misconfiguration;
     state.keys_call = nullptr;
     if (misconfiguration != nullptr) {
@@ -161,7 +165,7 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   }
 
   PoolMemory memory(r->pool);
-  if (state.client_jwt == nullptr && !oauth::read_whole_jwt(state.call->introspection, memory)) {
+  if (state.client_jwt == nullptr && !oauth::read_all(state.call->introspection, memory)) {
     return refuse_for_memory(r, state, location);
   }
   const oauth::VerificationResult result = oauth::verify_signature(*keys, jwt);
@@ -288,6 +292,7 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
   const char *problem = nullptr;
   if (oauth::parse_jwt(token, memory, introspection->jwt, problem)) {
     introspection->outcome = Outcome::active;
+    introspection->facts = oauth::gather_facts(*introspection->jwt.claims, nullptr, nullptr);
     state.client_jwt = introspection;
   }
   return !memory.ran_out();
@@ -337,7 +342,7 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
   state.judged = false;
   state.keys_refreshed = false;
   state.keys_calls = 0;
-  if (has_several_authorizations(r->headers_in.headers)) {
+  if (has_several_authorizations(r->headers_in)) {
     return refuse(r, state, location, {Outcome::malformed, "more than one Authorization header"});
   }
   if (location.preflight != PHANTOM_TOKEN_PREFLIGHT_PROTECT && is_preflight(r)) {
@@ -386,7 +391,7 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
-  if (has_several_authorizations(r->headers_in.headers)) {
+  if (has_several_authorizations(r->headers_in)) {
     return NGX_HTTP_BAD_REQUEST;
   }
   // In an error page, the challenge belongs to the status that is being answered.

@@ -118,12 +118,14 @@ typedef struct {
 } phantom_token_block_t;
 
 typedef struct {
-    ngx_array_t   blocks;               /* phantom_token_block_t; gone when the configuration has been read */
-    ngx_int_t     authorization_index;  /* of $http_authorization */
-    ngx_int_t     proxy_host_index;     /* of $proxy_host; NGX_ERROR where there is no proxy module */
-    ngx_int_t     key_index;            /* of $phantom_token_key; NGX_ERROR where nothing reads it */
-    ngx_int_t     request_body_index;   /* of $request_body; likewise */
-    ngx_array_t  *variable_indices;     /* ngx_uint_t: of all $phantom_token_* that the configuration uses */
+    ngx_array_t      blocks;               /* phantom_token_block_t; gone when the configuration has been read */
+    ngx_int_t        authorization_index;  /* of $http_authorization */
+    ngx_int_t        proxy_host_index;     /* of $proxy_host; NGX_ERROR where there is no proxy module */
+    ngx_int_t        key_index;            /* of $phantom_token_key; NGX_ERROR where nothing reads it */
+    ngx_int_t        request_body_index;   /* of $request_body; likewise */
+    ngx_array_t     *variable_indices;     /* ngx_uint_t: of all $phantom_token_* that the configuration uses */
+    ngx_array_t      hot_caches;           /* ngx_shm_zone_t *: of all phantom_token_hot_cache zone=... */
+    ngx_shm_zone_t  *metrics;              /* NULL where no location has phantom_token_metrics */
 } phantom_token_main_t;
 
 extern ngx_module_t  ngx_http_phantom_token_module;
@@ -144,6 +146,7 @@ char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
@@ -158,6 +161,9 @@ ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf);
 
 /** Checks the whole configuration and installs the phase handlers and filters. */
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf);
+
+/** Says at each start and reload which version this is. */
+ngx_int_t phantom_token_init_module(ngx_cycle_t *cycle);
 
 /** Frees what a worker keeps outside nginx's pools. */
 void phantom_token_exit_process(ngx_cycle_t *cycle);

@@ -22,16 +22,18 @@ inline const ngx_table_elt_t *find_header(const ngx_list_t &headers, std::string
 
 /// nginx refuses a request with two Authorization headers with 400, but an error_page for that brings it here with
 /// both, and an API might believe the one that nobody has looked at.
-/// @return whether more than one is there.
-inline bool has_several_authorizations(const ngx_list_t &headers) noexcept {
-  std::size_t count = 0;
-  for (const ngx_list_part_t *part = &headers.part; part != nullptr; part = part->next) {
+/// @return whether there is one beside the one that nginx knows of.
+inline bool has_several_authorizations(const ngx_http_headers_in_t &headers_in) noexcept {
+  for (const ngx_list_part_t *part = &headers_in.headers.part; part != nullptr; part = part->next) {
     const auto *elements = static_cast<const ngx_table_elt_t *>(part->elts);
     for (ngx_uint_t i = 0; i < part->nelts; i++) {
-      count += oauth::equal_ignoring_case(view(elements[i].key), "Authorization") ? 1 : 0;
+      if (&elements[i] != headers_in.authorization &&
+          oauth::equal_ignoring_case(view(elements[i].key), "Authorization")) {
+        return true;
+      }
     }
   }
-  return count > 1;
+  return false;
 }
 
 }  // namespace gateway

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <new>
 
-#include "../oauth/decision.h"
 #include "../oauth/packed_introspection.h"
 #include "authorization.h"
 #include "hot_cache_zone.h"
@@ -95,6 +94,7 @@ void remove(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
     link = &(*link)->next;
   }
   *link = record->next;
+  zone.content->entries--;
   ngx_queue_remove(&record->by_use);
   free_pieces(zone.memory, record->pieces);
   ngx_slab_free_locked(zone.memory, record);
@@ -107,6 +107,7 @@ bool remove_oldest(const HotCacheZone &zone) noexcept {
     return false;
   }
   remove(zone, ngx_queue_data(ngx_queue_last(by_use), HotCacheRecord, by_use));
+  zone.content->evictions++;
   return true;
 }
 
@@ -170,6 +171,7 @@ void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
   record->next = bucket;
   bucket = record;
   ngx_queue_insert_head(&zone.content->by_use, &record->by_use);
+  zone.content->entries++;
 }
 
 HotCacheRecord draft_record(const HotCacheZone &zone, const Question &question, std::string_view jwt,
@@ -207,7 +209,7 @@ bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_poo
 void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Question &question,
                    const oauth::Introspection &introspection, time_t until) noexcept {
   const HotCacheZone &ours = zone_of(zone);
-  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, oauth::earliest_expiry(introspection)));
+  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, introspection.facts.exp));
   const std::string_view jwt = introspection.jwt.compact;
   PoolMemory memory(r->pool);
   std::string_view packed;

@@ -116,6 +116,13 @@ char *declare(ngx_conf_t *cf, const ZoneParameters &parameters) noexcept {
     return refuse_line(cf, "has a zone that another line declares", name);
   }
   data->valid = static_cast<ngx_msec_t>(parameters.valid) * 1000;
+  auto *main =
+      static_cast<phantom_token_main_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_phantom_token_module));
+  auto *listed = static_cast<ngx_shm_zone_t **>(ngx_array_push(&main->hot_caches));
+  if (listed == nullptr) {
+    return static_cast<char *>(NGX_CONF_ERROR);
+  }
+  *listed = zone;
   zone->init = initialize;
   zone->data = data;
   return NGX_CONF_OK;
@@ -164,6 +171,16 @@ char *choose(ngx_conf_t *cf, ngx_str_t name, ngx_shm_zone_t *&slot) noexcept {
 }
 
 }  // namespace
+
+HotCacheUse use_of(const ngx_shm_zone_t &zone) noexcept {
+  const auto &ours = *static_cast<const HotCacheZone *>(zone.data);
+  ngx_shmtx_lock(&ours.memory->mutex);
+  const auto pages = static_cast<ngx_uint_t>(ours.memory->last - ours.memory->pages);
+  const HotCacheUse use = {ours.content->entries, ours.content->evictions, (pages - ours.memory->pfree) * ngx_pagesize,
+                           zone.shm.size};
+  ngx_shmtx_unlock(&ours.memory->mutex);
+  return use;
+}
 
 bool is_declared(const ngx_shm_zone_t &zone) noexcept {
   return zone.data != nullptr;

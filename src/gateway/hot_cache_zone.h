@@ -12,6 +12,8 @@ struct HotCacheContent {
   HotCacheRecord **buckets;
   ngx_uint_t bucket_mask;  ///< one less than there are
   ngx_queue_t by_use;      ///< the last used one first
+  ngx_uint_t entries;
+  ngx_uint_t evictions;  ///< since the zone was made
 };
 
 /// The data of a zone's ngx_shm_zone_t.
@@ -20,6 +22,16 @@ struct HotCacheZone {
   ngx_slab_pool_t *memory = nullptr;
   HotCacheContent *content = nullptr;
 };
+
+struct HotCacheUse {
+  ngx_uint_t entries;    ///< copies, those that have ended and are not yet removed among them
+  ngx_uint_t evictions;  ///< copies that had to make room for others
+  ngx_uint_t bytes;      ///< of the zone's pages that are in use
+  ngx_uint_t size;       ///< of the zone in bytes
+};
+
+/// @param zone declared by phantom_token_hot_cache.
+HotCacheUse use_of(const ngx_shm_zone_t &zone) noexcept;
 
 /// @return whether a line has declared the zone that another one names.
 bool is_declared(const ngx_shm_zone_t &zone) noexcept;

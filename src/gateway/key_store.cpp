@@ -71,13 +71,17 @@ void log_failure(const ngx_http_request_t *r, const Call &call, const char *prob
                 problem, &call.location_name, static_cast<ngx_uint_t>(call.response.status));
 }
 
-const char *explain_failure(const Call &call) noexcept {
+/// @return active, or why the response is no JWK Set.
+oauth::Failure find_failure(const Call &call) noexcept {
   const Obstacle obstacle = find_obstacle(call, true);
   if (obstacle.outcome != oauth::Outcome::active) {
-    return obstacle.problem;
+    return {obstacle.outcome, obstacle.problem};
   }
-  return call.response.status != NGX_HTTP_OK ? oauth::failure(call.response).problem
-                                             : oauth::explain_unreadable(call.response);
+  if (call.response.status != NGX_HTTP_OK) {
+    return oauth::failure(call.response);
+  }
+  const char *problem = oauth::explain_unreadable(call.response);
+  return {problem == nullptr ? oauth::Outcome::active : oauth::Outcome::as_bad_response, problem};
 }
 
 }  // namespace
@@ -121,11 +125,12 @@ bool claim_refresh(KeyStoreEntry &entry, time_t now) noexcept {
   return due;
 }
 
-void store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call, time_t now) noexcept {
+oauth::Outcome store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call, time_t now) noexcept {
   entry.next_fetch = now + (usable_keys(entry, now) != nullptr ? refresh_interval : retry_without_keys);
-  if (const char *problem = explain_failure(call)) {
-    log_failure(r, call, problem);
-    return;
+  const oauth::Failure failure = find_failure(call);
+  if (failure.outcome != oauth::Outcome::active) {
+    log_failure(r, call, failure.problem);
+    return failure.outcome;
   }
   const std::string_view body = {call.response.body, call.response.body_size};
   char digest[oauth::cache_key_size] = {};
@@ -135,7 +140,7 @@ void store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &c
     const oauth::KeySetResult result = oauth::parse_key_set(body);
     if (result.keys == nullptr) {
       log_failure(r, call, result.problem);
-      return;
+      return oauth::Outcome::as_bad_response;
     }
     if (result.ignored != 0) {
       ngx_log_error(
@@ -150,6 +155,7 @@ void store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &c
   }
   entry.last_good = now;
   entry.next_fetch = now + fresh_for;
+  return oauth::Outcome::active;
 }
 
 void clear_key_store() noexcept {

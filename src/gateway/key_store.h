@@ -30,7 +30,8 @@ bool claim_fetch(KeyStoreEntry &entry, time_t now) noexcept;
 bool claim_refresh(KeyStoreEntry &entry, time_t now) noexcept;
 
 /// Takes the set out of the response to a call for it; logs what is wrong with it, and then keeps the last good one.
-void store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call, time_t now) noexcept;
+/// @return active, or what is wrong.
+oauth::Outcome store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call, time_t now) noexcept;
 
 /// Frees all sets; a worker's end.
 void clear_key_store() noexcept;

@@ -10,6 +10,7 @@
 #include "capture.h"
 #include "gatekeeper.h"
 #include "locations.h"
+#include "metrics.h"
 #include "refusal.h"
 #include "request_state.h"
 #include "text.h"
@@ -83,6 +84,9 @@ ngx_int_t precontent_handler(ngx_http_request_t *r) {
 
 /// Log phase, before the access log is written.
 ngx_int_t log_handler(ngx_http_request_t *r) {
+  if (r == r->main) {
+    count_request(r);
+  }
   forget_variables(r);
   return NGX_OK;
 }

@@ -8,14 +8,14 @@ namespace {
 /// Below, the link to the next piece would cost more than what is left over.
 constexpr std::size_t smallest = 64;
 
+std::size_t largest_power_of_two(std::size_t limit) noexcept {
+  constexpr int last_bit = 8 * sizeof(limit) - 1;
+  return std::size_t{1} << (last_bit - __builtin_clzl(limit));
+}
+
 /// @return the size of the next piece where so many bytes are to come: the largest that is filled.
 std::size_t piece_size(std::size_t left) noexcept {
-  const std::size_t wanted = left + sizeof(SharedPiece);
-  std::size_t size = ngx_pagesize;
-  while (size > wanted && size > smallest) {
-    size /= 2;
-  }
-  return size;
+  return std::clamp(largest_power_of_two(left + sizeof(SharedPiece)), smallest, static_cast<std::size_t>(ngx_pagesize));
 }
 
 std::size_t room_in(std::size_t left) noexcept {

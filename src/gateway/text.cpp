@@ -25,7 +25,7 @@ ngx_str_t copy(ngx_pool_t *pool, std::string_view view) noexcept {
   if (data == nullptr) {
     return ngx_null_string;
   }
-  ngx_memcpy(data, view.data(), view.size());
+  view.copy(reinterpret_cast<char *>(data), view.size());
   data[view.size()] = '\0';
   return {view.size(), data};
 }

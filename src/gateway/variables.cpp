@@ -135,7 +135,7 @@ ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::st
     return set_not_found(v);
   }
   PoolMemory memory(r->pool);
-  if (!oauth::read_whole_jwt(*introspection, memory)) {
+  if (!oauth::read_all(*introspection, memory)) {
     return NGX_ERROR;
   }
   oauth::ClaimMatch match = oauth::find_claim(introspection->jwt.claims, name);

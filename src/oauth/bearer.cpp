@@ -33,7 +33,9 @@ bool is_b64token(std::string_view text) noexcept {
 }  // namespace
 
 BearerCredentials parse_bearer(std::string_view authorization) noexcept {
-  const std::string_view scheme = authorization.substr(0, authorization.find_first_of(" \t"));
+  const auto end =
+      std::find_if(authorization.begin(), authorization.end(), [](char c) { return c == ' ' || c == '\t'; });
+  const std::string_view scheme = authorization.substr(0, static_cast<std::size_t>(end - authorization.begin()));
   if (!equal_ignoring_case(scheme, "Bearer")) {
     return {};
   }

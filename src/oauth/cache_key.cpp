@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace oauth {
 
@@ -19,21 +20,61 @@ using Digest = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
 
 constexpr std::size_t digest_size = cache_key_size / 2;
 
-bool update(EVP_MD_CTX *digest, std::string_view part) noexcept {
-  unsigned char length[8];
-  for (std::size_t i = 0; i < sizeof(length); ++i) {
-    length[i] = static_cast<unsigned char>(std::uint64_t{part.size()} >> (8 * (sizeof(length) - 1 - i)) & 0xFFU);
+/// Fetched once a process: each implicit fetch costs as much as the digest itself.
+EVP_MD *fetched_sha256 = nullptr;
+
+const EVP_MD *sha256_algorithm() noexcept {
+  if (fetched_sha256 == nullptr) {
+    fetched_sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   }
-  return EVP_DigestUpdate(digest, length, sizeof(length)) == 1 &&
-         EVP_DigestUpdate(digest, part.data(), part.size()) == 1;
+  return fetched_sha256;
+}
+
+/// Hands small pieces to a digest together.
+class DigestWriter {
+ public:
+  explicit DigestWriter(EVP_MD_CTX *digest) noexcept : digest_(digest) {}
+
+  bool put(std::string_view bytes) noexcept {
+    if (bytes.size() > sizeof(pending_) - size_ && !flush()) {
+      return false;
+    }
+    if (bytes.size() > sizeof(pending_)) {
+      return EVP_DigestUpdate(digest_, bytes.data(), bytes.size()) == 1;
+    }
+    size_ += bytes.copy(pending_ + size_, bytes.size());
+    return true;
+  }
+
+  bool flush() noexcept {
+    const std::size_t size = std::exchange(size_, 0);
+    return EVP_DigestUpdate(digest_, pending_, size) == 1;
+  }
+
+ private:
+  EVP_MD_CTX *digest_;
+  char pending_[512];
+  std::size_t size_ = 0;
+};
+
+bool put_part(DigestWriter &writer, std::string_view part) noexcept {
+  char length[8];
+  for (std::size_t i = 0; i < sizeof(length); ++i) {
+    length[i] = static_cast<char>(std::uint64_t{part.size()} >> (8 * (sizeof(length) - 1 - i)) & 0xFFU);
+  }
+  return writer.put({length, sizeof(length)}) && writer.put(part);
 }
 
 bool sha256(Strings parts, unsigned char *hash) noexcept {
-  const Digest digest(EVP_MD_CTX_new());
-  return digest != nullptr && EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) == 1 &&
-         std::all_of(parts.begin(), parts.end(),
-                     [&digest](std::string_view part) noexcept { return update(digest.get(), part); }) &&
-         EVP_DigestFinal_ex(digest.get(), hash, nullptr) == 1;
+  const EVP_MD *algorithm = sha256_algorithm();
+  const Digest digest(algorithm == nullptr ? nullptr : EVP_MD_CTX_new());
+  if (digest == nullptr || EVP_DigestInit_ex(digest.get(), algorithm, nullptr) != 1) {
+    return false;
+  }
+  DigestWriter writer(digest.get());
+  return std::all_of(parts.begin(), parts.end(),
+                     [&writer](std::string_view part) noexcept { return put_part(writer, part); }) &&
+         writer.flush() && EVP_DigestFinal_ex(digest.get(), hash, nullptr) == 1;
 }
 
 }  // namespace
@@ -50,6 +91,10 @@ bool cache_key(Strings parts, char *hex) noexcept {
     *hex++ = hex_digits[byte & 0xFU];
   }
   return true;
+}
+
+void release_cache_key() noexcept {
+  EVP_MD_free(std::exchange(fetched_sha256, nullptr));
 }
 
 }  // namespace oauth

@@ -15,4 +15,7 @@ constexpr std::size_t cache_key_size = 64;
 /// @return false where OpenSSL fails; its error queue is empty then.
 bool cache_key(Strings parts, char *hex) noexcept;
 
+/// Frees what cache_key() keeps between calls; a process's end.
+void release_cache_key() noexcept;
+
 }  // namespace oauth

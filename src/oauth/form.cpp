@@ -1,6 +1,7 @@
 #include "form.h"
 
 #include <algorithm>
+#include <array>
 
 namespace oauth {
 
@@ -9,10 +10,23 @@ namespace {
 constexpr std::string_view unescaped_characters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     "abcdefghijklmnopqrstuvwxyz"
-    "0123456789-._*";
+    "0123456789-._* ";  // a space becomes one character too
+
+constexpr std::array<bool, 256> escape_table() noexcept {
+  std::array<bool, 256> table{};
+  for (bool &escaped : table) {
+    escaped = true;
+  }
+  for (const char c : unescaped_characters) {
+    table[static_cast<unsigned char>(c)] = false;
+  }
+  return table;
+}
+
+constexpr std::array<bool, 256> escaped = escape_table();
 
 bool needs_escape(char c) noexcept {
-  return c != ' ' && unescaped_characters.find(c) == std::string_view::npos;
+  return escaped[static_cast<unsigned char>(c)];
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ Introspection accept(const Jwt &jwt, const JsonValue *members) noexcept {
   result.outcome = Outcome::active;
   result.jwt = jwt;
   result.members = members;
+  result.facts = gather_facts(*jwt.claims, members, nullptr);
   return result;
 }
 
@@ -88,7 +89,9 @@ Introspection read_envelope(const JsonValue &claims, Strings jwt_members, Memory
     return bad_response("the claim token_introspection is absent or no JSON object");
   }
   Introspection result = read_members(*members, jwt_members, memory);
-  result.envelope = &claims;
+  if (result.outcome == Outcome::active) {
+    result.facts = gather_facts(*result.jwt.claims, members, &claims);
+  }
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "facts.h"
 #include "jwt.h"
 #include "memory.h"
 #include "outcome.h"
@@ -22,8 +23,10 @@ struct Introspection {
   Jwt jwt;
   /// The members of the JSON response or of `token_introspection` (RFC 9701); nullptr for a bare JWT.
   const JsonValue *members = nullptr;
-  /// The claims of the RFC 9701 envelope, whose `exp` and `nbf` must hold too; nullptr where there is none.
-  const JsonValue *envelope = nullptr;
+  /// What decide() asks of all these; gathered where outcome is active.
+  Facts facts;
+  /// The members of an answer that has been unpacked, as they were packed: see read_all().
+  std::string_view packed_members;
   /// What the server itself said of an error; empty where it said nothing. Not fit for a log line as it is.
   std::string_view server_message;
 };

@@ -160,6 +160,7 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
   bool refuse(const char *problem) noexcept;
   bool string(std::string_view text) noexcept;
   bool key(std::string_view name) noexcept;
+  JsonValue *new_value() noexcept;
   JsonValue *add(JsonKind kind, std::string_view text) noexcept;
   bool open(JsonKind kind) noexcept;
   const JsonValue *close() noexcept;
@@ -171,6 +172,8 @@ class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> 
   const JsonValue **link_ = &root_;  // where the next value goes
   JsonValue *open_[json_max_depth] = {};
   std::size_t depth_ = 0;
+  JsonValue *room_ = nullptr;  // for the next values
+  std::size_t room_left_ = 0;
   std::string_view name_;  // of the member whose value comes next
 };
 
@@ -179,8 +182,22 @@ bool Builder::refuse(const char *problem) noexcept {
   return false;
 }
 
+/// Memory is asked for in blocks: a small JWT's payload has about as many values as one holds.
+JsonValue *Builder::new_value() noexcept {
+  constexpr std::size_t block = 12;
+  if (room_left_ == 0) {
+    room_ = static_cast<JsonValue *>(memory_.allocate(block * sizeof(JsonValue)));
+    room_left_ = room_ == nullptr ? 0 : block;
+  }
+  if (room_ == nullptr) {
+    return nullptr;
+  }
+  --room_left_;
+  return new (room_++) JsonValue();
+}
+
 JsonValue *Builder::add(JsonKind kind, std::string_view text) noexcept {
-  auto *value = memory_.make<JsonValue>();
+  JsonValue *value = new_value();
   if (value == nullptr) {
     refuse(memory_is_short);
     return nullptr;

@@ -1,20 +1,13 @@
 #include "packed_introspection.h"
 
-#include <algorithm>
+#include <cstring>
 #include <iterator>
-
-#include "decision.h"
 
 namespace oauth {
 namespace {
 
 constexpr unsigned low_bits = 7;  // of a number in each byte; the eighth says that more follow
 constexpr unsigned more_follow = 1U << low_bits;
-
-constexpr std::string_view times[] = {"exp", "nbf"};
-
-constexpr Strings decisive = {decisive_claims, std::size(decisive_claims)};
-constexpr Strings decisive_of_envelope = {times, std::size(times)};
 
 void put_number(Writer &writer, std::size_t number) noexcept {
   for (; number >= more_follow; number >>= low_bits) {
@@ -40,80 +33,108 @@ void put_kind(Writer &writer, JsonKind kind, unsigned flags) noexcept {
   writer.put(static_cast<char>(static_cast<unsigned>(kind) | flags));
 }
 
-/// One list of members or elements: `wanted` says which are packed.
-template <typename Wanted, typename Put>
-void put_list(Writer &writer, const JsonValue &container, Wanted wanted, Put put) noexcept {
+std::size_t count_of(const JsonValue &container) noexcept {
   std::size_t count = 0;
   for (const JsonValue *value = container.first; value != nullptr; value = value->next) {
-    count += wanted(*value) ? 1 : 0;
+    ++count;
   }
-  put_number(writer, count);
-  for (const JsonValue *value = container.first; value != nullptr; value = value->next) {
-    if (wanted(*value)) {
-      put(*value);
-    }
-  }
-}
-
-bool any(const JsonValue & /*value*/) noexcept {
-  return true;
+  return count;
 }
 
 void put_elements(Writer &writer, const JsonValue &array) noexcept {
-  put_list(writer, array, any, [&](const JsonValue &element) noexcept {
-    put_kind(writer, element.kind, 0);
-    put_string(writer, element.text);
-  });
+  put_number(writer, count_of(array));
+  for (const JsonValue *element = array.first; element != nullptr; element = element->next) {
+    put_kind(writer, element->kind, 0);
+    put_string(writer, element->text);
+  }
+}
+
+void put_content(Writer &writer, const JsonValue &value) noexcept {
+  if (value.kind == JsonKind::array) {
+    put_elements(writer, value);
+  } else {
+    put_string(writer, value.text);
+  }
 }
 
 void put_member(Writer &writer, const JsonValue &member, const Jwt &jwt) noexcept {
   const bool is_jwt = holds(member, jwt);
   put_kind(writer, member.kind, is_jwt ? is_the_jwt : 0);
   put_string(writer, member.name);
-  if (member.kind == JsonKind::array) {
-    put_elements(writer, member);
-  } else if (!is_jwt) {
-    put_string(writer, member.text);
+  if (!is_jwt) {
+    put_content(writer, member);
   }
 }
 
-template <typename Wanted>
-void put_object(Writer &writer, const JsonValue *object, const Jwt &jwt, Wanted wanted) noexcept {
-  writer.put(object == nullptr ? '\0' : '\1');
-  if (object != nullptr) {
-    put_list(writer, *object, wanted, [&](const JsonValue &member) noexcept { put_member(writer, member, jwt); });
+void put_members(Writer &writer, const JsonValue &object, const Jwt &jwt) noexcept {
+  put_number(writer, count_of(object));
+  for (const JsonValue *member = object.first; member != nullptr; member = member->next) {
+    put_member(writer, *member, jwt);
   }
 }
 
-auto is_one_of(Strings names) noexcept {
-  return [names](const JsonValue &member) noexcept {
-    return std::find(names.begin(), names.end(), member.name) != names.end();
-  };
+/// The values among the facts, in the order in which they are packed.
+constexpr const JsonValue *Facts::*values_of_facts[] = {&Facts::issuer, &Facts::issuer_of_response, &Facts::audience,
+                                                        &Facts::audience_of_response, &Facts::scope};
+
+constexpr unsigned is_absent = 0x7F;  // in the place of a kind
+
+void put_value(Writer &writer, const JsonValue *value) noexcept {
+  if (value == nullptr) {
+    writer.put(static_cast<char>(is_absent));
+    return;
+  }
+  put_kind(writer, value->kind, 0);
+  put_content(writer, *value);
+}
+
+/// The facts that are no values, as they lie in memory: packed bytes never leave the machine.
+struct FixedFacts {
+  std::int64_t exp;
+  std::int64_t nbf;
+  unsigned char exp_is_no_number;
+  unsigned char nbf_is_no_number;
+  unsigned char is_sender_constrained;
+};
+
+void put_facts(Writer &writer, const Facts &facts) noexcept {
+  FixedFacts fixed;
+  std::memset(&fixed, 0, sizeof(fixed));
+  fixed.exp = facts.exp;
+  fixed.nbf = facts.nbf;
+  fixed.exp_is_no_number = facts.exp_is_no_number ? 1 : 0;
+  fixed.nbf_is_no_number = facts.nbf_is_no_number ? 1 : 0;
+  fixed.is_sender_constrained = facts.is_sender_constrained ? 1 : 0;
+  writer.put({reinterpret_cast<const char *>(&fixed), sizeof(fixed)});
+  for (const auto value : values_of_facts) {
+    put_value(writer, facts.*value);
+  }
 }
 
 /// Reads what pack() has put; from the first thing that is wrong on, everything is.
 class Reader {
  public:
-  Reader(std::string_view bytes, std::string_view jwt, Memory &memory) noexcept
-      : bytes_(bytes), jwt_(jwt), memory_(memory) {}
+  Reader(std::string_view bytes, Memory &memory) noexcept : bytes_(bytes), memory_(memory) {}
 
-  /// @return the object; nullptr where none was packed, or where it is not good().
-  const JsonValue *object() noexcept;
   bool good() const noexcept { return good_; }
-  bool at_end() const noexcept { return bytes_.empty(); }
+  std::string_view rest() const noexcept { return bytes_; }
+
+  void facts(Facts &facts) noexcept;
+  /// @return the object; nullptr where it is not good().
+  const JsonValue *members(std::string_view jwt) noexcept;
 
  private:
   unsigned byte() noexcept;
   std::size_t number() noexcept;
-  std::string_view string() noexcept;
+  std::string_view take(std::size_t size) noexcept;
   JsonValue *array_of(std::size_t count) noexcept;
-  void member(JsonValue &value) noexcept;
-  const JsonValue *elements() noexcept;
   void kind(JsonValue &value, unsigned packed) noexcept;
+  const JsonValue *elements() noexcept;
+  void content(JsonValue &value) noexcept;
+  void member(JsonValue &value, std::string_view jwt) noexcept;
   void fail() noexcept { good_ = false; }
 
   std::string_view bytes_;
-  std::string_view jwt_;
   Memory &memory_;
   bool good_ = true;
 };
@@ -141,8 +162,7 @@ std::size_t Reader::number() noexcept {
   return 0;
 }
 
-std::string_view Reader::string() noexcept {
-  const std::size_t size = number();
+std::string_view Reader::take(std::size_t size) noexcept {
   if (size > bytes_.size()) {
     fail();
     return {};
@@ -155,18 +175,17 @@ std::string_view Reader::string() noexcept {
 /// @return that many linked values, or nullptr for none or where there is no memory for them.
 JsonValue *Reader::array_of(std::size_t count) noexcept {
   // Each takes at least two bytes, which bounds what is asked for.
-  if (count > bytes_.size()) {
+  if (count > bytes_.size() / 2) {
     fail();
   }
   if (count == 0 || !good_) {
     return nullptr;
   }
-  void *place = memory_.allocate(count * sizeof(JsonValue));
-  if (place == nullptr) {
+  auto *values = static_cast<JsonValue *>(memory_.allocate(count * sizeof(JsonValue)));
+  if (values == nullptr) {
     fail();
     return nullptr;
   }
-  auto *values = static_cast<JsonValue *>(place);
   for (std::size_t i = 0; i < count; ++i) {
     new (values + i) JsonValue();
     values[i].next = i + 1 < count ? values + i + 1 : nullptr;
@@ -187,68 +206,109 @@ const JsonValue *Reader::elements() noexcept {
   JsonValue *values = array_of(count);
   for (std::size_t i = 0; i < count && good_; ++i) {
     kind(values[i], byte());
-    values[i].text = string();
+    values[i].text = take(number());
   }
   return values;
 }
 
-void Reader::member(JsonValue &value) noexcept {
-  const unsigned packed = byte();
-  kind(value, packed & ~is_the_jwt);
-  value.name = string();
+void Reader::content(JsonValue &value) noexcept {
   if (value.kind == JsonKind::array) {
     value.first = elements();
   } else {
-    value.text = (packed & is_the_jwt) != 0 ? jwt_ : string();
+    value.text = take(number());
   }
 }
 
-const JsonValue *Reader::object() noexcept {
-  if (byte() == 0) {
-    return nullptr;
+void Reader::facts(Facts &facts) noexcept {
+  FixedFacts fixed;
+  const std::string_view bytes = take(sizeof(fixed));
+  auto *values = static_cast<JsonValue *>(memory_.allocate(std::size(values_of_facts) * sizeof(JsonValue)));
+  if (!good_ || values == nullptr) {
+    fail();
+    return;
   }
-  auto *result = memory_.make<JsonValue>();
-  if (result == nullptr) {
+  std::memcpy(&fixed, bytes.data(), sizeof(fixed));
+  facts.exp = fixed.exp;
+  facts.nbf = fixed.nbf;
+  facts.exp_is_no_number = fixed.exp_is_no_number != 0;
+  facts.nbf_is_no_number = fixed.nbf_is_no_number != 0;
+  facts.is_sender_constrained = fixed.is_sender_constrained != 0;
+  for (const auto value : values_of_facts) {
+    const unsigned packed = byte();
+    if (packed != is_absent) {
+      auto *present = new (values++) JsonValue();
+      kind(*present, packed);
+      content(*present);
+      facts.*value = present;
+    }
+  }
+  facts.gathered = good_;
+}
+
+void Reader::member(JsonValue &value, std::string_view jwt) noexcept {
+  const unsigned packed = byte();
+  kind(value, packed & ~is_the_jwt);
+  value.name = take(number());
+  if ((packed & is_the_jwt) != 0) {
+    value.text = jwt;
+  } else {
+    content(value);
+  }
+}
+
+const JsonValue *Reader::members(std::string_view jwt) noexcept {
+  const std::size_t count = number();
+  auto *object = memory_.make<JsonValue>();
+  JsonValue *values = array_of(count);
+  for (std::size_t i = 0; i < count && good_; ++i) {
+    member(values[i], jwt);
+  }
+  if (object == nullptr || !good_ || !bytes_.empty()) {
     fail();
     return nullptr;
   }
-  result->kind = JsonKind::object;
-  const std::size_t count = number();
-  JsonValue *members = array_of(count);
-  for (std::size_t i = 0; i < count && good_; ++i) {
-    member(members[i]);
-  }
-  result->first = members;
-  return result;
+  object->kind = JsonKind::object;
+  object->first = values;
+  return object;
 }
 
 }  // namespace
 
 void pack(Writer &writer, const Introspection &introspection) noexcept {
-  put_object(writer, introspection.jwt.claims, introspection.jwt, is_one_of(decisive));
-  put_object(writer, introspection.members, introspection.jwt, any);
-  put_object(writer, introspection.envelope, introspection.jwt, is_one_of(decisive_of_envelope));
+  put_facts(writer, introspection.facts);
+  if (introspection.members != nullptr) {
+    put_members(writer, *introspection.members, introspection.jwt);
+  }
 }
 
 bool unpack(std::string_view bytes, std::string_view jwt, Memory &memory, Introspection &introspection) noexcept {
-  Reader reader(bytes, jwt, memory);
-  Introspection result;
-  result.outcome = Outcome::active;
-  result.jwt.compact = jwt;
-  result.jwt.claims = reader.object();
-  result.members = reader.object();
-  result.envelope = reader.object();
-  if (!reader.good() || !reader.at_end() || result.jwt.claims == nullptr) {
+  Reader reader(bytes, memory);
+  Facts facts;
+  reader.facts(facts);
+  if (!reader.good()) {
     return false;
   }
-  introspection = result;
+  introspection = {};
+  introspection.outcome = Outcome::active;
+  introspection.jwt.compact = jwt;
+  introspection.facts = facts;
+  introspection.packed_members = reader.rest();
   return true;
 }
 
-bool read_whole_jwt(Introspection &introspection, Memory &memory) noexcept {
+bool read_all(Introspection &introspection, Memory &memory) noexcept {
+  if (introspection.jwt.header != nullptr) {
+    return true;
+  }
+  if (!introspection.packed_members.empty()) {
+    Reader reader(introspection.packed_members, memory);
+    introspection.members = reader.members(introspection.jwt.compact);
+    if (!reader.good()) {
+      return false;
+    }
+  }
   const char *problem = nullptr;
-  return introspection.jwt.header != nullptr ||
-         parse_jwt(introspection.jwt.compact, memory, introspection.jwt, problem);
+  return parse_jwt(introspection.jwt.compact, memory, introspection.jwt, problem);
 }
 
 }  // namespace oauth

@@ -17,6 +17,7 @@ for option in "$@"; do
 done
 groups=()
 mistakes=0
+cache_seconds=15 # how long the gateway uses an introspection answer, and a revoked token goes on working
 
 if [ -t 1 ]; then bold=$'\e[1m' good=$'\e[32m' bad=$'\e[31m' plain=$'\e[0m'; else bold='' good='' bad='' plain=''; fi
 
@@ -82,8 +83,8 @@ start_gateway() {
   echo "Starting the gateway, $(nginx -v 2>&1 | sed 's/.*: //') with the module"
   mkdir "$folder/temp"
   (umask 077 && echo gateway-secret > "$folder/gateway-secret")
-  sed "s|@module@|$module|; s|@gateway_port@|$port|; s|@api_port@|$api_port|; s|@as_port@|$as_port|" \
-    "$here/nginx.conf.in" > "$folder/nginx.conf"
+  sed "s|@module@|$module|; s|@gateway_port@|$port|; s|@api_port@|$api_port|; s|@as@|$as|; s|@page@|$here/page|
+    s|@cache_seconds@|$cache_seconds|" "$here/nginx.conf.in" > "$folder/nginx.conf"
   # Whoever starts the demo owns its folder: nginx's workers must be able to read it.
   start gateway nginx -p "$folder" -e error.log -c nginx.conf -g "daemon off; user $(id -un) $(id -gn);"
   wait_for_port "$port" "${groups[-1]}" 'nginx' "$folder/gateway.log"
@@ -237,7 +238,8 @@ forge() {
 }
 
 stay_up() {
-  title 'All of it is up until Ctrl-C. To try:'
+  title "All of it is up until Ctrl-C. In a browser on this machine: $gateway/"
+  echo 'Or with curl:'
   indent << END
 TOKEN=\$(curl -su app:app-secret -d 'grant_type=client_credentials&scope=read write' $as/token | jq -r .access_token)
 curl -i -H "Authorization: Bearer \$TOKEN" $gateway/api/orders

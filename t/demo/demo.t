@@ -3,12 +3,16 @@
 use strict;
 use warnings;
 
+use Fcntl qw(LOCK_EX);
 use File::Temp qw(tempdir);
 use Test::More;
 use Time::HiRes qw(sleep);
 
 my $mark = tempdir(CLEANUP => 1);
 $ENV{TMPDIR} = $mark;
+
+open my $turn, '>', 'build/demo.lock' or die "build/demo.lock: $!\n"; # page.t starts a demo, too: both want the same ports
+flock $turn, LOCK_EX or die "build/demo.lock: $!\n";
 
 sub demo {
     my ($command, $until) = @_;
@@ -63,6 +67,7 @@ ok($text =~ /another subject.*HTTP\/1\.1 401 /s, 'a JWT that was tampered with i
 
 ($text, $status) = demo('./dev demo', qr/access\.log/);
 is($status, 143 << 8, 'without --once it stays up until a signal') or diag($text);
+ok($text =~ m{In a browser on this machine: http://127\.0\.0\.1:\d+/\n}, 'it says where the page is');
 ok($text =~ /curl -i -H "Authorization: Bearer \$TOKEN"/, 'and says what to try');
 leaves_nothing('after SIGTERM');
 

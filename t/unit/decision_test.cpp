@@ -42,9 +42,7 @@ class Decided {
   explicit Decided(const Case &test) : claims_(test.claims), members_(test.members), envelope_(test.envelope) {
     Introspection introspection;
     introspection.outcome = Outcome::active;
-    introspection.jwt.claims = parse(claims_);
-    introspection.members = parse(members_);
-    introspection.envelope = parse(envelope_);
+    introspection.facts = gather_facts(*parse(claims_), parse(members_), parse(envelope_));
     const Policy policy = {strings(test.scopes),    test.scope_match, strings(test.issuers),
                            strings(test.audiences), test.leeway,      test.accept_sender_constrained};
     decision_ = decide(introspection, policy, test.at);
@@ -79,9 +77,9 @@ TEST(Decision, StartsAsARefusal) {
   EXPECT_EQ(Decision().outcome, Outcome::internal_error);
   EXPECT_EQ(decide(Introspection(), Policy(), now).outcome, Outcome::internal_error);
 
-  Introspection without_claims;
-  without_claims.outcome = Outcome::active;
-  EXPECT_EQ(decide(without_claims, Policy(), now).outcome, Outcome::internal_error);
+  Introspection without_facts;
+  without_facts.outcome = Outcome::active;
+  EXPECT_EQ(decide(without_facts, Policy(), now).outcome, Outcome::internal_error);
 }
 
 TEST(Decision, PassesOnWhatIntrospectionSaid) {
@@ -91,8 +89,7 @@ TEST(Decision, PassesOnWhatIntrospectionSaid) {
     if (introspection.outcome == Outcome::active) {
       continue;
     }
-    const JsonValue claims;
-    introspection.jwt.claims = &claims;
+    introspection.facts.gathered = true;
     introspection.problem = "the reason";
     const Decision decision = decide(introspection, Policy(), now);
     EXPECT_EQ(decision.outcome, introspection.outcome);

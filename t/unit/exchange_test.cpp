@@ -104,7 +104,6 @@ TEST(Exchange, GivesTheAccessToken) {
   EXPECT_EQ(read->jwt.claims->member("sub")->text, "alice");
   ASSERT_NE(read->members, nullptr);
   EXPECT_EQ(read->members->member("scope")->text, "read");
-  EXPECT_EQ(read->envelope, nullptr);
   EXPECT_EQ(read->problem, nullptr);
   EXPECT_EQ(read->server_message, "");
 }

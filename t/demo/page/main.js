@@ -1,0 +1,113 @@
+// What the buttons do. The token lives in this module's memory and nowhere else.
+
+import { ask } from './ask.js';
+import * as authorization from './authorization.js';
+import { call } from './call.js';
+import { explain } from './explain.js';
+import * as show from './show.js';
+
+let settings;
+let server;
+let token = null;
+let cachedUntil = 0; // when the gateway's cache entry for our token ends
+let timer;
+
+const names = {
+  call: 'with the token', without: 'without a token', altered: 'altered token', malformed: 'malformed token', admin: 'for the scope admin',
+};
+
+const actions = {
+  login: async () => authorization.login(await discovered(), settings),
+  call: () => request('call', '/api/orders', token.value),
+  without: () => request('without', '/api/orders'),
+  altered: () => request('altered', '/api/orders', altered(token?.value ?? 'an-opaque-token-that-nobody-has-ever-issued')),
+  malformed: () => request('malformed', '/api/orders', 'not a token'),
+  admin: () => request('admin', '/api/admin/users', token.value),
+  revoke: revokeAndCall,
+  logout,
+};
+
+const discovered = async () => server ??= await authorization.discover(settings.authorization_server);
+
+// Another last character: as well-formed as before, but nobody's token.
+const altered = (value) => value.slice(0, -1) + (value.endsWith('A') ? 'B' : 'A');
+
+async function request(kind, path, value) {
+  const result = await call(path, value);
+  const own = token !== null && value === token.value;
+  if (own && result.outcome === 'inactive') stopWaiting();
+  else if (own && result.cache !== 'HIT') cachedUntil = Date.now() + settings.cache_seconds * 1000;
+  show.browser(token, result);
+  show.gateway(result);
+  show.api(result);
+  show.challenge(result);
+  show.addToCalls(own && token.revoked ? `${names[kind]}, revoked` : names[kind], result);
+  show.message(explain(result, { revoked: own && token.revoked, cacheSeconds: settings.cache_seconds }), result.status < 400 ? 'good' : 'bad');
+  return result;
+}
+
+// With a fresh answer in the gateway's cache, so that there is something to watch.
+async function revokeAndCall() {
+  if (cachedUntil < Date.now() + 2000) await actions.call();
+  await authorization.revoke(await discovered(), settings, token);
+  token.revoked = true;
+  show.actions(token);
+  if ((await actions.call()).status === 200) waitForTheEnd();
+}
+
+// Counts down to the end of the cache entry, then calls again; nginx counts in whole seconds, so perhaps once more.
+function waitForTheEnd() {
+  clearInterval(timer);
+  timer = setInterval(() => attempt(async () => {
+    const left = Math.ceil((cachedUntil - Date.now()) / 1000);
+    show.countdown(left > 0 ? `The gateway's cache entry ends in ${left} s. Then this page calls again.` : 'Calling again …');
+    if (left < 0) await actions.call();
+  }), 1000);
+}
+
+function stopWaiting() {
+  clearInterval(timer);
+  show.countdown('');
+}
+
+// The token is revoked, for it is good elsewhere as long as it lives, and forgotten.
+async function logout() {
+  stopWaiting();
+  if (!token.revoked) await authorization.revoke(await discovered(), settings, token);
+  reset(null);
+  show.message('Logged out. The token is revoked, and this page has forgotten it.');
+}
+
+function reset(newToken) {
+  token = newToken;
+  cachedUntil = 0;
+  show.actions(token);
+  show.browser(token, null);
+  show.gateway(null);
+  show.api(null);
+  show.challenge(null);
+}
+
+async function attempt(action) {
+  try {
+    await action();
+  } catch (error) {
+    stopWaiting();
+    show.message(error.message, 'bad');
+  }
+}
+
+async function start() {
+  const answer = authorization.takeAnswer();
+  reset(null);
+  settings = await (await ask('/settings.json')).json();
+  if (answer === null) return show.message('Nobody is logged in. Log in under any name, or see what a call without a token gets.');
+  reset(await authorization.redeem(await discovered(), settings, answer));
+  return show.message('Logged in. The authorization server gave this page an opaque token. Call the API with it.', 'good');
+}
+
+document.querySelector('#actions').addEventListener('click', ({ target }) => {
+  const button = target.closest('button');
+  if (button) attempt(actions[button.dataset.action]);
+});
+attempt(start);
