@@ -27,9 +27,10 @@ own_apt() {
 
 # The newest that the mirror really has: some are behind their own index.
 fetch() {
-  local version
+  local version versions
   own_apt apt-cache showsrc --only-source nginx > "$apt/showsrc"
-  for version in $(sed -n 's/^Version: //p' "$apt/showsrc" | sort -Vru); do
+  mapfile -t versions < <(sed -n 's/^Version: //p' "$apt/showsrc" | sort -Vru)
+  for version in "${versions[@]}"; do
     own_apt apt-get source --only-source "nginx=$version" && return
   done
   fetch_upstream
