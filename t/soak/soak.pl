@@ -1,5 +1,5 @@
 # soak.pl [SECONDS]: a gateway under a mixed load. In the first half one set of workers serves all of it, to see whether its
-# memory grows; in the second half the configuration is read anew every three seconds, and once a new master takes over
+# memory grows; in the second half the configuration is read anew every few seconds, and once a new master takes over
 # with another file of the module.
 #
 # client.mjs knows the one right answer to each request, backend.mjs what may come to the API with each. Ends with a
@@ -134,7 +134,7 @@ my $survived = grep { alive($_) } @workers;
 my ($reloads, $refused, $upgraded, @master) = (0, 0, 0);
 my $upgrade_at = $start + 0.75 * $seconds;
 while (time < $start + 0.95 * $seconds) {
-    my $next = time + 3;
+    my $next = time + 2.6; # a hundred in ten minutes
     if ($upgrade_at && time > $upgrade_at) { # the masters differ: what one has grown by is known
         push @master, own_memory($gateway->pid);
         $upgraded   = upgrade() ? 1 : 0;
