@@ -110,6 +110,7 @@ sub upgrade {
     my $old = $gateway->pid;
     install_module();
     eval { $gateway->upgrade; 1 } or $gateway->pid != $old or die $@;
+    kill QUIT => $old; # where it has not been told yet, since the new workers took long
     return until_true(patience(60), sub { !alive($old) });
 }
 
@@ -118,6 +119,7 @@ sub upgrade {
 install_module();
 my $backend = start_backend();
 $gateway = start_gateway();
+$gateway->announce(qr{\[crit\].*stat\(\) "[^"]*/cache/}); # nginx's loader of the cache, of a file that its manager has just removed
 until_true(patience(5), sub { 2 == $gateway->workers }) or die "no workers\n";
 my ($start, @workers) = (time, $gateway->workers);
 my $client = spawn(['node', 't/soak/client.mjs'], out => "$folder/client", err => "$folder/client.err",
