@@ -282,6 +282,7 @@ sub report {
 }
 
 $gateway->announce(qr/Cannot allocate memory/, qr/worker process \d+ exited on signal (?:9|11)/);
+$gateway->announce(qr{http request count is zero.*GET /ssi}); # what is left of a subrequest that nginx's SSI could not start
 my @chosen = @named ? grep { my $kind = $_; grep { $kind->{name} =~ /\Q$_\E/ } @named } @kinds : @kinds;
 my $total  = sum0 map { try_kind($_) } @chosen;
 note sprintf 'faults: %d kinds of requests, %d allocations made to fail', scalar @chosen, $total;
