@@ -550,7 +550,7 @@ END
 
 # --- the clock ----------------------------------------------------------------------------------------------------------------------------------------------
 
-# nginx's wall clock, stopped: a library before libc's gettimeofday says what a file says.
+# nginx's clocks, stopped, the one on the wall and the one that nobody sets: a library before libc says what a file says.
 sub clock {
     my $source = file('clock.c', <<'END');
 #define _GNU_SOURCE
@@ -559,6 +559,7 @@ sub clock {
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 static volatile long *now;
 __attribute__((constructor)) static void open_clock(void) {
@@ -569,6 +570,11 @@ __attribute__((constructor)) static void open_clock(void) {
 int gettimeofday(struct timeval *restrict tv, void *restrict tz) {
     int rc = (int) syscall(SYS_gettimeofday, tv, tz);
     if (rc == 0 && tv && now) { tv->tv_sec = *now; tv->tv_usec = 0; }
+    return rc;
+}
+int clock_gettime(clockid_t which, struct timespec *ts) {
+    int rc = (int) syscall(SYS_clock_gettime, which, ts);
+    if (rc == 0 && now && (which == CLOCK_MONOTONIC || which == CLOCK_MONOTONIC_COARSE)) { ts->tv_sec = *now; ts->tv_nsec = 0; }
     return rc;
 }
 END

@@ -148,22 +148,24 @@ void apply(ngx_http_request_t *subrequest, const Preparation &preparation) noexc
   subrequest->filter_need_in_memory = 1;
 }
 
-bool start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) noexcept {
+StartedCall start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) noexcept {
   Preparation preparation;
   if (!prepare(r, call, headers, preparation)) {
-    return false;
+    return {};
   }
   const Endpoint parts = split_endpoint(call->question.endpoint);
   ngx_str_t path = text(parts.path);
   ngx_str_t arguments = text(parts.arguments);
   ngx_http_request_t *subrequest = nullptr;
+  const void *sender = r->connection->data;
+  const unsigned references = r->main->count;
   if (ngx_http_subrequest(r, &path, &arguments, &subrequest, preparation.post_subrequest, NGX_HTTP_SUBREQUEST_WAITED) !=
       NGX_OK) {
-    return false;
+    return {nullptr, r->connection->data != sender || r->main->count != references};
   }
   apply(subrequest, preparation);
   call->started = ngx_current_msec;
-  return true;
+  return {call};
 }
 
 Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept {
@@ -205,30 +207,30 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
   return call;
 }
 
-Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
-                       const char *key) noexcept {
+StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+                             const char *key) noexcept {
   const phantom_token_policy_t &policy = *location.policy;
   Call *call = make_token_call(r, location, question);
   if (call == nullptr || !build_request_body(r->pool, policy.question, question.token, call->request_body)) {
-    return nullptr;
+    return {};
   }
   ngx_memcpy(call->key, key, sizeof(call->key));
   call->request_has_secret = policy.question.body_has_secret;
   call->authorization = policy.question.authorization;
   call->may_be_kept = location.hot_cache != nullptr;
-  return start(r, call, {policy.question.accept, policy.question.authorization}) ? call : nullptr;
+  return start(r, call, {policy.question.accept, policy.question.authorization});
 }
 
-Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                      bool refresh) noexcept {
+StartedCall start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                            bool refresh) noexcept {
   Question question;
   question.endpoint = endpoint;
   Call *call = make_call(r, location, question);
   if (call == nullptr || !keys_key(r, endpoint, call->key)) {
-    return nullptr;
+    return {};
   }
   call->refreshes_keys = refresh;
-  return start(r, call, {"application/json", {}}) ? call : nullptr;
+  return start(r, call, {"application/json", {}});
 }
 
 Call *call_of(const ngx_http_request_t *r) noexcept {

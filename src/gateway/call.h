@@ -68,6 +68,15 @@ struct Call {
   std::string_view bearer_header;
 };
 
+/// What became of the attempt to start one.
+struct StartedCall {
+  Call *call = nullptr;  ///< nullptr where there is no memory or nginx refuses another subrequest
+
+  /// nginx has begun a subrequest and then had no memory for it. Any response would wait for it for ever: all that can
+  /// be done is to close the connection.
+  bool is_stuck = false;
+};
+
 /// @return a call that has not been started, or nullptr where there is no memory.
 Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &location,
                       const Question &question) noexcept;
@@ -76,16 +85,14 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
 /// set, nginx wakes the parent.
 /// @param question its parts must live as long as the request's pool.
 /// @param key of oauth::cache_key_size characters: see token_key().
-/// @return the call, or nullptr where there is no memory or nginx refuses another subrequest.
-Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
-                       const char *key) noexcept;
+StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+                             const char *key) noexcept;
 
 /// Starts a subrequest for the JWK Set. Its $phantom_token_key is over the endpoint and the server, so that a cache
 /// with that key may be inherited.
 /// @param refresh whether the cache is to be passed by, where the location's configuration allows that.
-/// @return as start_token_call().
-Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                      bool refresh) noexcept;
+StartedCall start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                            bool refresh) noexcept;
 
 /// @return the call that this request carries out, or nullptr where it is a request of somebody else's.
 Call *call_of(const ngx_http_request_t *r) noexcept;

@@ -44,6 +44,12 @@ ngx_int_t wait_for(RequestState &state, Call *call) noexcept {
   return NGX_AGAIN;
 }
 
+ngx_int_t refuse_unstarted(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                           const StartedCall &started) noexcept {
+  const ngx_int_t status = refuse_for_memory(r, state, location);
+  return started.is_stuck ? NGX_ERROR : status;
+}
+
 /// A background subrequest or a post_action would never be called again.
 bool can_wait(const ngx_http_request_t *r) noexcept {
   return r->background == 0 && r->post_action == 0;
@@ -65,6 +71,10 @@ void read_response(const ngx_http_request_t *r, Call &call) noexcept {
   ReadAnswer *answer = reserve_answer(call, r->connection->log);
   call.introspection = call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
                                         : oauth::read_introspection(call.response, call.jwt_members, memory);
+  if (memory.ran_out()) {
+    call.introspection =
+        oauth::refused_response(Outcome::internal_error, "no memory to read the response of the authorization server");
+  }
   call.interpreted = true;
   if (answer != nullptr && call.introspection.outcome == Outcome::active) {
     remember_answer(*answer, call, r->pool);
@@ -133,8 +143,9 @@ ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_t
   if (!can_wait(r) || ++state.keys_calls > most_calls) {
     return refuse(r, state, location, {Outcome::jwks_unavailable, "the JWK Set cannot be asked for here"});
   }
-  state.keys_call = start_keys_call(r, location, endpoint, refresh);
-  return state.keys_call == nullptr ? refuse_for_memory(r, state, location) : wait_for(state, state.keys_call);
+  const StartedCall started = start_keys_call(r, location, endpoint, refresh);
+  state.keys_call = started.call;
+  return started.call == nullptr ? refuse_unstarted(r, state, location, started) : wait_for(state, started.call);
 }
 
 ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
@@ -159,7 +170,7 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
     return refuse_for_memory(r, state, location);
   }
 
-  const time_t now = ngx_time();
+  const time_t now = key_store_time();
   if (state.keys_call != nullptr && state.keys_call->question.endpoint == view(endpoint)) {
     count_call(r, *state.keys_call, store_keys(r, *entry, *state.keys_call, now));
     const char *misconfiguration = state.keys_call->misconfiguration;
@@ -183,6 +194,9 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   if (result.verification == oauth::Verification::unknown_key && !state.keys_refreshed && claim_refresh(*entry, now)) {
     state.keys_refreshed = true;
     return fetch_keys(r, state, location, view(endpoint), true);
+  }
+  if (result.verification == oauth::Verification::no_memory) {
+    return refuse(r, state, location, {Outcome::internal_error, result.problem});
   }
   if (result.verification != oauth::Verification::good) {
     return refuse_signature(r, state, location, result.problem);
@@ -244,9 +258,10 @@ ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_
   if (!token_key(r, location, question.endpoint, question.token, key)) {
     return refuse(r, state, location, {Outcome::internal_error, "OpenSSL failed to compute a cache key"});
   }
-  state.call = start_token_call(r, location, question, key);
-  if (state.call == nullptr) {
-    return refuse_for_memory(r, state, location);
+  const StartedCall started = start_token_call(r, location, question, key);
+  state.call = started.call;
+  if (started.call == nullptr) {
+    return refuse_unstarted(r, state, location, started);
   }
   if (may_share) {
     lead(r, *state.call);
@@ -302,7 +317,7 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
     introspection->facts = oauth::gather_facts(*introspection->jwt.claims, nullptr, nullptr);
     state.client_jwt = introspection;
   }
-  return true;
+  return !memory.ran_out();
 }
 
 ngx_int_t check_client_jwt(ngx_http_request_t *r, RequestState &state,

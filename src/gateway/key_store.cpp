@@ -86,6 +86,10 @@ oauth::Failure find_failure(const Call &call) noexcept {
 
 }  // namespace
 
+time_t key_store_time() noexcept {
+  return static_cast<time_t>(ngx_current_msec / 1000);
+}
+
 KeyStoreEntry *find_keys(const ngx_http_request_t *r, std::string_view endpoint) noexcept {
   const auto *server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
   for (KeyStoreEntry **link = &entries; *link != nullptr; link = &(*link)->next) {
@@ -105,7 +109,7 @@ const oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcep
 }
 
 bool claim_fetch(KeyStoreEntry &entry, time_t now) noexcept {
-  // A clock that was set back must not keep an old set in use.
+  // Where ngx_msec_t has 32 bits, this clock begins anew after some weeks.
   const bool due = now >= entry.next_fetch || entry.next_fetch - now > fresh_for;
   if (due && usable_keys(entry, now) != nullptr) {
     entry.next_fetch = now + refresh_interval;

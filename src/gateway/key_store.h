@@ -8,9 +8,11 @@
 
 namespace gateway {
 
-/// The JWK Set of one endpoint as this worker knows it. Sets are parsed once per change; all times are seconds since
-/// the epoch.
+/// The JWK Set of one endpoint as this worker knows it. Sets are parsed once per change.
 struct KeyStoreEntry;
+
+/// @return seconds of the clock that nobody sets, for the functions below: ages are measured here, and no dates.
+time_t key_store_time() noexcept;
 
 /// @param endpoint evaluated.
 /// @return the entry of this endpoint of the request's server, made where it is new; nullptr where there is no memory.

@@ -27,6 +27,7 @@ enum class Verification : std::uint8_t {
   good,
   bad,          ///< the signature is wrong, or the header asks for what is not supported
   unknown_key,  ///< no key of the set fits; a newer set may have one
+  no_memory,    ///< nothing is known of the signature
 };
 
 struct VerificationResult {

@@ -47,7 +47,7 @@ constexpr std::string_view no_json = "the JWK Set is no JSON, or has duplicate m
 constexpr std::string_view no_array = "the JWK Set has no array \"keys\"";
 constexpr std::string_view no_key = "the JWK Set has no key that could verify a signature";
 
-/// @return good, bad or unknown_key.
+/// @return good, bad, unknown_key or no_memory.
 std::string_view verify(const Keys &keys, std::string_view text) {
   TestMemory memory;
   Jwt jwt;
@@ -65,8 +65,10 @@ std::string_view verify(const Keys &keys, std::string_view text) {
       return "bad";
     case Verification::unknown_key:
       return "unknown_key";
+    case Verification::no_memory:
+      return "no_memory";
   }
-  return "none of the three";
+  return "none of the four";
 }
 
 // RSA keys take a while to make, so all tests share them.

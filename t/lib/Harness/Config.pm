@@ -44,7 +44,7 @@ sub _from_parts {
     my $name      = $part{server_name} // 'localhost';
     return $self->_main(%part) . <<"END" . $self->_http(%part) . <<"END";
 events {
-    worker_connections 512;
+    worker_connections @{[ $part{connections} // 512 ]};
 @{[ $part{events} // '' ]}
 }
 http {
