@@ -122,6 +122,9 @@ sub together {
     return @responses;
 }
 
+# The same once there are as many as there should be: the server may write one down later than nginx has sent it.
+sub calls_reach { my ($count, @which) = @_; until_true(patience(5), sub { calls(@which) >= $count }); return calls(@which) }
+
 # --- one call --------------------------------------------------------------------------------------------------------------
 
 my $large = jwt({ sub => 'large', filler => 'x' x 40_000 });
@@ -163,7 +166,7 @@ sub subs {
     $as->answers(map { ("$_-token" => { hold => 'different', jwt => { sub => $_ } }) } @names);
     my @order = map { @names } 1 .. 5;
     my $results = subs('different', map { { path => '/', token => "$_-token" } } @order);
-    is_deeply [map { calls("$_-token") } @names], [(1) x 8], 'different tokens: one call for each';
+    is_deeply [map { calls_reach(1, "$_-token") } @names], [(1) x 8], 'different tokens: one call for each';
     is_deeply [$results->()], \@order, 'different tokens: each has its own JWT';
 }
 {
@@ -171,7 +174,7 @@ sub subs {
     my @tokens = colliding_tokens('abcdefgh');
     $as->answers(map { ($tokens[$_] => { hold => 'collision', jwt => { sub => "collides$_" } }) } 0, 1);
     my $results = subs('collision', map { { path => '/', token => $tokens[$_ % 2] } } 0 .. 9);
-    is_deeply [map { calls($_) } @tokens], [1, 1], 'tokens with one hash: a call for each';
+    is_deeply [map { calls_reach(1, $_) } @tokens], [1, 1], 'tokens with one hash: a call for each';
     is_deeply [$results->()], [map { 'collides' . $_ % 2 } 0 .. 9], 'tokens with one hash: each has its own JWT';
 }
 {
@@ -180,7 +183,7 @@ sub subs {
     $other->answers('same-token' => { hold => 'same', jwt => { sub => 'two' } });
     my @requests = (['/', 'first'], ['/second', 'two'], ['/member', 'member'], ['/', 'two', 'other'], ['/', 'first'], ['/second', 'two'], ['/member', 'member'], ['/', 'two', 'other']);
     my $results  = subs('same', map { { path => $_->[0], token => 'same-token', ($_->[2] ? (port => $_->[2]) : ()) } } @requests);
-    is_deeply [calls('same-token'), calls('same-token', $other)], [2, 2], 'one token, other questions: a call for each';
+    is_deeply [calls_reach(2, 'same-token'), calls_reach(2, 'same-token', $other)], [2, 2], 'one token, other questions: a call for each';
     is_deeply [$results->()], [map { $_->[1] } @requests], 'one token, other questions: each has its own answer';
 }
 {
@@ -198,7 +201,7 @@ sub subs {
     $as->forget_requests;
     $as->answers('alone-token' => { hold => 'alone', jwt => { sub => 'alone' } });
     my $results = subs('alone', map { { path => '/alone', token => 'alone-token' } } 1 .. 5);
-    is calls('alone-token'), 5, 'without phantom_token_hot_cache nothing is shared';
+    is calls_reach(5, 'alone-token'), 5, 'without phantom_token_hot_cache nothing is shared';
     is_deeply [$results->()], [('alone') x 5], 'without phantom_token_hot_cache: answers';
 }
 
@@ -211,7 +214,7 @@ for my $turn (0 .. 3) {
     my @rows = (['/', 200], ['/scope', 403], ['/audience', 401], ['/problem', 403], ['/verified', 200], ['/any', 200], ['/try', 200]);
     push @rows, splice @rows, 0, 2 * $turn; # who leads changes
     my @connections = send_all(map { { path => $_->[0], token => $token } } @rows, @rows);
-    is calls($token), 1, "rules: seven locations, one call ($rows[0][0] leads)";
+    is calls_reach(1, $token), 1, "rules: seven locations, one call ($rows[0][0] leads)";
     $as->release("rules$turn");
     my @responses = map { $_->response('GET') } @connections;
     is_deeply [map { $_->status } @responses], [map { $_->[1] } @rows, @rows], 'rules: each location has its own';
@@ -254,7 +257,7 @@ sub wait_for_499 { my ($count, $what) = @_; ok until_true(patience(5), sub { $co
     $as->forget_requests;
     $as->answers('leader-token' => { hold => 'leader', jwt => { sub => 'leader' } });
     my @connections = send_all(map { { path => '/', token => 'leader-token' } } 1 .. 20);
-    is calls('leader-token'), 1, 'the leader goes: one call before';
+    is calls_reach(1, 'leader-token'), 1, 'the leader goes: one call before';
     (shift @connections)->reset;
     wait_for_499(1, 'the leader goes: it is logged as 499');
     ok until_true(patience(5), sub { calls('leader-token') == 2 }), 'the leader goes: another one leads';
@@ -275,7 +278,7 @@ sub wait_for_499 { my ($count, $what) = @_; ok until_true(patience(5), sub { $co
     $_->reset for splice @connections, 3, 5;
     $_->close for splice @connections, -4;
     wait_for_499(2 + 9, 'followers go: each is logged as 499, at once');
-    is calls('follower-token'), 1, 'followers go: still one call';
+    is calls_reach(1, 'follower-token'), 1, 'followers go: still one call';
     $as->release('follower');
     is_deeply [map { $_->response('GET')->status } @connections], [(200) x 11], 'followers go: all others have their answer';
     is scalar(grep { $_->{uri} eq '/follower' } $api->requests), 11, 'followers go: the API does not see them';
@@ -299,7 +302,7 @@ sub wait_for_499 { my ($count, $what) = @_; ok until_true(patience(5), sub { $co
     my $http2 = Harness::Http2->new($gateway->port('h2'));
     my @streams = map { $http2->start(path => "/stream$_", token => 'stream-token', ($_ % 3 ? () : (method => 'POST', body => 'b' x 1000))) } 0 .. 19;
     $http2->answers($http2->start(path => '/alone', token => 'sentinel-token'));
-    is calls('stream-token'), 1, 'HTTP/2: 20 streams, one call';
+    is calls_reach(1, 'stream-token'), 1, 'HTTP/2: 20 streams, one call';
     $http2->cancel($streams[$_]) for 5, 7, 19;
     $http2->answers($http2->start(path => '/alone', token => 'sentinel-token'));
     is calls('stream-token'), 1, 'HTTP/2: followers are reset, one call';
@@ -353,7 +356,7 @@ sub wait_for_499 { my ($count, $what) = @_; ok until_true(patience(5), sub { $co
     my $pipelining = $gateway->connect;
     $pipelining->send(join '', map { Harness::Client::request_bytes({ path => "/body/pipelined$_", @token }) } 1 .. 3);
     settle();
-    is_deeply [calls('body-token'), calls('refused-token')], [1, 1], 'bodies: one call for each token';
+    is_deeply [calls_reach(1, 'body-token'), calls_reach(1, 'refused-token')], [1, 1], 'bodies: one call for each token';
     $as->release('body');
     $expecting->send('after');
     my @responses = map { $connections[$_]->response($requests[$_]{method}) } 0 .. $#requests;
@@ -379,7 +382,7 @@ sub wait_for_499 { my ($count, $what) = @_; ok until_true(patience(5), sub { $co
     my @old = send_all(map { { path => '/', token => 'reload-token' } } 1 .. 10);
     is $gateway->reload, '', 'reload while they wait';
     my @new = send_all(map { { path => '/', token => 'reload-token' } } 1 .. 10);
-    is calls('reload-token'), 2, 'reload: one call by each worker';
+    is calls_reach(2, 'reload-token'), 2, 'reload: one call by each worker';
     $as->release('reload');
     is_deeply [map { $_->response('GET')->status } @old, @new], [(200) x 20], 'reload: all have their answer';
     ok until_true(patience(5), sub { !$gateway->workers(leaving => 1) }), 'reload: the old worker ends';
@@ -406,7 +409,7 @@ sub wait_for_499 { my ($count, $what) = @_; ok until_true(patience(5), sub { $co
     is $wrong, 0, 'memory: 120 rounds of 40 requests';
     cmp_ok scalar(my @asked = $as->requests), '<', 1000, 'memory: most of them followed';
     SKIP: {
-        skip 'memory: valgrind and sanitizers keep what is freed', 1 if $ENV{PHANTOM_TOKEN_WRAPPER};
+        skip 'memory: valgrind and sanitizers keep what is freed', 1 if $ENV{PHANTOM_TOKEN_WRAPPER} || $ENV{ASAN_OPTIONS};
         cmp_ok $after - $before, '<', 300, "memory: flat ($before KiB, $after KiB)";
     }
     $_->close for @connections;
