@@ -55,11 +55,11 @@ for kind in "${@:2}"; do
   case $kind in
     gcc)
       nginx plain
-      module gcc gcc g++
+      module gcc gcc g++ -DBUILD_TESTING=OFF
       ;;
     clang)
       nginx plain
-      module clang clang clang++
+      module clang clang clang++ -DBUILD_TESTING=OFF
       ;;
     sanitize)
       nginx sanitized --with-cc-opt="$sanitized -DNGX_DEBUG_PALLOC=1" --with-ld-opt="$sanitized"
