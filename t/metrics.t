@@ -272,11 +272,11 @@ my $load = sub {
     my @children = map { fork_child(sub { my $connection = $gateway->connect; $connection->get('/cached', token => 'alice-token')->status == 200 or die "refused\n" for 1 .. $each }) } 1 .. $clients;
     return map { waitpid $_, 0; $? } @children;
 };
-counts($gateway, 'eight clients at once, over both workers', sub {
-    is_deeply [$load->(8, 100)], [(0) x 8], 'all are served';
+counts($gateway, 'four clients at once, over both workers', sub {
+    is_deeply [$load->(4, 100)], [(0) x 4], 'all are served';
     my %workers = map { $_->{pid} => 1 } $gateway->access_log;
     is scalar keys %workers, 2, 'by both';
-}, 'requests active' => 800, 'cache HIT' => 800);
+}, 'requests active' => 400, 'cache HIT' => 400);
 
 {
     my $before = counters($gateway);
