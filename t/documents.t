@@ -239,6 +239,7 @@ my $reference = $text{'docs/directives.md'};
 # The directive's default as nginx.org would write it, from the merge function: '—' where there is none.
 sub default_of {
     my ($directive) = @_;
+    return '—' if !defined $directive->{field};
     my ($kind, $value) = $shim =~ /ngx_conf_merge_(\w*?)_?value\(conf->$directive->{field},\s*prev->$directive->{field},\s*([^)]*?)\)/s;
     if ($directive->{field} eq 'jwt_members') {
         my ($names) = slurp('src/gateway/policy.cpp') =~ /default_jwt_members\[\] = \{([^}]*)\}/;
@@ -264,7 +265,7 @@ for my $entry (split /\n\n/, $commands) {
     next if $type eq 'phantom_token_refuse_client_credential';
     my ($field)  = $entry =~ /offsetof\(phantom_token_location_t, (\w+)\)/;
     my ($values) = $entry =~ /&(\w+) \}/;
-    push @directives, { name => $name, field => $field, type => $type, values => $values, flag => scalar($flags =~ /NGX_CONF_FLAG/), anywhere => scalar($flags =~ /PHANTOM_TOKEN_ANYWHERE/) };
+    push @directives, { name => $name, field => $field, type => $type, values => $values, flag => scalar($flags =~ /NGX_CONF_FLAG/), context => $flags =~ /PHANTOM_TOKEN_ANYWHERE/ ? '`http`, `server`, `location`, `limit_except`' : $flags =~ /NGX_HTTP_LOC_CONF/ ? '`location`' : '' };
 }
 cmp_ok scalar @directives, '>', 25, 'the directives of the module';
 
@@ -276,8 +277,8 @@ for my $directive (@directives) {
         my $default = default_of($directive);
         my ($said)  = $section =~ /^\| Default \| (.*?) \|$/m;
         is $said, $default eq '—' ? '—' : "`$name $default;`", 'Default';
-        like $section, qr/^\| Syntax \| `$name [^`]*;`/m, 'Syntax';
-        ok $directive->{anywhere} && $section =~ /^\| Context \| `http`, `server`, `location`, `limit_except` \|$/m, 'Context';
+        like $section, qr/^\| Syntax \| `$name(?: [^`]*)?;`/m, 'Syntax';
+        like $section, qr/^\| Context \| \Q$directive->{context}\E \|$/m, 'Context';
         like $section, qr/^```nginx\n/m, 'an example';
         my ($row) = $text{'README.md'} =~ /^\| \[`$name\b[^`]*`\]\(docs\/directives\.md#$name\) \| (.*?) \|/m;
         is $row, $default eq '—' ? 'none' : "`$default`", 'the README\'s row';
