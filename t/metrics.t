@@ -39,7 +39,7 @@ sub counters {
         if    ($name eq 'requests_total') { $short{"requests $values[0]"} = $value->{$sample} }
         elsif ($name eq 'cache_total')    { $short{"cache $values[0]"}    = $value->{$sample} }
         elsif ($name eq 'as_calls_total') { $short{"calls @values"}       = $value->{$sample}; $calls += $value->{$sample} }
-        elsif ($name =~ /^hot_cache_(entries|evictions)/) { $short{"hot $1"} = $value->{$sample} }
+        elsif ($name =~ /^hot_cache_(entries|evictions)/) { $short{"hot $1"} += $value->{$sample} }
     }
     die "the histogram counts other calls: $value->{phantom_token_as_seconds_count}, not $calls\n" if $value->{phantom_token_as_seconds_count} != $calls;
     return \%short;
@@ -303,6 +303,21 @@ counts($gateway, 'four clients at once, over both workers', sub {
     counted($gateway, 'and counts', '/cached', 'alice-token', 200, { 'requests active' => 1, 'cache HIT' => 1 });
 }
 
+# Under load, as many are counted as are in the access log: additions of two workers at once are not lost.
+{
+    my $loaded = gateway(workers => 2, http => 'keepalive_requests 1000000;', server => $page);
+    my $result = run(['wrk', '-t', '1', '-c', '16', '-d', '3s', 'http://127.0.0.1:' . $loaded->port . '/']);
+    is $result->{code}, 0, 'wrk' or diag $result->{err};
+    my ($logged, $counted);
+    until_true(patience(5), sub {
+        $counted = counters($loaded)->{'requests missing'};
+        $logged  = () = slurp($loaded->folder . '/access.log') =~ /"outcome":"missing"/g;
+        return $logged == $counted;
+    });
+    cmp_ok $logged, '>', 1000, 'a load';
+    is $counted, $logged, 'no addition is lost';
+}
+
 # Where nothing asks for counters, nothing is kept. nginx maps each zone of its own accord, anonymous and shared.
 {
     my $zones = sub { my ($nginx) = @_; return scalar grep { /\brw-s\b.*\(deleted\)/ } split /^/, slurp('/proc/' . $nginx->pid . '/maps') };
@@ -323,12 +338,12 @@ counts($gateway, 'four clients at once, over both workers', sub {
 {
     my $hot = gateway(
         workers => 2,
-        http    => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; phantom_token_hot_cache zone=hot:32k valid=2s;',
-        server  => "phantom_token_hot_cache hot; $page", introspection => "$cache proxy_cache_valid 200 1m;",
+        http    => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; phantom_token_hot_cache zone=hot:32k valid=1h; phantom_token_hot_cache zone=brief:32k valid=1s;',
+        server  => "phantom_token_hot_cache hot; $page location /brief { phantom_token_hot_cache brief; $on /_introspect; $api }", introspection => "$cache proxy_cache_valid 200 1m;",
     );
     my $claims = { %good, more => 'x' x 2000 };
     $hot->as->answers('*' => { jwt => $claims });
-    my $figure = sub { parse_metrics(page_of($hot))->{qq(phantom_token_hot_cache_$_[0]\{zone="hot"\})} };
+    my $figure = sub { my ($name, $zone) = @_; return parse_metrics(page_of($hot))->{qq(phantom_token_hot_cache_$name\{zone="@{[ $zone // 'hot' ]}"\})} };
     my $empty  = $figure->('bytes');
     is $figure->('size_bytes'), 32_768, 'hot cache: its size';
     counted($hot, 'hot cache: a copy is made', '/', 'first-token', 200, { 'requests active' => 1, 'cache MISS' => 1, $calls => 1, 'hot entries' => 1 });
@@ -344,9 +359,15 @@ counts($gateway, 'four clients at once, over both workers', sub {
     is $entries + $evictions, 21, 'hot cache: each of 21 copies is there or has been evicted';
     cmp_ok $figure->('bytes'), '>', $one, 'hot cache: more bytes';
     cmp_ok $figure->('bytes'), '<=', 32_768, 'hot cache: no more than it has';
-    sleep 2.1;
-    is $hot->get('/', token => 'late-token')->status, 200, 'hot cache: one more, when all have ended';
-    is $figure->('evictions_total'), $evictions, 'a copy that has ended is no eviction';
+    is $figure->('entries', 'brief'), 0, 'hot cache: each zone has its own counters';
+
+    $hot->get('/brief', token => "filling-token-$_") for 1 .. 20;
+    my $before = $figure->('evictions_total', 'brief');
+    my $copies = $figure->('entries', 'brief');
+    sleep 1.1;
+    is $hot->get('/brief', token => 'late-token')->status, 200, 'hot cache: one more, when all have ended';
+    cmp_ok $figure->('entries', 'brief'), '<=', $copies, 'hot cache: it has taken the place of another';
+    is $figure->('evictions_total', 'brief'), $before, 'a copy that has ended is no eviction';
     is $hot->reload, '', 'hot cache: reload';
     is $figure->('evictions_total'), $evictions, 'hot cache: a reload keeps its counter';
     is $figure->('size_bytes'), 32_768, 'hot cache: and its size';
