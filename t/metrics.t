@@ -93,6 +93,7 @@ my $gateway = gateway(
         location /cached   { $on /_cached; $api }
         location /bypass   { $on /_bypass; $api }
         location /aging    { $on /_aging; phantom_token_stale on; $api }
+        location /renewed  { $on /_renewed; phantom_token_stale on; $api }
         location /fresh    { $on /_aging; $api }
         location /open     { $api }
         location /parts    { $on /_introspect; ssi on; $api }
@@ -108,6 +109,7 @@ my $gateway = gateway(
         location = /_keyless    { internal; proxy_pass http://%%AS%%/keyless; }
         location = /_cached     { internal; log_subrequest on; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1m; }
         location = /_bypass     { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1m; proxy_cache_bypass 1; }
+        location = /_renewed    { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1s; proxy_cache_use_stale updating; proxy_cache_background_update on; }
         location = /_aging      { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1s; proxy_cache_use_stale http_500 updating; proxy_cache_revalidate on; }
     },
 );
@@ -213,7 +215,11 @@ counted($gateway, 'cache BYPASS', '/bypass', 'alice-token', 200, { 'requests act
     );
     my @tokens = qw(renewed-token unchanged-token stale-token updating-token);
     counts($gateway, 'cache: four entries', sub { $gateway->get('/aging', token => $_) for @tokens }, 'requests active' => 4, 'cache MISS' => 4, $calls => 4);
+    counted($gateway, 'cache: one more', '/renewed', 'alice-token', 200, { 'requests active' => 1, 'cache MISS' => 1, $calls => 1 });
     sleep 2.1;
+    $as->forget_requests;
+    counted($gateway, 'a background update is no call of a request', '/renewed', 'alice-token', 200, { 'requests active' => 1, 'cache STALE' => 1 });
+    ok $as->wait_for_requests(1), 'though the server is asked';
     counted($gateway, 'cache EXPIRED',     '/aging', 'renewed-token',   200, { 'requests active' => 1, 'cache EXPIRED' => 1, $calls => 1 });
     counted($gateway, 'cache REVALIDATED', '/aging', 'unchanged-token', 200, { 'requests active' => 1, 'cache REVALIDATED' => 1, $calls => 1 });
     counted($gateway, 'cache STALE, allowed', '/aging', 'stale-token',  200, { 'requests active' => 1, 'cache STALE' => 1 });
