@@ -16,7 +16,7 @@ constexpr std::size_t cache_status_count = 8;  ///< 0: out of the hot cache; els
 constexpr std::size_t call_kind_count = 3;     ///< see kind_of()
 
 /// Counters of all workers in shared memory, for phantom_token_metrics. Where no location has that, nothing is counted.
-struct Metrics {
+struct Metrics {  // NOLINT(bugprone-reserved-identifier): in the loop by which the compiler copies the arrays
   ngx_atomic_t requests[outcome_count];
   ngx_atomic_t cache_statuses[cache_status_count];
   ngx_atomic_t calls[call_kind_count][outcome_count];
