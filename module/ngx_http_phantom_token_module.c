@@ -301,7 +301,7 @@ ngx_module_t  ngx_http_phantom_token_module = {
     phantom_token_commands,                /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    phantom_token_init_module,             /* init module */
     NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -404,6 +404,10 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->enabled == NGX_CONF_UNSET) {
         conf->enabled_at = prev->enabled_at;
+    }
+
+    if (conf->hot_cache == NGX_CONF_UNSET_PTR) {
+        conf->hot_cache_at = prev->hot_cache_at;
     }
 
     /* a nearer endpoint replaces an inherited one of either kind */

@@ -232,6 +232,7 @@ answers($gateway, '/plain',
     ['RFC 9701: an envelope whose exp is past', { jwt => wrapped({ active => true, jwt => $fixed }, claims => { exp => 1 }) }, 'expired'],
     # RFC 9701 section 5 demands the typ; to take another JWT for an envelope would be to guess.
     ['RFC 9701: announced, but its typ is another', { jwt => jwt({ token_introspection => { active => true, jwt => $fixed } }), type => 'application/token-introspection+jwt' }, 'as_bad_response'],
+    ['RFC 9701: not announced, and its typ is another', { jwt => jwt({ token_introspection => { active => false } }) }, 'as_bad_response'],
     ['RFC 9701: announced, but it is JSON', { json => { active => true, jwt => $fixed }, type => 'application/token-introspection+jwt' }, 'as_bad_response'],
     ['RFC 9701: typ of something like it', { jwt => jwt({ sub => 'x' }, header => { alg => 'RS256', typ => 'token-introspection' }) }, 'active'],
 );

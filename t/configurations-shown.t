@@ -38,7 +38,7 @@ sub secret_file {
 }
 
 # For each file: replace; request; way (to the AS) that it must have taken; answer (a function), claims that are enough;
-# scopes, all of the challenge's; realm; again (the cache status of an answer that is kept, HIT); more (cases).
+# scopes, all of the challenge's; realm; more (cases).
 my %shown = (
     'minimal.conf' => {
         replace => [@cache, @api, 'http://127.0.0.1:9400' => 'http://%%AS%%'],
@@ -78,7 +78,7 @@ my %shown = (
     # That its log, its metrics and what goes with them are right is for t/monitoring.t.
     'operation.conf' => {
         replace => [@cache, 'server 127.0.0.1:8081' => 'server %%API%%', 'server 127.0.0.1:9400' => 'server %%AS%%'],
-        request => { port => 80, path => '/api/orders' }, way => '/token/introspection', again => 'HOT',
+        request => { port => 80, path => '/api/orders' }, way => '/token/introspection', cache => 'HOT',
         answer  => sub { return { %{ as_body(@_) }, headers => $no_cache } }, claims => { sub => 'alice' },
         more    => [
             { name => 'the metrics need no token', request => { port => 9145, path => '/metrics' }, status => 200, as => 0, api => 0, body => qr/^phantom_token_requests_total\{status="active"\} [1-9]/m },
@@ -94,11 +94,11 @@ my %shown = (
         ],
         request => { port => 443, tls => 1, http2 => 1, path => '/orders/1' }, way => '/oauth/v2/oauth-introspect',
         answer  => sub { return { %{ as_body(@_) }, headers => $no_cache } }, claims => { sub => 'alice', scope => 'read', iss => 'https://login.example.com', aud => 'https://api.example.com' },
-        scopes  => 'read', realm => 'api.example.com',
+        scopes  => 'read', realm => 'api.example.com', cache => 'HOT',
         more    => [
             { name => 'health needs no token', request => { port => 443, tls => 1, path => '/health' }, status => 204, as => 0, api => 0 },
             { name => 'limit_except: who may read may not write', request => { port => 443, tls => 1, method => 'POST', path => '/orders/', token => 'alice-token' }, status => 403, as => 0,
-              challenge => { realm => 'api.example.com', scope => 'read write', error => 'insufficient_scope' }, cache => 'HIT' },
+              challenge => { realm => 'api.example.com', scope => 'read write', error => 'insufficient_scope' }, cache => 'HOT' },
             { name => 'limit_except: HEAD reads', request => { port => 443, tls => 1, method => 'HEAD', path => '/orders/', token => 'alice-token' }, status => 200, as => 0, api => [{ method => 'HEAD', authorization => 'Bearer <jwt>' }] },
             { name => 'a location that says nothing is protected', request => { port => 443, tls => 1, path => '/other' }, status => 401, as => 0, challenge => { realm => 'api.example.com' } },
             { name => 'another issuer', request => { port => 443, tls => 1, path => '/orders/', token => 'issuer-token' }, answers => { 'issuer-token' => as_body(scope => 'read', iss => 'https://evil.example.com', aud => 'https://api.example.com') }, status => 401, outcome => 'issuer' },
@@ -126,7 +126,7 @@ for my $file (sort grep { $shown{$_} } keys %files) {
 
     cases($gateway,
         { name => "$file: allowed", request => { %request, token => 'alice-token', headers => ['Cookie: a=b'] }, answers => { 'alice-token' => $row->{answer}->(%{$claims}) }, status => 200, as => [$asked], api => [{ uri => $request{path}, authorization => 'Bearer <jwt>', cookie => 'a=b' }], outcome => 'active', cache => 'MISS' },
-        { name => "$file: allowed, from the cache", request => { %request, token => 'alice-token' }, status => 200, as => 0, api => [{ authorization => 'Bearer <jwt>' }], outcome => 'active', cache => $row->{again} // 'HIT' },
+        { name => "$file: allowed, from the cache", request => { %request, token => 'alice-token' }, status => 200, as => 0, api => [{ authorization => 'Bearer <jwt>' }], outcome => 'active', cache => $row->{cache} // 'HIT' },
         { name => "$file: refused, no token", request => {%request}, status => 401, as => 0, challenge => \%challenge, outcome => 'missing' },
         { name => "$file: refused, inactive", request => { %request, token => 'gone-token' }, answers => { 'gone-token' => { status => 204 } }, status => 401, challenge => { %challenge, error => 'invalid_token' }, outcome => 'inactive' },
         { name => "$file: refused, expired", request => { %request, token => 'expired-token' }, answers => { 'expired-token' => $row->{answer}->(%{$claims}, exp => time - 1) }, status => 401, challenge => { %challenge, error => 'invalid_token' }, outcome => 'expired' },

@@ -239,12 +239,13 @@ my $reference = $text{'docs/directives.md'};
 # The directive's default as nginx.org would write it, from the merge function: '—' where there is none.
 sub default_of {
     my ($directive) = @_;
-    return '—' if !defined $directive->{field};
+    $directive->{field} //= $directive->{name} =~ s/^phantom_token_//r;
     my ($kind, $value) = $shim =~ /ngx_conf_merge_(\w*?)_?value\(conf->$directive->{field},\s*prev->$directive->{field},\s*([^)]*?)\)/s;
     if ($directive->{field} eq 'jwt_members') {
         my ($names) = slurp('src/gateway/policy.cpp') =~ /default_jwt_members\[\] = \{([^}]*)\}/;
         return join ' ', $names =~ /"(\w+)"/g;
     }
+    return 'off' if $directive->{name} eq 'phantom_token_hot_cache'; # a pointer, NULL
     return '—' if !defined $value || $value =~ /^(?:NULL|"")$/;
     return $1 if $value =~ /^"(.*)"$/;
     return $value ? 'on' : 'off' if $directive->{flag};

@@ -218,6 +218,8 @@ my @nothing = (accepts => 1, warns => []);
 sub location_of_as { my ($directives) = @_; return "location /api { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_pass http://%%API%%; }\nlocation = /_introspect { internal; $directives }" }
 
 my $no_post   = qr/location "\/_introspect" .*proxy_cache_methods POST/;
+# Since 1.23.0 a module can tell https by its port alone.
+my @any_port  = Harness::Nginx::version() < 1.023 ? (accepts => 1, warns => qr/location "\/_introspect" .*proxy_ssl_verify on/) : @nothing;
 my $no_verify = qr/location "\/_introspect" .*proxy_ssl_verify on/;
 configurations(
     { name => 'nginx -t warns: proxy_cache without proxy_cache_methods POST', http => $zone, introspection => $key, accepts => 1, warns => $no_post },
@@ -230,13 +232,14 @@ configurations(
     { name => 'nginx -t: proxy_cache off', http => $zone, introspection => 'proxy_cache off;', @nothing },
     { name => 'nginx -t: the API\'s cache needs no POST', http => $zone, protected => 'proxy_cache tokens;', introspection => '', @nothing },
     { name => 'nginx -t: nor does the JWKS\'s', http => $zone, server => 'phantom_token_jwks_endpoint /_jwks; phantom_token_verify_jwt on; location = /_jwks { internal; proxy_pass http://%%AS%%/jwks; proxy_cache tokens; }', @nothing },
-    { name => 'nginx -t warns: an https AS whose certificate is not verified', locations => location_of_as('proxy_pass https://%%AS%%;'), accepts => 1, warns => $no_verify },
-    { name => 'nginx -t warns: proxy_ssl_verify off', locations => location_of_as('proxy_pass https://%%AS%%; proxy_ssl_verify off;'), accepts => 1, warns => $no_verify },
-    { name => 'nginx -t warns: an https AS in an upstream', http => 'upstream as { server %%AS%%; }', locations => location_of_as('proxy_pass https://as/introspect;'), accepts => 1, warns => $no_verify },
+    { name => 'nginx -t: an https AS whose certificate is not verified, at any port', locations => location_of_as('proxy_pass https://%%AS%%;'), @any_port },
+    { name => 'nginx -t: proxy_ssl_verify off, at any port', locations => location_of_as('proxy_pass https://%%AS%%; proxy_ssl_verify off;'), @any_port },
+    { name => 'nginx -t: an https AS in an upstream, at any port', http => 'upstream as { server %%AS%%; }', locations => location_of_as('proxy_pass https://as/introspect;'), @any_port },
     { name => 'nginx -t: an https AS whose certificate is verified', locations => location_of_as('proxy_pass https://%%AS%%; proxy_ssl_verify on; proxy_ssl_trusted_certificate %%TLS%%/ca.pem;'), @nothing },
+    { name => 'nginx -t warns: an https AS at its own port, not verified', locations => location_of_as('proxy_pass https://127.0.0.1/introspect;'), accepts => 1, warns => $no_verify },
     { name => 'nginx -t: an https AS, verify inherited', server => 'proxy_ssl_verify on; proxy_ssl_trusted_certificate %%TLS%%/ca.pem;', locations => location_of_as('proxy_pass https://%%AS%%;'), @nothing },
     { name => 'nginx -t: an https API is not the module\'s business', locations => location_of_as('proxy_pass http://%%AS%%;') =~ s{http://%%API%%}{https://%%API%%}r, @nothing },
-    { name => 'nginx -t warns: an https JWKS whose certificate is not verified', locations => location_of_as('proxy_pass http://%%AS%%;') . 'location /own { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience a; phantom_token_jwks_endpoint /_jwks; } location = /_jwks { internal; proxy_pass https://%%AS%%/jwks; }',
+    { name => 'nginx -t warns: an https JWKS whose certificate is not verified', locations => location_of_as('proxy_pass http://%%AS%%;') . 'location /own { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience a; phantom_token_jwks_endpoint /_jwks; } location = /_jwks { internal; proxy_pass https://127.0.0.1/jwks; }',
       accepts => 1, warns => qr/location "\/_jwks" .*proxy_ssl_verify on/ },
     (map { my ($mode, $text) = ($_, sprintf '%03o', $_); { name => "nginx -t warns: a secret file that others can read: $text", protected => 'phantom_token_client_id gateway; phantom_token_client_secret_file ' . secret_file("mode-$text", $mode) . ';', accepts => 1, warns => qr/mode-$text.*600/ } } oct(644), oct(604), oct(777)),
     (map { my ($mode, $text) = ($_, sprintf '%03o', $_); { name => "nginx -t: a secret file that is root's alone: $text", protected => 'phantom_token_client_id gateway; phantom_token_client_secret_file ' . secret_file("mode-$text", $mode) . ';', @nothing } } oct(600), oct(400)),

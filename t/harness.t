@@ -280,6 +280,15 @@ like failures(sub { configurations({ name => 'x', module => 0, locations => '', 
 }
 
 {
+    my $gone = gateway(module => 0, locations => 'location / { return 204; }');
+    my @all  = ($gone->pid, $gone->workers);
+    $gone->crash;
+    is scalar(grep { alive($_) } @all), 0, 'crash: no process is left';
+    is_deeply [$gone->faults], [], 'crash: no fault of the test';
+    ok !eval { $gone->get('/'); 1 }, 'crash: nobody answers';
+}
+
+{
     my $whole = gateway(module => 0, config => <<'END', replace => ['https://login.example.com' => 'http://%%AS%%', 'api.internal:8080' => '%%API%%']);
 user www-data;
 error_log /var/log/nginx/error.log;

@@ -6,10 +6,12 @@ use warnings;
 use lib 't/lib';
 use Digest::SHA 'sha256_hex';
 use Harness;
+use Harness::Http2;
 use Harness::Process 'spawn';
 use Time::HiRes qw(sleep time);
 
-my $SLOW = $ENV{PHANTOM_TOKEN_WRAPPER};
+my $SLOW      = $ENV{PHANTOM_TOKEN_WRAPPER};
+my $SANITIZED = defined $ENV{ASAN_OPTIONS}; # then freed memory is kept for a while: LeakSanitizer tells, not the size
 
 # The authorization server and the API for load are nginx too: the AS knows a token by the path of its endpoint.
 my %jwt = map { $_ => jwt({ sub => $_, scope => $_ eq 'carol' ? 'admin' : 'read' }) } qw(alice bob carol);
@@ -99,68 +101,8 @@ for my $first (@kinds) {
 
 # --- HTTP/2, by hand ------------------------------------------------------------------------------------------------------------
 
-# A client that opens streams as it likes and may reset them. Headers go uncompressed; of responses it reads :status
-# and the body.
 {
-    package Http2; ## no critic (Modules::RequireFilenameMatchesPackage): a client for this test alone
-    use Harness::Stream;
-
-    sub new {
-        my ($class, $port) = @_;
-        my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $!";
-        my $self   = bless { stream => Harness::Stream->new($socket, timeout => Harness::patience(10)), next => 1, answers => {} }, $class;
-        $self->{stream}->write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . _frame(4, 0, 0, ''));
-        return $self;
-    }
-
-    sub _frame { my ($type, $flags, $id, $payload) = @_; return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $id) . $payload }
-
-    sub _field {
-        my ($name, $value) = @_;
-        my $size = sub { my $n = length $_[0]; return $n < 127 ? chr $n : "\x7f" . ($n - 127 < 128 ? chr($n - 127) : chr(($n - 127) % 128 + 128) . chr(int(($n - 127) / 128))) };
-        return "\0" . $size->($name) . $name . $size->($value) . $value;
-    }
-
-    # Opens a stream; returns its number.
-    sub start {
-        my ($self, %request) = @_;
-        my $id = $self->{next};
-        $self->{next} += 2;
-        my @fields = ([':method', $request{method} // 'GET'], [':scheme', 'http'], [':path', $request{path}], [':authority', 'localhost'],
-            (defined $request{token} ? ['authorization', "Bearer $request{token}"] : ()), map { [lc $1, $2] if /^([^:]+): *(.*)/ } @{ $request{headers} // [] });
-        my $end = defined $request{body} ? 0 : 1;
-        $self->{stream}->write(_frame(1, 4 | $end, $id, join '', map { _field(@{$_}) } @fields) . ($end ? '' : _frame(0, 1, $id, $request{body})));
-        return $id;
-    }
-
-    sub cancel { my ($self, $id) = @_; return $self->{stream}->write(_frame(3, 0, $id, pack 'N', 8)) }
-
-    # Reads until these streams have ended: { status, body } by number.
-    sub answers {
-        my ($self, @ids) = @_;
-        while (grep { !$self->{answers}{$_}{ended} } @ids) {
-            my $head = $self->{stream}->read_exactly(9) // last;
-            my ($high, $low, $type, $flags, $id) = unpack 'CnCCN', $head;
-            my $payload = $self->{stream}->read_exactly(($high << 16) + $low) // last;
-            my $answer  = $self->{answers}{$id} //= { body => '' };
-            if ($type == 0) { $answer->{body} .= $payload }
-            if ($type == 1) {
-                my $first = ord $payload;
-                $answer->{status} = $first == 0x88 ? 200 : $first == 0x8d ? 404 : $first == 0x8e ? 500 : $payload =~ /^[\x08\x48]\x03(\d{3})/ ? $1 : 'unknown';
-            }
-            if ($type == 3 || $type == 7) { $answer->{ended} = 'reset' }
-            if ($type <= 1 && $flags & 1) { $answer->{ended} = 1 }
-            if ($type == 4 && !($flags & 1)) { $self->{stream}->write(_frame(4, 1, 0, '')) }
-            if ($type == 6 && !($flags & 1)) { $self->{stream}->write(_frame(6, 1, 0, $payload)) }
-        }
-        return @{ $self->{answers} }{@ids};
-    }
-
-    sub end { my ($self) = @_; return $self->{stream}->close }
-}
-
-{
-    my $http2 = Http2->new($gateway->port('h2'));
+    my $http2 = Harness::Http2->new($gateway->port('h2'));
     my @order = map { @kinds[map { ($_ * 7 + 3) % @kinds } 0 .. $#kinds] } 1 .. 8;
     my @ids   = map { $http2->start(%{ $_->[1] }) } @order;
     my @answers = $http2->answers(@ids);
@@ -255,7 +197,7 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
 
 {
     my $configuration = digest($gateway->folder . '/nginx.conf');
-    my $count  = $SLOW ? 3_000 : 100_000;
+    my $count  = $SLOW || $SANITIZED ? 3_000 : 100_000;
     my ($pid)  = $gateway->workers;
     under_load(seconds => $SLOW ? 20 : 2);
     my $before = $gateway->rss($pid);
@@ -271,7 +213,7 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
     is $wrong, 0, 'memory: every answer was one that may be';
     is_deeply [$gateway->workers], [$pid], 'memory: one worker all the time';
     # A leak of 8 bytes in each request would show as 800 KiB.
-    cmp_ok $after - $before, '<', $SLOW ? 20_000 : 700, "memory of the worker is flat over $total requests: $before KiB, then $after KiB";
+    cmp_ok $after - $before, '<', $SLOW ? 20_000 : 700, "memory of the worker is flat over $total requests: $before KiB, then $after KiB" if !$SANITIZED;
     is digest($gateway->folder . '/nginx.conf'), $configuration, 'the configuration file is unchanged';
     check_kind("after the load: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
 }
@@ -289,11 +231,11 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
     }
     is $failed, 0, "$reloads reloads under load";
     my $result = end_load($load);
-    cmp_ok $result->{requests}, '>', $reloads * 10, "reloads under load: $result->{requests} requests";
+    cmp_ok $result->{requests}, '>', $SANITIZED ? $reloads : $reloads * 10, "reloads under load: $result->{requests} requests";
     is $result->{wrong}, 0, 'reloads under load: every answer was one that may be';
     # wrk counts what nginx closes between two requests as an error of reading and connects anew.
     is join(' ', (split / /, $result->{errors})[0, 3]), '0 0', 'reloads under load: no connection refused, none timed out' or diag $result->{text};
-    cmp_ok $memory[-1] - $memory[$#memory / 2], '<', $SLOW ? 20_000 : 300, 'no leak in the master: ' . join ' ', @memory;
+    cmp_ok $memory[-1] - $memory[$#memory / 2], '<', $SLOW ? 20_000 : 300, 'no leak in the master: ' . join ' ', @memory if !$SANITIZED;
     ok until_true(patience(5), sub { !$gateway->workers(leaving => 1) }), 'reloads: the old workers have gone';
     check_kind("after the reloads: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
 

@@ -114,6 +114,17 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
 #endif
 }
 
+bool answers_question(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+#if (NGX_HTTP_CACHE)
+  if (subrequest->cache != nullptr) {
+    const ngx_array_t &keys = subrequest->cache->keys;
+    const std::string_view key = keys.nelts == 1 ? view(*static_cast<const ngx_str_t *>(keys.elts)) : "";
+    return key == std::string_view(call.key, sizeof(call.key)) || key == call.request_body;
+  }
+#endif
+  return subrequest->upstream == nullptr || subrequest->upstream->resolved == nullptr;
+}
+
 void guard_background_update(ngx_http_request_t *update, const Call &call) noexcept {
 #if (NGX_HTTP_CACHE)
   if (update->upstream != nullptr && find_unsafe_cache_key(update, call) != nullptr) {

@@ -10,6 +10,10 @@ namespace gateway {
 /// @return nullptr where the key is good or no cache was asked, else a constant for the log line that says what to do.
 const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &call) noexcept;
 
+/// @return whether all who ask the call's question would get this answer: nothing else chooses the server, and the
+///   cache's key tells nothing else apart.
+bool answers_question(const ngx_http_request_t *subrequest, const Call &call) noexcept;
+
 /// Keeps a response that nginx fetches to renew an entry (proxy_cache_background_update) from being stored under a key
 /// that is not safe.
 void guard_background_update(ngx_http_request_t *update, const Call &call) noexcept;

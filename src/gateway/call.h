@@ -20,10 +20,10 @@ struct Call {
   // Before the subrequest: what is asked, and where.
   Question question;                 ///< of one for the JWK Set only the endpoint
   std::string_view request_body;     ///< what is sent; empty: the method is GET
-  bool request_has_secret = false;   ///< the body holds the gateway's client_secret
   std::string_view authorization;    ///< the gateway's own, which is sent; empty where none is
   std::size_t largest_response = 0;  ///< bytes
   char key[oauth::cache_key_size];   ///< $phantom_token_key
+  bool request_has_secret = false;   ///< the body holds the gateway's client_secret
 
   // Where the question is about a token.
   bool is_about_token = false;
@@ -31,21 +31,21 @@ struct Call {
   oauth::Strings jwt_members;             ///< where the JWT may be in an introspection response
   std::string_view requested_token_type;  ///< of an exchange
 
-  // Where it is for the JWK Set.
-  bool refreshes_keys = false;  ///< $phantom_token_jwks_refresh
-
   // While it runs.
-  bool arrived = false;        ///< the subrequest has come to the preaccess phase of its location
-  bool strayed = false;        ///< it has been redirected after that
-  bool gave_up = false;        ///< the capture has refused the response at its header
-  bool timed_out = false;      ///< the body took longer than the location's read timeout
-  bool out_of_memory = false;  ///< the body could not be kept
+  Flight *flight = nullptr;  ///< where other requests may follow it
   ngx_event_t *deadline = nullptr;
   ngx_msec_t late_from = 0;  ///< from when on nginx's own timer may have ended the response; with a deadline only
   ngx_msec_t started = 0;
-  Flight *flight = nullptr;  ///< where other requests may follow it
+  bool refreshes_keys = false;  ///< $phantom_token_jwks_refresh, of one for the JWK Set
+  bool arrived = false;         ///< the subrequest has come to the preaccess phase of its location
+  bool strayed = false;         ///< it has been redirected after that
+  bool gave_up = false;         ///< the capture has refused the response at its header
+  bool timed_out = false;       ///< the body took longer than the location's read timeout
+  bool out_of_memory = false;   ///< the body could not be kept
   bool done = false;
-  bool abandoned = false;  ///< the one that it follows has ended without an answer
+  bool abandoned = false;       ///< the one that it follows has ended without an answer for it
+  bool must_ask_alone = false;  ///< the next one would not have one either
+  bool is_for_all = false;      ///< the answer is for all who ask the question: see answers_question()
 
   // The response, as captured.
   oauth::Response response;
@@ -56,16 +56,16 @@ struct Call {
   ngx_str_t location_name = ngx_null_string;  ///< of the location that served the subrequest
   ngx_uint_t cache_status = 0;                ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
   const char *misconfiguration = nullptr;     ///< why the response must not count; a constant for the log line
-  bool came_to_server = false;                ///< and has not been counted yet
-  bool may_be_kept = false;                   ///< a hot cache asks for cached_until
   time_t cached_until = 0;                    ///< when proxy_cache's entry ends; 0 where it holds none, or an old one
+  bool may_be_kept = false;                   ///< a hot cache asks for cached_until
+  bool came_to_server = false;                ///< and has not been counted yet
 
   // What it means for the token; read on first use.
   bool interpreted = false;
-  oauth::Introspection introspection;
   bool is_hot = false;  ///< it came out of the hot cache: there is no response
-  std::string_view
-      bearer_header;  ///< the header's value with the introspection's JWT; empty where it is yet to be made
+  oauth::Introspection introspection;
+  /// The header's value with the introspection's JWT; empty where it is yet to be made.
+  std::string_view bearer_header;
 };
 
 /// @return a call that has not been started, or nullptr where there is no memory.

@@ -157,9 +157,17 @@ Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, co
 }
 
 void share(Call &call) noexcept {
-  if (call.flight != nullptr) {
-    dismiss(*call.flight, [&](Follower &follower) noexcept { copy_result(call, follower); });
+  if (call.flight == nullptr) {
+    return;
   }
+  dismiss(*call.flight, [&](Follower &follower) noexcept {
+    if (call.is_for_all) {
+      copy_result(call, follower);
+    } else {
+      follower.call->abandoned = true;
+      follower.call->must_ask_alone = true;
+    }
+  });
 }
 
 }  // namespace gateway

@@ -17,7 +17,7 @@ void lead(ngx_http_request_t *r, Call &call) noexcept;
 ///   there is none to follow. The request is then woken as by a subrequest's end.
 Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept;
 
-/// Hands the call's result to those that follow it.
+/// Hands the call's result to those that follow it; where it is not for all, each asks by itself.
 void share(Call &call) noexcept;
 
 }  // namespace gateway

@@ -9,6 +9,7 @@
 #include "locations.h"
 #include "phases.h"
 #include "policy.h"
+#include "read_answers.h"
 #include "text.h"
 #include "token_locations.h"
 #include "variables.h"
@@ -218,6 +219,21 @@ const char *find_contradiction(const phantom_token_location_t &location) noexcep
   return nullptr;
 }
 
+/// Protected or not: nginx itself would only say that a zone has no size, and not where.
+ngx_int_t check_hot_cache(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
+  const ngx_shm_zone_t *zone = block.location->hot_cache;
+  if (zone == nullptr || is_declared(*zone)) {
+    return NGX_OK;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                "\"phantom_token_hot_cache\" of location \"%V\" names the zone \"%V\", which is unknown: add "
+                "\"phantom_token_hot_cache zone=%V:16m;\" to \"http\" in %V:%ui",
+                &name, &zone->shm.name, &zone->shm.name, &block.location->hot_cache_at.file,
+                block.location->hot_cache_at.line);
+  return NGX_ERROR;
+}
+
 ngx_int_t check_block(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
   const phantom_token_location_t &location = *block.location;
   if (!is_protected(block) || may_serve_gateway(main, block)) {
@@ -227,14 +243,6 @@ ngx_int_t check_block(ngx_conf_t *cf, const phantom_token_main_t &main, const ph
     const ngx_str_t name = display_name(*block.core);
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"phantom_token\" is on in location \"%V\" with %s in %V:%ui", &name,
                   contradiction, &location.enabled_at.file, location.enabled_at.line);
-    return NGX_ERROR;
-  }
-  if (location.hot_cache != nullptr && !is_declared(*location.hot_cache)) {
-    const ngx_str_t name = display_name(*block.core);
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"phantom_token_hot_cache\" of location \"%V\" names the zone \"%V\", which is unknown: add "
-                  "\"phantom_token_hot_cache zone=%V:16m;\" to \"http\"",
-                  &name, &location.hot_cache->shm.name, &location.hot_cache->shm.name);
     return NGX_ERROR;
   }
   for (const EndpointDirective &endpoint : endpoints(location)) {
@@ -266,7 +274,7 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
   const auto check = [&](const phantom_token_block_t &block) {
     warn_of_unverified(cf, block);
     hide(main, block);
-    return check_block(cf, main, block);
+    return check_hot_cache(cf, block) == NGX_OK ? check_block(cf, main, block) : NGX_ERROR;
   };
   if (for_each_block(main, mark_targets) != NGX_OK || for_each_block(main, check) != NGX_OK) {
     return NGX_ERROR;
@@ -295,6 +303,7 @@ ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf) {
 
 void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
   gateway::clear_key_store();
+  gateway::forget_answers();
   oauth::release_cache_key();
 }
 

@@ -16,6 +16,7 @@
 #include "policy.h"
 #include "pool_memory.h"
 #include "preflight.h"
+#include "read_answers.h"
 #include "refusal.h"
 #include "request_state.h"
 #include "text.h"
@@ -48,12 +49,33 @@ bool can_wait(const ngx_http_request_t *r) noexcept {
   return r->background == 0 && r->post_action == 0;
 }
 
+/// @return false where there is no memory; then the call is as before.
+bool adopt(ngx_pool_t *pool, Call &call, const AnswerCopy &copy) noexcept {
+  PoolMemory memory(pool);
+  if (!oauth::unpack(copy.packed, copy.jwt, memory, call.introspection)) {
+    return false;
+  }
+  call.bearer_header = copy.authorization;
+  call.interpreted = true;
+  return true;
+}
+
+void read_response(const ngx_http_request_t *r, Call &call) noexcept {
+  PoolMemory memory(r->pool);
+  ReadAnswer *answer = reserve_answer(call, r->connection->log);
+  call.introspection = call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
+                                        : oauth::read_introspection(call.response, call.jwt_members, memory);
+  call.interpreted = true;
+  if (answer != nullptr && call.introspection.outcome == Outcome::active) {
+    remember_answer(*answer, call, r->pool);
+  }
+}
+
 const oauth::Introspection &interpret(const ngx_http_request_t *r, Call &call) noexcept {
-  if (!call.interpreted) {
-    PoolMemory memory(r->pool);
-    call.introspection = call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
-                                          : oauth::read_introspection(call.response, call.jwt_members, memory);
-    call.interpreted = true;
+  AnswerCopy copy;
+  const bool is_known = call.interpreted || (recall_answer(call, r->pool, copy) && adopt(r->pool, call, copy));
+  if (!is_known) {
+    read_response(r, call);
   }
   return call.introspection;
 }
@@ -196,18 +218,15 @@ Call *find_answer(const ngx_http_request_t *r, const Question &question) noexcep
 /// @return a call that the hot cache has answered, or nullptr where it has no answer or there is no memory.
 Call *find_hot_answer(ngx_http_request_t *r, const phantom_token_location_t &location,
                       const Question &question) noexcept {
-  HotCopy copy;
+  AnswerCopy copy;
   if (location.hot_cache == nullptr || !find_hot_copy(*location.hot_cache, question, r->pool, copy)) {
     return nullptr;
   }
-  PoolMemory memory(r->pool);
   Call *call = make_token_call(r, location, question);
-  if (call == nullptr || !oauth::unpack(copy.packed, copy.jwt, memory, call->introspection)) {
+  if (call == nullptr || !adopt(r->pool, *call, copy)) {
     return nullptr;
   }
-  call->bearer_header = copy.authorization;
   call->is_hot = true;
-  call->interpreted = true;
   call->done = true;
   return call;
 }
@@ -216,7 +235,7 @@ Call *find_hot_answer(ngx_http_request_t *r, const phantom_token_location_t &loc
 ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                       const Question &question) noexcept {
   char key[oauth::cache_key_size];
-  const bool may_share = location.hot_cache != nullptr && r == r->main;
+  const bool may_share = location.hot_cache != nullptr && r == r->main && !state.asks_alone;
   state.call = may_share ? follow(r, location, question) : nullptr;
   if (state.call != nullptr) {
     return wait_for(state, state.call);
@@ -248,8 +267,11 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
   }
   const Question question = make_question(location.policy->question, view(endpoint), token);
   Call *answer = find_answer(r, question);
-  state.call = answer != nullptr ? answer : find_hot_answer(r, location, question);
-  if (state.call != nullptr) {
+  if (answer == nullptr && can_wait(r)) {
+    answer = find_hot_answer(r, location, question);
+  }
+  state.call = answer;
+  if (answer != nullptr) {
     return conclude(r, state, location);
   }
   if (!can_wait(r)) {
@@ -350,6 +372,14 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
   return check_token(r, state, location, credentials.token);
 }
 
+/// Not under `satisfy any`, where another module may have granted access before ours was asked. But modules that want
+/// to be the last of the access phase (srcache, lua) move its handlers when they first run in a worker, and a request
+/// that was waiting in ours then goes on behind it.
+bool was_to_be_checked(const ngx_http_request_t *r, const RequestState &state) noexcept {
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+  return core->satisfy == NGX_HTTP_SATISFY_ALL || state.waiting_for != nullptr;
+}
+
 }  // namespace
 
 ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
@@ -361,6 +391,7 @@ ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &l
     return begin(r, *state, location);
   }
   if (state->waiting_for->abandoned) {
+    state->asks_alone = state->waiting_for->must_ask_alone;
     state->waiting_for = nullptr;
     return begin(r, *state, location);
   }
@@ -375,6 +406,12 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   RequestState *state = get_state(r);
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  if (state->allowed_by != &location && was_to_be_checked(r, *state)) {
+    const ngx_int_t rc = check_request(r, location);
+    if (rc != NGX_OK) {
+      return rc;
+    }
   }
   if (has_several_authorizations(r->headers_in)) {
     return NGX_HTTP_BAD_REQUEST;

@@ -11,9 +11,10 @@ namespace gateway {
 ///   status to refuse with.
 ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept;
 
-/// The last look at a request that has been granted access to a protected location. Where that was not by
-/// check_request(), a bearer token in it is unchecked and does not go on.
-/// @return NGX_DECLINED, so that nginx goes on, or a status to refuse with.
+/// The last look at a request that has come through the access phase to a protected location. Where only another module
+/// can have granted it access, a bearer token in it is unchecked and does not go on; else it is checked now if it was
+/// not.
+/// @return NGX_DECLINED, so that nginx goes on, NGX_AGAIN while an answer is awaited, or a status to refuse with.
 ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept;
 
 }  // namespace gateway

@@ -91,6 +91,7 @@ typedef struct {
     phantom_token_position_t   introspection_endpoint_at;
     phantom_token_position_t   exchange_endpoint_at;
     phantom_token_position_t   jwks_endpoint_at;
+    phantom_token_position_t   hot_cache_at;
 
     phantom_token_policy_t    *policy;
 
@@ -161,6 +162,9 @@ ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf);
 
 /** Checks the whole configuration and installs the phase handlers and filters. */
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf);
+
+/** Says at each start and reload which version this is. */
+ngx_int_t phantom_token_init_module(ngx_cycle_t *cycle);
 
 /** Frees what a worker keeps outside nginx's pools. */
 void phantom_token_exit_process(ngx_cycle_t *cycle);

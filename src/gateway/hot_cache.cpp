@@ -5,7 +5,6 @@
 #include <new>
 
 #include "../oauth/packed_introspection.h"
-#include "authorization.h"
 #include "hot_cache_zone.h"
 #include "pool_memory.h"
 #include "shared_pieces.h"
@@ -18,8 +17,8 @@ struct HotCacheRecord {
   HotCacheRecord *next = nullptr;  ///< in its bucket
   ngx_queue_t by_use = {};
   ngx_uint_t hash = 0;
-  time_t expires = 0;          ///< by the wall clock, as `exp` and proxy_cache count
-  ngx_msec_t valid_until = 0;  ///< by the clock that nobody sets
+  time_t expires = 0;   ///< by the wall clock, as `exp` and proxy_cache count
+  ngx_msec_t kept = 0;  ///< since when, by the clock that nobody sets
   std::uint32_t token_size = 0;
   std::uint32_t endpoint_size = 0;
   std::uint32_t identity_size = 0;
@@ -53,8 +52,8 @@ std::uint32_t size32(std::string_view text) noexcept {
 }
 
 std::size_t size_of(const HotCacheRecord &record) noexcept {
-  return std::size_t{record.token_size} + record.endpoint_size + record.identity_size + record.jwt_size + 1 +
-         record.packed_size;
+  return std::size_t{record.token_size} + record.endpoint_size + record.identity_size +
+         size_of_copy(record.jwt_size, record.packed_size);
 }
 
 /// @param cursor at the record's begin; behind the question where the result is true.
@@ -84,8 +83,11 @@ Found find(const HotCacheContent &content, const Question &question) noexcept {
   return {};
 }
 
-bool has_ended(const HotCacheRecord &record) noexcept {
-  return ngx_time() >= record.expires || static_cast<ngx_msec_int_t>(ngx_current_msec - record.valid_until) >= 0;
+/// The zone's `valid` is that of the configuration now, which a reload may have changed. A copy may be from the near
+/// future: each worker has its own idea of the current millisecond.
+bool has_ended(const HotCacheZone &zone, const HotCacheRecord &record) noexcept {
+  const auto age = static_cast<ngx_msec_int_t>(ngx_current_msec - record.kept);
+  return ngx_time() >= record.expires || age >= static_cast<ngx_msec_int_t>(zone.valid);
 }
 
 void remove(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
@@ -107,7 +109,7 @@ bool remove_oldest(const HotCacheZone &zone) noexcept {
     return false;
   }
   auto *oldest = ngx_queue_data(ngx_queue_last(by_use), HotCacheRecord, by_use);
-  zone.content->evictions += has_ended(*oldest) ? 0 : 1;
+  zone.content->evictions += has_ended(zone, *oldest) ? 0 : 1;
   remove(zone, oldest);
   return true;
 }
@@ -141,26 +143,20 @@ bool is_too_large(const HotCacheZone &zone, const HotCacheRecord &draft) noexcep
   return size_of(draft) > static_cast<std::size_t>(zone.memory->end - zone.memory->start) / largest_share;
 }
 
-bool take_out(Found &found, ngx_pool_t *pool, HotCopy &copy) noexcept {
+bool take_out(Found &found, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
   const HotCacheRecord &record = *found.record;
-  const std::size_t size = std::size_t{record.jwt_size} + 1 + record.packed_size;
-  auto *bytes = static_cast<char *>(ngx_pnalloc(pool, bearer_scheme.size() + size));
-  if (bytes == nullptr) {
+  char *place = allocate_copy(pool, record.jwt_size, record.packed_size, copy);
+  if (place == nullptr) {
     return false;
   }
-  bearer_scheme.copy(bytes, bearer_scheme.size());
-  char *jwt = bytes + bearer_scheme.size();
-  found.behind_question.read(jwt, size);
-  copy.authorization = {bytes, bearer_scheme.size() + record.jwt_size};
-  copy.jwt = {jwt, record.jwt_size};
-  copy.packed = {jwt + record.jwt_size + 1, record.packed_size};
+  found.behind_question.read(place, size_of_copy(record.jwt_size, record.packed_size));
   return true;
 }
 
 /// @return whether a living copy of the answer is there already, from another request.
 bool is_there(const HotCacheZone &zone, const Question &question) noexcept {
   HotCacheRecord *record = find(*zone.content, question).record;
-  if (record != nullptr && has_ended(*record)) {
+  if (record != nullptr && has_ended(zone, *record)) {
     remove(zone, record);
     return false;
   }
@@ -175,12 +171,12 @@ void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
   zone.content->entries++;
 }
 
-HotCacheRecord draft_record(const HotCacheZone &zone, const Question &question, std::string_view jwt,
-                            std::string_view packed, time_t expires) noexcept {
+HotCacheRecord draft_record(const Question &question, std::string_view jwt, std::string_view packed,
+                            time_t expires) noexcept {
   HotCacheRecord record;
   record.hash = question.hash;
   record.expires = expires;
-  record.valid_until = ngx_current_msec + zone.valid;
+  record.kept = ngx_current_msec;
   record.token_size = size32(question.token);
   record.endpoint_size = size32(question.endpoint);
   record.identity_size = size32(question.identity);
@@ -191,14 +187,14 @@ HotCacheRecord draft_record(const HotCacheZone &zone, const Question &question, 
 
 }  // namespace
 
-bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, HotCopy &copy) noexcept {
+bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
   const HotCacheZone &ours = zone_of(zone);
   const Lock lock(ours);
   Found found = find(*ours.content, question);
   if (found.record == nullptr) {
     return false;
   }
-  if (has_ended(*found.record)) {
+  if (has_ended(ours, *found.record)) {
     remove(ours, found.record);
     return false;
   }
@@ -219,7 +215,7 @@ void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Ques
           memory, [&](oauth::Writer &writer) { oauth::pack(writer, introspection); }, packed)) {
     return;
   }
-  const HotCacheRecord draft = draft_record(ours, question, jwt, packed, expires);
+  const HotCacheRecord draft = draft_record(question, jwt, packed, expires);
   const Lock lock(ours);
   if (is_too_large(ours, draft) || is_there(ours, question)) {
     return;

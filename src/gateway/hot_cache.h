@@ -1,24 +1,16 @@
 #pragma once
 
-#include <string_view>
-
 #include "../oauth/introspection.h"
+#include "answer_copy.h"
 #include "nginx.h"
 #include "question.h"
 
 namespace gateway {
 
-/// A copy of what proxy_cache holds, taken out of a zone into a request's pool.
-struct HotCopy {
-  std::string_view authorization;  ///< `Bearer <jwt>`, a NUL behind it
-  std::string_view jwt;            ///< the last part of it
-  std::string_view packed;         ///< for oauth::unpack()
-};
-
 /// Looks an answer up, by all parts of the question: other questions with its hash are told apart.
 /// @param copy set where the result is true.
 /// @return whether there is one that still lives.
-bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, HotCopy &copy) noexcept;
+bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept;
 
 /// Keeps a copy of an answer that has been accepted. A zone without room for it loses the copies that have not been
 /// used for longest; a copy that does not fit at all is left out, for no request depends on it.

@@ -18,7 +18,7 @@ constexpr ngx_uint_t smallest_pages = 8;  // as nginx's other zones have it
 struct ZoneParameters {
   std::string_view name;
   ssize_t size = 0;
-  time_t valid = default_valid;
+  time_t valid = 0;  ///< 0: not given
 };
 
 bool has_prefix(std::string_view text, std::string_view prefix) noexcept {
@@ -33,6 +33,9 @@ char *refuse_line(ngx_conf_t *cf, const char *problem, const ngx_str_t &value) n
 /// NAME:SIZE
 /// @return nullptr, or what is wrong.
 const char *read_zone(std::string_view value, ZoneParameters &parameters) noexcept {
+  if (!parameters.name.empty()) {
+    return "has a second zone";
+  }
   const std::size_t colon = value.find(':');
   if (colon == std::string_view::npos || colon == 0) {
     return "wants \"zone=NAME:SIZE\", such as \"zone=hot:16m\", it has";
@@ -48,6 +51,9 @@ const char *read_zone(std::string_view value, ZoneParameters &parameters) noexce
 }
 
 const char *read_valid(std::string_view value, ZoneParameters &parameters) noexcept {
+  if (parameters.valid != 0) {
+    return "has a second time";
+  }
   ngx_str_t seconds = text(value);
   parameters.valid = ngx_parse_time(&seconds, 1);
   // In milliseconds it must fit a timer's difference.
@@ -91,6 +97,7 @@ ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) {
     return NGX_ERROR;
   }
   ours.content->buckets =
+      // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what the array holds.
       static_cast<HotCacheRecord **>(ngx_slab_calloc(ours.memory, buckets * sizeof(HotCacheRecord *)));
   if (ours.content->buckets == nullptr) {
     return NGX_ERROR;
@@ -115,7 +122,7 @@ char *declare(ngx_conf_t *cf, const ZoneParameters &parameters) noexcept {
   if (is_declared(*zone)) {
     return refuse_line(cf, "has a zone that another line declares", name);
   }
-  data->valid = static_cast<ngx_msec_t>(parameters.valid) * 1000;
+  data->valid = static_cast<ngx_msec_t>(parameters.valid != 0 ? parameters.valid : default_valid) * 1000;
   auto *main =
       static_cast<phantom_token_main_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_phantom_token_module));
   auto *listed = static_cast<ngx_shm_zone_t **>(ngx_array_push(&main->hot_caches));
@@ -154,7 +161,8 @@ char *read_declaration(ngx_conf_t *cf, const ngx_str_t *arguments, ngx_uint_t co
 }
 
 /// The name of a zone, or "off".
-char *choose(ngx_conf_t *cf, ngx_str_t name, ngx_shm_zone_t *&slot) noexcept {
+char *choose(ngx_conf_t *cf, ngx_str_t name, phantom_token_location_t &location) noexcept {
+  ngx_shm_zone_t *&slot = location.hot_cache;
   if (slot != NGX_CONF_UNSET_PTR) {
     return const_cast<char *>("is duplicate");
   }
@@ -165,6 +173,7 @@ char *choose(ngx_conf_t *cf, ngx_str_t name, ngx_shm_zone_t *&slot) noexcept {
   if (name.len == 0) {
     return refuse_line(cf, "wants the name of a zone or \"off\", it has", name);
   }
+  location.hot_cache_at = {cf->conf_file->file.name, cf->conf_file->line};
   // Of no size: the line that declares it may come later.
   slot = ngx_shared_memory_add(cf, &name, 0, &ngx_http_phantom_token_module);
   return slot == nullptr ? static_cast<char *>(NGX_CONF_ERROR) : NGX_CONF_OK;
@@ -197,5 +206,5 @@ extern "C" char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t * /*c
   if (count != 1) {
     return gateway::refuse_line(cf, "has an invalid parameter", arguments[1]);
   }
-  return gateway::choose(cf, arguments[0], static_cast<phantom_token_location_t *>(conf)->hot_cache);
+  return gateway::choose(cf, arguments[0], *static_cast<phantom_token_location_t *>(conf));
 }

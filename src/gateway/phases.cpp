@@ -73,7 +73,8 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
   return rc == NGX_OK ? NGX_DECLINED : rc;
 }
 
-/// Precontent phase: whoever comes here has been granted access, by this module or, under `satisfy any`, by another.
+/// Precontent phase: whoever comes here has been granted access, by this module or, under `satisfy any`, by another, or
+/// has missed the access handler.
 ngx_int_t precontent_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   if (r != r->main || location.enabled == 0) {

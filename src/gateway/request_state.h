@@ -20,6 +20,7 @@ struct RequestState {
   Call *waiting_for = nullptr;                 ///< that of the two which must end before the request goes on
   oauth::Introspection *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
   std::size_t keys_calls = 0;                  ///< for the JWK Set, since the handler began anew
+  bool asks_alone = false;                     ///< shared answers are not for this request
   bool keys_refreshed = false;                 ///< for a key that was not in the set
 
   bool judged = false;  ///< outcome is set

@@ -20,9 +20,15 @@ bool is_refresh_token(const JsonValue &members) noexcept {
   return token_type != nullptr && equal_ignoring_case(token_type->text, "refresh_token");
 }
 
+/// By its `typ` (RFC 9701 section 5), or by the claim that nothing else has: what that says of the token counts, not
+/// the JWT around it.
+bool is_envelope(const Jwt &jwt) noexcept {
+  return has_type(jwt, envelope_type) || jwt.claims->member("token_introspection") != nullptr;
+}
+
 /// @param members see Introspection.
 Introspection accept(const Jwt &jwt, const JsonValue *members) noexcept {
-  if (has_type(jwt, envelope_type)) {
+  if (is_envelope(jwt)) {
     return bad_response("the JWT to forward is itself an introspection response");
   }
   const JsonValue *active = jwt.claims->member("active");

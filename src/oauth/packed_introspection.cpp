@@ -120,6 +120,7 @@ class Reader {
   std::string_view rest() const noexcept { return bytes_; }
 
   void facts(Facts &facts) noexcept;
+  bool flag() noexcept { return byte() == 1; }
   /// @return the object; nullptr where it is not good().
   const JsonValue *members(std::string_view jwt) noexcept;
 
@@ -276,6 +277,7 @@ const JsonValue *Reader::members(std::string_view jwt) noexcept {
 
 void pack(Writer &writer, const Introspection &introspection) noexcept {
   put_facts(writer, introspection.facts);
+  writer.put(introspection.members == nullptr ? '\0' : '\1');
   if (introspection.members != nullptr) {
     put_members(writer, *introspection.members, introspection.jwt);
   }
@@ -285,7 +287,8 @@ bool unpack(std::string_view bytes, std::string_view jwt, Memory &memory, Intros
   Reader reader(bytes, memory);
   Facts facts;
   reader.facts(facts);
-  if (!reader.good()) {
+  const bool has_members = reader.flag();
+  if (!reader.good() || has_members == reader.rest().empty()) {
     return false;
   }
   introspection = {};

@@ -4,8 +4,10 @@
 #include <jansson.h>
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "base64url.h"
@@ -98,7 +100,17 @@ bool is_strong_enough(const cjose_jwk_t *key, const json_t *jwk) noexcept {
          (cjose_jwk_get_keysize(key, &error) >= smallest_rsa_key && has_sound_exponent(jwk));
 }
 
+/// What the library decodes of a key must be base64url: it asserts so, and an assertion ends the worker process.
+bool is_decodable(const json_t *jwk) noexcept {
+  constexpr const char *encoded[] = {"n", "e", "d", "p", "q", "dp", "dq", "qi", "x", "y"};
+  return std::all_of(std::begin(encoded), std::end(encoded),
+                     [jwk](const char *name) noexcept { return base64url_decode(string_member(jwk, name), nullptr); });
+}
+
 cjose_jwk_t *import_key(json_t *jwk) noexcept {
+  if (!is_decodable(jwk)) {
+    return nullptr;
+  }
   cjose_err error = {};
   cjose_jwk_t *key = cjose_jwk_import_json(reinterpret_cast<cjose_header_t *>(jwk), &error);
   if (key != nullptr && !is_strong_enough(key, jwk)) {

@@ -336,7 +336,11 @@ TEST(Introspection, NeverForwardsAnEnvelope) {
 TEST(Introspection, RefusesAnEnvelopeWithoutItsType) {
   const std::string claims = R"({"token_introspection":)" + active_json(make_jwt("{}")) + "}";
   for (const std::string_view header : {R"({"alg":"RS256"})", R"({"alg":"RS256","typ":"JWT"})"}) {
-    EXPECT_EQ(word(Read(envelope_type, make_jwt(header, claims)).outcome()), "as_bad_response");
+    for (const std::string_view type : {envelope_type, jwt_type}) {
+      EXPECT_EQ(word(Read(type, make_jwt(header, claims)).outcome()), "as_bad_response") << type << header;
+      EXPECT_EQ(word(Read(type, make_jwt(header, R"({"token_introspection":{"active":false}})")).outcome()),
+                "as_bad_response");
+    }
   }
   EXPECT_EQ(word(Read(envelope_type, make_jwt(R"({"active":true})")).outcome()), "as_bad_response");
 }

@@ -11,6 +11,9 @@ use warnings;
 use Harness::Certificates 'certificates';
 use Harness::Ports 'reserve_port';
 
+# Variables of the environment that nginx is to keep, for the workers and for a new binary.
+sub sanitizer_options { return qw(ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS) }
+
 my @TEMPORARY = qw(client_body proxy fastcgi uwsgi scgi);
 
 # Options: folder, servers => { AS => object with address }, module (path or nothing).
@@ -84,6 +87,7 @@ sub _main {
     my @lines   = $> == 0 ? ("user $user " . (getgrgid((getpwnam $user)[3]))[0] . ';') : ();
     my $workers = $part{workers}   // 1;
     my $level   = $part{log_level} // 'info';
+    push @lines, map { "env $_;" } grep { defined $ENV{$_} } sanitizer_options();
     unshift @lines, "load_module $self->{module};" if $self->{module};
     push @lines, "worker_processes $workers;", "pid $self->{folder}/nginx.pid;", "error_log $self->{folder}/error.log $level;", $part{main} // '';
     return join "\n", @lines, '';

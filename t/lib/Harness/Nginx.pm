@@ -10,6 +10,7 @@ use Harness::Client;
 use Harness::Config;
 use Harness::Curl;
 use Harness::ErrorLog;
+use Harness::Http3;
 use Harness::Process qw(run guard unguard alive temporary_folder until_true patience);
 use JSON::PP ();
 use Time::HiRes 'sleep';
@@ -33,9 +34,10 @@ sub new {
     my $folder = temporary_folder();
     my $self   = bless { folder => $folder, part => \%part, servers => $part{servers} // {}, faults => [] }, $class;
     $self->{config} = Harness::Config->new(folder => $folder, servers => $self->{servers}, module => scalar module($part{module}));
-    $self->{log}    = Harness::ErrorLog->new("$folder/error.log", "$folder/start.err", "$folder/sanitizer.*", "$folder/valgrind.*");
+    $self->{log}    = Harness::ErrorLog->new("$folder/error.log", "$folder/start.err", "$folder/sanitizer/*", "$folder/valgrind.*");
     $self->{text}   = $self->{config}->render(%part);
     $self->_write_config;
+    $self->_receive_reports;
     return $self;
 }
 
@@ -53,10 +55,26 @@ sub _command {
     return [@wrapper, binary(), '-p', "$self->{folder}/", '-e', "$self->{folder}/error.log", '-c', "$self->{folder}/nginx.conf", @more];
 }
 
+# Where sanitizers put their reports. A worker finds the first fault of its life when it is no longer root.
+sub _receive_reports {
+    my ($self) = @_;
+    return if !defined $ENV{ASAN_OPTIONS};
+    mkdir "$self->{folder}/sanitizer" or die "sanitizer: $!";
+    return chmod 01777, "$self->{folder}/sanitizer";
+}
+
+sub _run {
+    my ($self, @more) = @_;
+    my %env = map { $_ => $ENV{$_} =~ s/%%DIR%%/$self->{folder}/gr } grep { defined $ENV{$_} } Harness::Config::sanitizer_options();
+    # nginx -t ends without freeing the configuration that it read.
+    $env{ASAN_OPTIONS} .= ':detect_leaks=0' if $env{ASAN_OPTIONS} && grep { $_ eq '-t' } @more;
+    return run($self->_command(@more), env => \%env);
+}
+
 # nginx -t: { code, output }.
 sub check {
     my ($self) = @_;
-    my $result = run($self->_command('-t'));
+    my $result = $self->_run('-t');
     return { code => $result->{code}, output => $result->{err} . $result->{out} };
 }
 
@@ -65,7 +83,7 @@ sub start {
     my ($self) = @_;
     my $pidfile = "$self->{folder}/nginx.pid";
     guard(pidfile => $_) for $pidfile, "$pidfile.oldbin"; # the second while a new binary takes over
-    my $result = run($self->_command);
+    my $result = $self->_run;
     die "nginx does not start ($result->{code}):\n$result->{err}\n$self->{folder}/nginx.conf:\n" . _numbered($self->{text}) if $result->{code};
     $self->_keep_errors($result->{err});
     $self->{pid} = until_true(patience(5), sub { _first_number($pidfile) }) // die "nginx wrote no pid file\n";
@@ -109,6 +127,17 @@ sub stop {
     return;
 }
 
+# Ends nginx as a power cut does: no process of it has time for anything.
+sub crash {
+    my ($self) = @_;
+    my $master = delete $self->{pid} // die "nginx is not running\n";
+    my @all    = ($master, $self->_children($master));
+    kill KILL => @all;
+    until_true(patience(3), sub { !grep { alive($_) } @all }) or die "nginx cannot be killed\n";
+    unguard(pidfile => "$self->{folder}/nginx.pid$_") for '', '.oldbin';
+    return;
+}
+
 sub folder { return $_[0]{folder} }
 sub pid    { return $_[0]{pid} }
 sub text   { return $_[0]{text} }
@@ -139,10 +168,11 @@ sub _server_faults {
 
 # --- requests --------------------------------------------------------------------------------------------------------
 
-# A request on a connection of its own; with http2 or tls it goes through curl.
+# A request on a connection of its own; with http2 or tls it goes through curl, with http3 through ngtcp2's client.
 sub request {
     my ($self, %request) = @_;
     my $port = $self->port(delete $request{port});
+    return Harness::Http3::http3(%request, port => $port) if $request{http3};
     return Harness::Client->once(%request, port => $port) if !$request{http2} && !$request{tls} && !$request{args};
     $request{tls} = $self->ca if $request{tls};
     return Harness::Curl::curl(%request, port => $port);
@@ -262,6 +292,12 @@ sub upgrade {
     kill QUIT => $old;
     until_true(patience(5), sub { !alive($old) }) or die "upgrade: the old master does not quit\n";
     return;
+}
+
+# Whether this nginx was built with a module, as its configure names it.
+sub has {
+    my ($module) = @_;
+    return run([binary(), '-V'])->{err} =~ /--with-\Q$module\E\b/;
 }
 
 # The version as 1.022001, for what differs between versions.

@@ -21,8 +21,8 @@ my ($warden, $lifeline);
 my @folders;
 my %children;
 
-# A wrapper (valgrind) makes everything slower; so does a loaded machine. Nothing sleeps this long: it is a limit.
-sub patience { return $ENV{PHANTOM_TOKEN_WRAPPER} ? 8 * $_[0] : $_[0] }
+# A wrapper (valgrind) makes everything slower, sanitizers do too. Nothing sleeps this long: it is a limit.
+sub patience { return $_[0] * ($ENV{PHANTOM_TOKEN_WRAPPER} ? 8 : defined $ENV{ASAN_OPTIONS} ? 3 : 1) }
 
 # A test file that hangs is ended, with all that it started.
 sub time_limit {

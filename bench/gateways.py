@@ -1,0 +1,127 @@
+"""The gateways that are compared, and the servers behind them."""
+
+import dataclasses
+import http.client
+import pathlib
+
+import tokens
+from processes import HERE, MODULE, NJS, Failed, Nginx, Ports
+
+SIZES = {"1 KB": 1024, "4 KB": 4096, "16 KB": 16384}
+
+CHECKS = f'''phantom_token_scopes "read";
+    phantom_token_issuer {tokens.ISSUER};
+    phantom_token_audience {tokens.AUDIENCE};'''
+SIGNATURES = "phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_jwks;"
+OPEN_FILE_CACHE = "open_file_cache max=20000 inactive=1h; open_file_cache_valid 1h;"
+HOT_CACHE_ZONE = "phantom_token_hot_cache zone=hot:16m valid=1h;"
+HOT_CACHE = "phantom_token_hot_cache hot;"
+
+
+@dataclasses.dataclass(frozen=True)
+class Gateway:
+    """One line of the tables."""
+
+    name: str
+    file: str
+    modules: tuple = ()
+    options: tuple = ()  # what phantom_token.conf is filled with beyond what all have
+
+    def values(self):
+        empty = dict.fromkeys(("CHECKS", "SIGNATURES", "OPEN_FILE_CACHE", "HOT_CACHE", "HOT_CACHE_ZONE"), "")
+        return {**empty, **dict(self.options)}
+
+
+def _ours(name, *options):
+    return Gateway(name, "phantom_token.conf", (MODULE,), options)
+
+
+_checks = ("CHECKS", CHECKS)
+_files = ("OPEN_FILE_CACHE", OPEN_FILE_CACHE)
+_hot = (("HOT_CACHE_ZONE", HOT_CACHE_ZONE), ("HOT_CACHE", HOT_CACHE))
+_signatures = ("SIGNATURES", SIGNATURES)
+
+GATEWAYS = {gateway.name: gateway for gateway in (
+    Gateway("plain", "plain.conf"),
+    Gateway("auth_request", "auth_request.conf"),
+    Gateway("njs", "njs.conf", (NJS,)),
+    _ours("proxy_cache, no checks"),
+    _ours("proxy_cache", _checks),
+    _ours("proxy_cache, signature", _checks, _signatures),
+    _ours("open_file_cache, no checks", _files),
+    _ours("open_file_cache", _files, _checks),
+    _ours("hot cache, no checks", *_hot),
+    _ours("hot cache", *_hot, _checks),
+    _ours("hot cache, signature", *_hot, _checks, _signatures),
+)}
+
+
+class World:
+    """The API and the authorization server for one size of JWT, and gateways before them."""
+
+    def __init__(self, folder, key, size):
+        self.folder = pathlib.Path(folder)
+        self.jwt = key.jwt(SIZES[size])
+        parts = [self.jwt[start:start + 4000] for start in range(0, len(self.jwt), 4000)]
+        in_parts = len(parts) > 1
+        self._values = {
+            "JWKS": key.jwks(),
+            "JWT_VARIABLES": "\n".join(f"set $jwt_{number} {part};" for number, part in enumerate(parts, 1)),
+            "JWT_PARTS": "%%JWT_VARIABLES%%" if in_parts else "",
+            "JWT": "".join(f"$jwt_{number}" for number in range(1, len(parts) + 1)) if in_parts else self.jwt,
+        }
+        ports = Ports()
+        self._values.update(API=ports.new(), AS=ports.new())
+        ports.release()
+        self._servers = Nginx(self.folder / "servers", (HERE / "nginx/servers.conf").read_text(), self._values, [NJS])
+
+    def start(self):
+        self._servers.start(self._values["API"])
+        return self
+
+    def pin(self, cores):
+        self._servers.pin(cores)
+
+    def stop(self):
+        self._servers.stop()
+
+    def gateway(self, gateway, slow=False, **options):
+        return RunningGateway(self, gateway, "/slow" if slow else "", **options)
+
+    def values(self):
+        return dict(self._values)
+
+
+class RunningGateway:
+    """A gateway's nginx. What it lets through is looked at once, when it starts."""
+
+    def __init__(self, world, gateway, slow, **options):
+        self.gateway = gateway
+        self.world = world
+        ports = Ports()
+        self.port, self.port_http2 = ports.new(), ports.new()
+        ports.release()
+        values = {**world.values(), **gateway.values(), "SLOW": slow, "PORT": self.port, "PORT_HTTP2": self.port_http2,
+                  "GATEWAY": (HERE / "nginx" / gateway.file).read_text()}
+        folder = world.folder / "-".join([*gateway.name.replace(",", "").split(), *(["callgrind"] if "wrapper" in options else [])])
+        self.nginx = Nginx(folder, (HERE / "nginx/gateway.conf").read_text(), values, gateway.modules, **options)
+
+    def start(self):
+        self.nginx.check()
+        self.nginx.start(self.port)
+        self._forwards_the_jwt()
+        return self
+
+    def _forwards_the_jwt(self):
+        """The first answer is a miss, the second one is not."""
+        for _ in range(2):
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            connection.request("GET", "/authorization", headers={"Authorization": "Bearer " + tokens.opaque(1, "first")[0]})
+            answer = connection.getresponse()
+            body = answer.read().decode()
+            connection.close()
+            if answer.status != 200 or body != f"Bearer {self.world.jwt}":
+                raise Failed(f"{self.gateway.name}: the API did not get the JWT: {answer.status} {body[:100]} {self.nginx.complaints()}")
+
+    def stop(self):
+        self.nginx.stop()

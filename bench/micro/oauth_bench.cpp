@@ -1,0 +1,161 @@
+// What the functions of src/oauth take that a request may pass through.
+
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "oauth/base64url.h"
+#include "oauth/bearer.h"
+#include "oauth/cache_key.h"
+#include "oauth/challenge.h"
+#include "oauth/decision.h"
+#include "oauth/form.h"
+#include "oauth/introspection.h"
+#include "oauth/jwt.h"
+#include "test_jwt.h"
+
+namespace oauth {
+namespace {
+
+using std::literals::operator""sv;
+
+constexpr std::string_view token = "ThGV3wIN5Z4NZaM6QnnxGD565OXZgOMJ-LVa3_LmHD4";
+constexpr std::int64_t now = 1700000000;
+constexpr std::size_t kib = 1024;
+
+/// Memory as a request's pool gives it: taken in order, freed as a whole.
+class Arena final : public Memory {
+ public:
+  void *allocate(std::size_t size) noexcept override {
+    const std::size_t aligned = (size + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
+    if (aligned > bytes_.size() - used_) {
+      return nullptr;
+    }
+    used_ += aligned;
+    return bytes_.data() + used_ - aligned;
+  }
+
+  void free_all() noexcept { used_ = 0; }
+
+ private:
+  alignas(std::max_align_t) std::array<std::byte, 1024 *kib> bytes_ = {};
+  std::size_t used_ = 0;
+};
+
+/// @return a JWT of about that size: the claims of an access token, and as many groups as it takes.
+std::string jwt_of_size(std::size_t size) {
+  constexpr std::string_view header = R"({"alg":"RS256","typ":"at+jwt","kid":"bench"})";
+  const std::string signature = base64url(std::string(256, 's'));
+  std::string claims =
+      R"({"iss":"https://login.example.com","aud":"https://api.example.com","sub":"alice","client_id":"app",)"
+      R"("scope":"read write","iat":1699999000,"exp":1700003600,"jti":"3f6a0c1e","groups":["group-00000")";
+  while (make_jwt(header, claims + "]}", signature).size() < size) {
+    claims += R"(,"group-00000")";
+  }
+  return make_jwt(header, claims + "]}", signature);
+}
+
+/// Stops the program: what would be measured is not what the benchmark says.
+void require(bool condition) {
+  if (!condition) {
+    std::abort();
+  }
+}
+
+void bearer(benchmark::State &state) {
+  const std::string authorization = "Bearer " + std::string(token);
+  require(parse_bearer(authorization).token == token);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(parse_bearer(authorization));
+  }
+}
+
+void form(benchmark::State &state) {
+  std::array<char, 3 * token.size()> out = {};
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(form_encoded_size(token));
+    benchmark::DoNotOptimize(form_encode(out.data(), token));
+    benchmark::ClobberMemory();
+  }
+}
+
+void base64url_decoding(benchmark::State &state) {
+  const std::string text = base64url(std::string(static_cast<std::size_t>(state.range(0)), 'x'));
+  std::string out(text.size(), ' ');
+  require(base64url_decode(text, out.data()));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(base64url_decode(text, out.data()));
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+
+void claims(benchmark::State &state) {
+  const std::string text = jwt_of_size(static_cast<std::size_t>(state.range(0)));
+  static Arena arena;
+  Jwt jwt;
+  const char *problem = nullptr;
+  for (auto _ : state) {
+    arena.free_all();
+    require(parse_jwt(text, arena, jwt, problem));
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
+}
+
+void decision(benchmark::State &state) {
+  constexpr std::array scopes = {"read"sv};
+  constexpr std::array issuers = {"https://login.example.com"sv};
+  constexpr std::array audiences = {"https://api.example.com"sv};
+  const std::string text = jwt_of_size(kib);
+  static Arena arena;
+  const Introspection introspection = accept_jwt(text, nullptr, arena);
+  Policy policy;
+  policy.scopes = {scopes.data(), scopes.size()};
+  policy.issuers = {issuers.data(), issuers.size()};
+  policy.audiences = {audiences.data(), audiences.size()};
+  require(decide(introspection, policy, now).outcome == Outcome::active);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(decide(introspection, policy, now));
+  }
+}
+
+void challenge(benchmark::State &state) {
+  constexpr std::array scopes = {"read"sv, "write"sv};
+  const Challenge content = {"api", {scopes.data(), scopes.size()}, "invalid_token", {}};
+  std::array<char, 256> out = {};
+  require(challenge_size(content) <= out.size());
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(challenge_size(content));
+    benchmark::DoNotOptimize(write_challenge(out.data(), content));
+    benchmark::ClobberMemory();
+  }
+}
+
+void key(benchmark::State &state) {
+  constexpr std::array parts = {"introspection"sv, token,    "/_introspect"sv, "api.example.com"sv, "0"sv,
+                                "gateway"sv,       "basic"sv};
+  std::array<char, cache_key_size> hex = {};
+  for (auto _ : state) {
+    require(cache_key({parts.data(), parts.size()}, hex.data()));
+    benchmark::ClobberMemory();
+  }
+}
+
+BENCHMARK(bearer);
+BENCHMARK(form);
+BENCHMARK(base64url_decoding)->Arg(kib)->Arg(16 * kib);
+BENCHMARK(claims)->Arg(kib)->Arg(16 * kib);
+BENCHMARK(decision);
+BENCHMARK(challenge);
+BENCHMARK(key);
+
+}  // namespace
+}  // namespace oauth
+
+BENCHMARK_MAIN();

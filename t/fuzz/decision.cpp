@@ -1,0 +1,191 @@
+// The decision over claims, members and envelope: allowed exactly where jansson's reading of the same texts satisfies
+// the policy, as the contract has it.
+
+#include "oauth/decision.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "fuzz.h"
+#include "oauth/packed_introspection.h"
+#include "oracle.h"
+
+namespace {
+
+constexpr std::int64_t now = 1700000000;
+
+/// The policy as a line: scopes, `all` or `any`, issuers, audiences, leeway, `refuse` or `pass`, with `;` between them.
+struct PolicyLine {
+  explicit PolicyLine(std::string_view line) {
+    std::string_view fields[6];
+    for (std::string_view &field : fields) {
+      field = line.substr(0, line.find(';'));
+      line.remove_prefix(std::min(field.size() + 1, line.size()));
+    }
+    for (const std::string_view scope : fuzz::split(fields[0], ' ')) {
+      if (oauth::is_required_scope(scope)) {
+        scopes.push_back(scope);
+      }
+    }
+    any = fields[1] == "any";
+    issuers = fuzz::split(fields[2], ' ');
+    audiences = fuzz::split(fields[3], ' ');
+    std::from_chars(fields[4].data(), fields[4].data() + std::min<std::size_t>(fields[4].size(), 9), leeway);
+    leeway = std::max<std::int64_t>(leeway, 0);
+    accept_bound = fields[5] == "pass";
+  }
+
+  oauth::Policy policy() const {
+    return {fuzz::strings(scopes),
+            any ? oauth::ScopeMatch::any : oauth::ScopeMatch::all,
+            fuzz::strings(issuers),
+            fuzz::strings(audiences),
+            leeway,
+            accept_bound};
+  }
+
+  std::vector<std::string_view> scopes, issuers, audiences;
+  bool any = false;
+  std::int64_t leeway = 0;
+  bool accept_bound = false;
+};
+
+/// What speaks of one token. A document that is not there is nullptr.
+struct Documents {
+  const json_t *members = nullptr;
+  const json_t *claims = nullptr;
+  const json_t *envelope = nullptr;
+};
+
+bool times_hold(const json_t *document, double leeway) {
+  const json_t *exp = json_object_get(document, "exp");
+  const json_t *nbf = json_object_get(document, "nbf");
+  if ((exp != nullptr && !json_is_real(exp)) || (nbf != nullptr && !json_is_real(nbf))) {
+    return false;
+  }
+  return (exp == nullptr || std::floor(json_real_value(exp)) + leeway > now) &&
+         (nbf == nullptr || std::ceil(json_real_value(nbf)) <= now + leeway);
+}
+
+bool is_among(const json_t *value, const std::vector<std::string_view> &allowed) {
+  return json_is_string(value) && std::find(allowed.begin(), allowed.end(), fuzz::text_of(value)) != allowed.end();
+}
+
+bool holds_one(const json_t *value, const std::vector<std::string_view> &allowed) {
+  for (std::size_t i = 0; i < json_array_size(value); ++i) {
+    if (is_among(json_array_get(value, i), allowed)) {
+      return true;
+    }
+  }
+  return is_among(value, allowed);
+}
+
+bool issuer_and_audience_hold(const Documents &documents, const PolicyLine &line) {
+  const json_t *iss = json_object_get(documents.members, "iss");
+  const json_t *aud = json_object_get(documents.members, "aud");
+  return (line.issuers.empty() || (is_among(json_object_get(documents.claims, "iss"), line.issuers) &&
+                                   (iss == nullptr || is_among(iss, line.issuers)))) &&
+         (line.audiences.empty() || (holds_one(json_object_get(documents.claims, "aud"), line.audiences) &&
+                                     (aud == nullptr || holds_one(aud, line.audiences))));
+}
+
+bool is_bound(const json_t *document) {
+  const auto type = fuzz::string_member(document, "token_type");
+  return json_object_get(document, "cnf") != nullptr || (type && fuzz::same_word(*type, "dpop"));
+}
+
+const json_t *granted_by(const Documents &documents) {
+  if (const json_t *scope = json_object_get(documents.members, "scope")) {
+    return scope;
+  }
+  const json_t *scope = json_object_get(documents.claims, "scope");
+  return scope != nullptr ? scope : json_object_get(documents.claims, "scp");
+}
+
+bool has_scope(const json_t *granted, std::string_view required) {
+  std::vector<std::string_view> scopes;
+  if (json_is_string(granted)) {
+    scopes = fuzz::split(fuzz::text_of(granted), ' ');
+  }
+  for (std::size_t i = 0; i < json_array_size(granted); ++i) {
+    if (json_is_string(json_array_get(granted, i))) {
+      scopes.push_back(fuzz::text_of(json_array_get(granted, i)));
+    }
+  }
+  const bool is_prefix = required.back() == '*';
+  const std::string_view wanted = required.substr(0, required.size() - (is_prefix ? 1 : 0));
+  return std::any_of(scopes.begin(), scopes.end(), [&](std::string_view scope) {
+    return scope.substr(0, is_prefix ? wanted.size() : scope.size()) == wanted;
+  });
+}
+
+bool scopes_hold(const Documents &documents, const PolicyLine &line) {
+  const json_t *granted = granted_by(documents);
+  const auto count = std::count_if(line.scopes.begin(), line.scopes.end(),
+                                   [&](std::string_view scope) { return has_scope(granted, scope); });
+  return line.any && !line.scopes.empty() ? count > 0 : count == static_cast<std::ptrdiff_t>(line.scopes.size());
+}
+
+bool may_pass(const Documents &documents, const PolicyLine &line) {
+  const auto leeway = static_cast<double>(line.leeway);
+  return times_hold(documents.members, leeway) && times_hold(documents.claims, leeway) &&
+         times_hold(documents.envelope, leeway) && issuer_and_audience_hold(documents, line) &&
+         (line.accept_bound || (!is_bound(documents.members) && !is_bound(documents.claims))) &&
+         scopes_hold(documents, line);
+}
+
+/// A JSON object read twice: by us and by jansson.
+struct Document {
+  explicit Document(std::string_view text) : copy(text) {
+    const char *problem = nullptr;
+    ours = oauth::parse_json(copy.data(), copy.size(), memory, problem);
+    theirs = fuzz::load(text).value;
+    usable = ours != nullptr && ours->kind == oauth::JsonKind::object && json_is_object(theirs.get());
+  }
+
+  fuzz::Text copy;
+  fuzz::Memory memory;
+  const oauth::JsonValue *ours = nullptr;
+  fuzz::JsonPointer theirs;
+  bool usable = false;
+};
+
+/// What a copy of the answer is judged to be.
+oauth::Outcome decide_packed(const oauth::Introspection &introspection, const oauth::Policy &policy) {
+  fuzz::Memory memory;
+  std::string_view packed;
+  oauth::Introspection copy;
+  REQUIRE(oauth::write_text(
+      memory, [&](oauth::Writer &writer) { oauth::pack(writer, introspection); }, packed));
+  REQUIRE(oauth::unpack(packed, "a.b.c", memory, copy));
+  return oauth::decide(copy, policy, now).outcome;
+}
+
+}  // namespace
+
+// A line with the policy, one with the members and one with the envelope (each empty: none), then the claims.
+int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+  fuzz::Input input(data, size);
+  const PolicyLine line(input.line());
+  const Document members(input.line());
+  const Document envelope(input.line());
+  const Document claims(input.rest());
+  if (!claims.usable) {
+    return 0;
+  }
+  oauth::Introspection introspection;
+  introspection.members = members.usable ? members.ours : nullptr;
+  introspection.facts =
+      oauth::gather_facts(*claims.ours, introspection.members, envelope.usable ? envelope.ours : nullptr);
+  REQUIRE(oauth::decide(introspection, line.policy(), now).outcome != oauth::Outcome::active);
+
+  introspection.outcome = oauth::Outcome::active;
+  const Documents documents = {members.usable ? members.theirs.get() : nullptr, claims.theirs.get(),
+                               envelope.usable ? envelope.theirs.get() : nullptr};
+  const oauth::Decision decision = oauth::decide(introspection, line.policy(), now);
+  REQUIRE((decision.outcome == oauth::Outcome::active) == may_pass(documents, line));
+  REQUIRE(decide_packed(introspection, line.policy()) == decision.outcome);
+  return 0;
+}

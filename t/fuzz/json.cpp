@@ -1,0 +1,70 @@
+// The JSON reader against jansson: both accept a text or both refuse it, and read the same values. Where they differ is
+// written down here and in README.md.
+
+#include "oauth/json.h"
+
+#include <cmath>
+#include <string>
+
+#include "fuzz.h"
+#include "oracle.h"
+
+namespace {
+
+constexpr std::string_view too_deep = "the JSON is nested too deeply";
+constexpr std::string_view too_large = "the JSON has a number that is too large";
+
+/// Without memory the text is refused, wherever it runs out.
+void check_without_memory(std::string_view text, std::size_t allocations) {
+  for (std::size_t allowed = 0; allowed < std::min<std::size_t>(allocations, 40); ++allowed) {
+    fuzz::Memory memory(allowed);
+    const fuzz::Text copy(text);
+    const char *problem = nullptr;
+    REQUIRE(oauth::parse_json(copy.data(), copy.size(), memory, problem) == nullptr);
+    REQUIRE(problem != nullptr);
+  }
+}
+
+/// In the last place of 64 bits: never a wrap, and each rounding goes to its own side.
+void check_dates(const oauth::JsonValue &value) {
+  std::int64_t down = 0;
+  std::int64_t up = 0;
+  const bool good = oauth::read_numeric_date(value, oauth::Rounding::down, down);
+  REQUIRE(oauth::read_numeric_date(value, oauth::Rounding::up, up) == good);
+  REQUIRE(!good || value.kind == oauth::JsonKind::number);
+  if (good) {
+    const double number = std::strtod(std::string(value.text).c_str(), nullptr);
+    REQUIRE(static_cast<double>(down) <= std::max(number, -9223372036854775808.0));
+    REQUIRE(static_cast<double>(up) >= std::min(number, 9223372036854775808.0));
+    REQUIRE(down <= up && (down == up || up - down == 1));
+  }
+  for (const oauth::JsonValue *child = value.first; child != nullptr; child = child->next) {
+    check_dates(*child);
+  }
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char *>(data), size);
+  const fuzz::Text copy(text);
+  fuzz::Memory memory;
+  const char *problem = nullptr;
+  const oauth::JsonValue *ours = oauth::parse_json(copy.data(), copy.size(), memory, problem);
+  const fuzz::Json theirs = fuzz::load(text);
+
+  REQUIRE((ours == nullptr) == (problem != nullptr));
+  if (ours != nullptr && theirs.value != nullptr) {
+    fuzz::require_equal(*ours, theirs.value.get());
+  } else if (ours != nullptr) {
+    REQUIRE(theirs.overflow);  // we keep the text of a number; whoever asks for its value is refused
+  } else if (theirs.value != nullptr) {
+    REQUIRE(theirs.open);
+    REQUIRE(problem == too_deep || problem == too_large);
+  }
+  if (ours != nullptr) {
+    check_without_memory(text, memory.allocations());
+    check_dates(*ours);
+  }
+  return 0;
+}

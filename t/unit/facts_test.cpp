@@ -1,0 +1,106 @@
+#include "oauth/facts.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+#include "test_memory.h"
+
+namespace oauth {
+namespace {
+
+class Gathered {
+ public:
+  Gathered(std::string_view claims, std::string_view members, std::string_view envelope)
+      : claims_(claims), members_(members), envelope_(envelope) {
+    facts_ = gather_facts(*parse(claims_), parse(members_), parse(envelope_));
+  }
+  const Facts *operator->() const { return &facts_; }
+
+ private:
+  const JsonValue *parse(const TestText &text) {
+    const char *problem = nullptr;
+    return text.size() == 0 ? nullptr : parse_json(text.data(), text.size(), memory_, problem);
+  }
+
+  TestMemory memory_;
+  TestText claims_;
+  TestText members_;
+  TestText envelope_;
+  Facts facts_;
+};
+
+constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+
+TEST(Facts, HaveTheEarliestExpOfAllThree) {
+  const struct {
+    std::string_view claims;
+    std::string_view members;
+    std::string_view envelope;
+    std::int64_t expected;
+  } cases[] = {
+      {"{}", "", "", Facts::never},
+      {R"({"exp":5})", "", "", 5},
+      {R"({"exp":5})", R"({"exp":4})", "", 4},
+      {R"({"exp":4})", R"({"exp":5})", "", 4},
+      {R"({"exp":5})", "{}", R"({"exp":3})", 3},
+      {"{}", R"({"exp":4})", "", 4},
+      {"{}", "", R"({"exp":3})", 3},
+      {R"({"exp":5.9})", "", "", 5},
+      {R"({"exp":-0.5})", "", "", -1},
+      {R"({"exp":1e300})", "", "", Facts::never},
+      {R"({"exp":-1e300})", "", "", lowest},
+      {R"({"nbf":1,"iat":1,"x":{"exp":1}})", "", "", Facts::never},
+  };
+  for (const auto &test : cases) {
+    const Gathered facts(test.claims, test.members, test.envelope);
+    EXPECT_EQ(facts->exp, test.expected) << test.claims << ' ' << test.members << ' ' << test.envelope;
+    EXPECT_FALSE(facts->exp_is_no_number);
+    EXPECT_TRUE(facts->gathered);
+  }
+}
+
+TEST(Facts, HaveTheLatestNbfOfAllThree) {
+  EXPECT_EQ(Gathered("{}", "", "")->nbf, Facts::always);
+  EXPECT_EQ(Gathered(R"({"nbf":1})", R"({"nbf":3})", R"({"nbf":2})")->nbf, 3);
+  EXPECT_EQ(Gathered(R"({"nbf":1.1})", "", "")->nbf, 2);
+}
+
+TEST(Facts, SayWhichTimeIsNoNumberWhereverItIs) {
+  for (const std::string_view broken : {R"({"exp":"1"})", R"({"exp":null})", R"({"exp":[1]})"}) {
+    EXPECT_TRUE(Gathered(broken, "{}", "{}")->exp_is_no_number) << broken;
+    EXPECT_TRUE(Gathered(R"({"exp":1})", broken, "{}")->exp_is_no_number) << broken;
+    EXPECT_TRUE(Gathered(R"({"exp":1})", "{}", broken)->exp_is_no_number) << broken;
+    EXPECT_FALSE(Gathered(broken, "{}", "{}")->nbf_is_no_number) << broken;
+  }
+  EXPECT_TRUE(Gathered(R"({"nbf":true})", "", "")->nbf_is_no_number);
+}
+
+TEST(Facts, TakeTheScopeOfTheResponseThenOfTheJwtThenScp) {
+  EXPECT_EQ(Gathered(R"({"scope":"jwt","scp":"scp"})", R"({"scope":""})", "")->scope->text, "");
+  EXPECT_EQ(Gathered(R"({"scope":"jwt","scp":"scp"})", "{}", "")->scope->text, "jwt");
+  EXPECT_EQ(Gathered(R"({"scp":"scp"})", R"({"scp":"response"})", "")->scope->text, "scp");
+  EXPECT_EQ(Gathered("{}", R"({"scp":"response"})", R"({"scope":"envelope"})")->scope, nullptr);
+}
+
+TEST(Facts, KeepTheIssuerAndTheAudienceOfTheJwtApartFromThoseOfTheResponse) {
+  const Gathered facts(R"({"iss":"a","aud":"b"})", R"({"iss":"c","aud":"d"})", R"({"iss":"e","aud":"f"})");
+  EXPECT_EQ(facts->issuer->text, "a");
+  EXPECT_EQ(facts->issuer_of_response->text, "c");
+  EXPECT_EQ(facts->audience->text, "b");
+  EXPECT_EQ(facts->audience_of_response->text, "d");
+  EXPECT_EQ(Gathered("{}", "", R"({"iss":"e"})")->issuer, nullptr);
+}
+
+TEST(Facts, SeeABindingInTheJwtAndInTheResponse) {
+  for (const std::string_view bound : {R"({"cnf":{}})", R"({"cnf":null})", R"({"token_type":"dpop"})"}) {
+    EXPECT_TRUE(Gathered(bound, "", "")->is_sender_constrained) << bound;
+    EXPECT_TRUE(Gathered("{}", bound, "")->is_sender_constrained) << bound;
+    EXPECT_FALSE(Gathered("{}", "{}", bound)->is_sender_constrained) << "the envelope is not the token";
+  }
+}
+
+}  // namespace
+}  // namespace oauth
