@@ -75,6 +75,16 @@ my %shown = (
             { name => 'nobody chooses a subject', request => { port => 80, path => '/api/', token => 'alice-token', headers => ['X-Gateway-Subject: sub:bob'] }, status => 200, api => [{ authorization => 'Bearer <jwt>', x_gateway_subject => undef }] },
         ],
     },
+    # That its log, its metrics and what goes with them are right is for t/monitoring.t.
+    'operation.conf' => {
+        replace => [@cache, 'server 127.0.0.1:8081' => 'server %%API%%', 'server 127.0.0.1:9400' => 'server %%AS%%'],
+        request => { port => 80, path => '/api/orders' }, way => '/token/introspection', cache => 'HOT',
+        answer  => sub { return { %{ as_body(@_) }, headers => $no_cache } }, claims => { sub => 'alice' },
+        more    => [
+            { name => 'the metrics need no token', request => { port => 9145, path => '/metrics' }, status => 200, as => 0, api => 0, body => qr/^phantom_token_requests_total\{status="active"\} [1-9]/m },
+            { name => 'and have a port of their own', request => { port => 80, path => '/metrics' }, status => 401, as => 0 },
+        ],
+    },
     'production.conf' => {
         tls     => 1,
         replace => [

@@ -266,7 +266,7 @@ for my $entry (split /\n\n/, $commands) {
     next if $type eq 'phantom_token_refuse_client_credential';
     my ($field)  = $entry =~ /offsetof\(phantom_token_location_t, (\w+)\)/;
     my ($values) = $entry =~ /&(\w+) \}/;
-    push @directives, { name => $name, field => $field, type => $type, values => $values, flag => scalar($flags =~ /NGX_CONF_FLAG/), anywhere => scalar($flags =~ /PHANTOM_TOKEN_ANYWHERE/) };
+    push @directives, { name => $name, field => $field, type => $type, values => $values, flag => scalar($flags =~ /NGX_CONF_FLAG/), context => $flags =~ /PHANTOM_TOKEN_ANYWHERE/ ? '`http`, `server`, `location`, `limit_except`' : $flags =~ /NGX_HTTP_LOC_CONF/ ? '`location`' : '' };
 }
 cmp_ok scalar @directives, '>', 25, 'the directives of the module';
 
@@ -278,8 +278,8 @@ for my $directive (@directives) {
         my $default = default_of($directive);
         my ($said)  = $section =~ /^\| Default \| (.*?) \|$/m;
         is $said, $default eq '—' ? '—' : "`$name $default;`", 'Default';
-        like $section, qr/^\| Syntax \| `$name [^`]*;`/m, 'Syntax';
-        ok $directive->{anywhere} && $section =~ /^\| Context \| `http`, `server`, `location`, `limit_except` \|$/m, 'Context';
+        like $section, qr/^\| Syntax \| `$name(?: [^`]*)?;`/m, 'Syntax';
+        like $section, qr/^\| Context \| \Q$directive->{context}\E \|$/m, 'Context';
         like $section, qr/^```nginx\n/m, 'an example';
         my ($row) = $text{'README.md'} =~ /^\| \[`$name\b[^`]*`\]\(docs\/directives\.md#$name\) \| (.*?) \|/m;
         is $row, $default eq '—' ? 'none' : "`$default`", 'the README\'s row';

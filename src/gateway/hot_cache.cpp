@@ -108,8 +108,9 @@ bool remove_oldest(const HotCacheZone &zone) noexcept {
   if (ngx_queue_empty(by_use)) {
     return false;
   }
-  remove(zone, ngx_queue_data(ngx_queue_last(by_use), HotCacheRecord, by_use));
-  zone.content->evictions++;
+  auto *oldest = ngx_queue_data(ngx_queue_last(by_use), HotCacheRecord, by_use);
+  zone.content->evictions += has_ended(zone, *oldest) ? 0 : 1;
+  remove(zone, oldest);
   return true;
 }
 

@@ -13,7 +13,7 @@ struct HotCacheContent {
   ngx_uint_t bucket_mask;  ///< one less than there are
   ngx_queue_t by_use;      ///< the last used one first
   ngx_uint_t entries;
-  ngx_uint_t evictions;  ///< since the zone was made
+  ngx_uint_t evictions;  ///< of copies that still lived, since the zone was made
 };
 
 /// The data of a zone's ngx_shm_zone_t.
@@ -25,7 +25,7 @@ struct HotCacheZone {
 
 struct HotCacheUse {
   ngx_uint_t entries;    ///< copies, those that have ended and are not yet removed among them
-  ngx_uint_t evictions;  ///< copies that had to make room for others
+  ngx_uint_t evictions;  ///< copies that had to make room for others while they still lived
   ngx_uint_t bytes;      ///< of the zone's pages that are in use
   ngx_uint_t size;       ///< of the zone in bytes
 };

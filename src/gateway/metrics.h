@@ -12,11 +12,11 @@ namespace gateway {
 constexpr ngx_msec_t time_bounds[] = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000};
 
 constexpr std::size_t outcome_count = static_cast<std::size_t>(oauth::Outcome::internal_error) + 1;
-constexpr std::size_t cache_status_count = 9;  ///< 0: out of the hot cache; else NGX_HTTP_CACHE_*
+constexpr std::size_t cache_status_count = 8;  ///< 0: out of the hot cache; else NGX_HTTP_CACHE_* up to HIT
 constexpr std::size_t call_kind_count = 3;     ///< see kind_of()
 
 /// Counters of all workers in shared memory, for phantom_token_metrics. Where no location has that, nothing is counted.
-struct Metrics {
+struct Metrics {  // NOLINT(bugprone-reserved-identifier): in the loop by which the compiler copies the arrays
   ngx_atomic_t requests[outcome_count];
   ngx_atomic_t cache_statuses[cache_status_count];
   ngx_atomic_t calls[call_kind_count][outcome_count];

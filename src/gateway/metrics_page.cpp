@@ -11,9 +11,15 @@
 namespace gateway {
 namespace {
 
+constexpr std::string_view media_type = "text/plain";
 constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
 
 constexpr std::string_view call_kinds[call_kind_count] = {"introspection", "exchange", "jwks"};
+
+struct Label {
+  std::string_view name;
+  std::string_view value;
+};
 
 class Page {
  public:
@@ -23,14 +29,17 @@ class Page {
     put({"# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n"});
   }
 
-  /// @param labels inside the braces; empty for none.
-  void sample(std::string_view name, std::initializer_list<std::string_view> labels, ngx_uint_t value) noexcept {
+  void sample(std::string_view name, std::initializer_list<Label> labels, ngx_uint_t value) noexcept {
     writer_.put(name);
-    if (labels.size() != 0) {
-      writer_.put('{');
-      put(labels);
-      writer_.put('}');
+    char separator = '{';
+    for (const Label &label : labels) {
+      writer_.put(separator);
+      put({label.name, "=\""});
+      label_value(label.value);
+      writer_.put('"');
+      separator = ',';
     }
+    writer_.put(labels.size() == 0 ? "" : "}");
     number(" %ui\n", value);
   }
 
@@ -44,6 +53,19 @@ class Page {
   void put(std::initializer_list<std::string_view> texts) noexcept {
     for (const std::string_view text : texts) {
       writer_.put(text);
+    }
+  }
+
+  /// The format wants UTF-8 and three escapes; nginx lets a zone's name be anything.
+  void label_value(std::string_view text) noexcept {
+    for (const char c : text) {
+      if (c == '\n') {
+        writer_.put("\\n");
+      } else if (c < ' ' || c > '~') {
+        number("\\\\x%02xi", static_cast<u_char>(c));
+      } else {
+        writer_.put_escaped({&c, 1});
+      }
     }
   }
 
@@ -84,7 +106,7 @@ void put_requests(Page &page, const Metrics &metrics) noexcept {
   page.describe(name, "counter", "Requests to protected locations, by $phantom_token_status.");
   for (std::size_t outcome = 0; outcome < outcome_count; ++outcome) {
     if (!is_repeated(outcome)) {
-      page.sample(name, {"status=\"", word_of(outcome), "\""}, sum_of_word(metrics.requests, outcome));
+      page.sample(name, {{"status", word_of(outcome)}}, sum_of_word(metrics.requests, outcome));
     }
   }
 }
@@ -93,11 +115,28 @@ void put_cache_statuses(Page &page, const Metrics &metrics) noexcept {
 #if (NGX_HTTP_CACHE)
   constexpr std::string_view name = "phantom_token_cache_total";
   page.describe(name, "counter", "Requests whose answer could come from a cache, by $phantom_token_cache.");
-  page.sample(name, {"cache=\"HOT\""}, metrics.cache_statuses[0]);
+  page.sample(name, {{"cache", "HOT"}}, metrics.cache_statuses[0]);
   for (std::size_t status = 1; status < cache_status_count; ++status) {
-    page.sample(name, {"cache=\"", view(ngx_http_cache_status[status - 1]), "\""}, metrics.cache_statuses[status]);
+    page.sample(name, {{"cache", view(ngx_http_cache_status[status - 1])}}, metrics.cache_statuses[status]);
   }
 #endif
+}
+
+/// Whether the counter of such calls is shown before there has been one: an increase from nothing to 1 is none to
+/// Prometheus, so what alerts wait for begins with 0.
+bool is_awaited(std::size_t outcome) noexcept {
+  switch (static_cast<oauth::Outcome>(outcome)) {
+    case oauth::Outcome::active:
+    case oauth::Outcome::inactive:
+    case oauth::Outcome::as_refused_client:
+    case oauth::Outcome::as_busy:
+    case oauth::Outcome::as_timeout:
+    case oauth::Outcome::as_error:
+    case oauth::Outcome::as_bad_response:
+      return true;
+    default:
+      return false;
+  }
 }
 
 void put_calls(Page &page, const Metrics &metrics) noexcept {
@@ -105,9 +144,8 @@ void put_calls(Page &page, const Metrics &metrics) noexcept {
   page.describe(name, "counter", "Calls that came to the authorization server, by kind and by what the answer said.");
   for (std::size_t kind = 0; kind < call_kind_count; ++kind) {
     for (std::size_t outcome = 0; outcome < outcome_count; ++outcome) {
-      if (metrics.calls[kind][outcome] != 0) {
-        page.sample(name, {"call=\"", call_kinds[kind], "\",outcome=\"", word_of(outcome), "\""},
-                    metrics.calls[kind][outcome]);
+      if (metrics.calls[kind][outcome] != 0 || is_awaited(outcome)) {
+        page.sample(name, {{"call", call_kinds[kind]}, {"outcome", word_of(outcome)}}, metrics.calls[kind][outcome]);
       }
     }
   }
@@ -122,7 +160,7 @@ void put_call_times(Page &page, const Metrics &metrics) noexcept {
   ngx_uint_t sum = 0;
   for (std::size_t i = 0; i < std::size(bounds); ++i) {
     sum += metrics.call_times[i];
-    page.sample("phantom_token_as_seconds_bucket", {"le=\"", bounds[i], "\""}, sum);
+    page.sample("phantom_token_as_seconds_bucket", {{"le", bounds[i]}}, sum);
   }
   page.seconds("phantom_token_as_seconds_sum", metrics.call_milliseconds);
   page.sample("phantom_token_as_seconds_count", {}, sum);
@@ -137,7 +175,7 @@ struct HotCacheMetric {
 
 constexpr HotCacheMetric hot_cache_metrics[] = {
     {"phantom_token_hot_cache_entries", "gauge", "Copies in the zone, ended ones among them.", &HotCacheUse::entries},
-    {"phantom_token_hot_cache_evictions_total", "counter", "Copies that had to make room for others.",
+    {"phantom_token_hot_cache_evictions_total", "counter", "Copies that had to make room for others before they ended.",
      &HotCacheUse::evictions},
     {"phantom_token_hot_cache_bytes", "gauge", "Bytes of the zone's pages that are in use.", &HotCacheUse::bytes},
     {"phantom_token_hot_cache_size_bytes", "gauge", "Bytes of the zone.", &HotCacheUse::size},
@@ -160,7 +198,7 @@ void put_hot_caches(Page &page, const Snapshot &snapshot) noexcept {
     page.describe(metric.name, metric.type, metric.help);
     for (ngx_uint_t i = 0; i < snapshot.hot_cache_count; ++i) {
       const HotCache &cache = snapshot.hot_caches[i];
-      page.sample(metric.name, {"zone=\"", cache.name, "\""}, cache.use.*(metric.value));
+      page.sample(metric.name, {{"zone", cache.name}}, cache.use.*(metric.value));
     }
   }
 }
@@ -210,7 +248,8 @@ ngx_int_t send(ngx_http_request_t *r, std::string_view page) noexcept {
   r->headers_out.status = NGX_HTTP_OK;
   r->headers_out.content_length_n = static_cast<off_t>(page.size());
   r->headers_out.content_type = text(content_type);
-  r->headers_out.content_type_len = content_type.size();
+  // Without the parameters: so gzip_types compares it, and no second charset is added.
+  r->headers_out.content_type_len = media_type.size();
   const ngx_int_t rc = ngx_http_send_header(r);
   if (rc == NGX_ERROR || rc > NGX_OK || r->header_only != 0) {
     return rc;
