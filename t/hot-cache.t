@@ -367,6 +367,20 @@ for my $token (sort keys %kinds) {
     }
 }
 
+# A copy of what the worker has not read again, but remembers from the cache: with the members of the JSON too.
+for my $kind (qw(json envelope)) {
+    my $token = "remembered-$kind-token";
+    $as->answers($token => $kinds{"$kind-token"});
+    expect("remembered ($kind): the worker has read it", '/off', $token, map { "200 $_" } $kind eq 'json' ? ('MISS dave 1', 'HIT dave 0') : ('MISS carol 1', 'HIT carol 0'));
+    my ($headers, $log, $line) = said('/', token => $token);
+    is $line->{cache}, 'HIT', "remembered ($kind): a HIT, which is kept";
+    is $headers->{extra}, $kind eq 'json' ? 'from-json' : 'x"\\y', "remembered ($kind): with a claim";
+    is $headers->{active}, 'true', "remembered ($kind): and one of the JSON";
+    my ($hot_headers, $hot_log, $hot_line) = said('/', token => $token);
+    is $hot_line->{cache}, 'HOT', "remembered ($kind): HOT";
+    is_deeply [$hot_headers, $hot_log], [$headers, $log], "remembered ($kind): the API and the access log see the same";
+}
+
 # --- signatures --------------------------------------------------------------------------------------------------------------------
 
 expect('signatures: a copy that a location without them has kept is verified', '/', 'plain-token', '200 MISS plain 1', '200 HOT plain 0') if $as->answers('plain-token' => { jwt => { sub => 'plain' } });

@@ -277,8 +277,12 @@ const JsonValue *Reader::members(std::string_view jwt) noexcept {
 
 void pack(Writer &writer, const Introspection &introspection) noexcept {
   put_facts(writer, introspection.facts);
-  writer.put(introspection.members == nullptr ? '\0' : '\1');
-  if (introspection.members != nullptr) {
+  const bool is_unpacked = !introspection.packed_members.empty();
+  const bool has_members = is_unpacked || introspection.members != nullptr;
+  writer.put(has_members ? '\1' : '\0');
+  if (is_unpacked) {
+    writer.put(introspection.packed_members);
+  } else if (has_members) {
     put_members(writer, *introspection.members, introspection.jwt);
   }
 }

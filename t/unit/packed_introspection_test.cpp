@@ -178,6 +178,22 @@ TEST(PackedIntrospection, HoldsWhatADecisionReads) {
   }
 }
 
+TEST(PackedIntrospection, CanBePackedAgain) {
+  for (const Answer &answer : answers()) {
+    const Packed packed(answer);
+    for (const bool read_before : {false, true}) {
+      TestMemory memory;
+      Introspection after;
+      ASSERT_TRUE(unpack(packed.bytes(), packed.jwt(), memory, after)) << answer.name;
+      ASSERT_TRUE(!read_before || read_all(after, memory)) << answer.name;
+      std::string_view again;
+      ASSERT_TRUE(write_text(
+          memory, [&](Writer &writer) { pack(writer, after); }, again));
+      EXPECT_EQ(again, packed.bytes()) << answer.name;
+    }
+  }
+}
+
 TEST(PackedIntrospection, DoesNotHoldTheJwtTwice) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
