@@ -1,5 +1,5 @@
-# The configurations that are shown, in nginx-conf/ and README.md, start and protect as they stand; only addresses, paths
-# and certificates are the test's.
+# The configurations in nginx-conf/ start and protect as they stand; only addresses, paths and certificates are the test's.
+# README.md shows two of them: `./dev check readme`.
 
 use strict;
 use warnings;
@@ -156,14 +156,6 @@ for my $file (sort grep { $shown{$_} } keys %files) {
     cases($gateway, { name => 'production.conf: the AS has the certificate of another', request => { %{ $row->{request} }, token => 'alice-token' }, status => 502, as => 0, outcome => 'as_error', log => qr/SSL certificate does not match "login\.example\.com"/ });
     my (undef, $other) = with_tls($as);
     cases($start->('localhost', $other), { name => 'production.conf: the AS has a certificate of another authority', request => { %{ $row->{request} }, token => 'alice-token' }, status => 502, as => 0, outcome => 'as_error', log => qr/SSL certificate verify error/ });
-}
-
-# README.md shows minimal.conf whole.
-{
-    my $readme = slurp('README.md');
-    my $file   = slurp('nginx-conf/minimal.conf');
-    (my $indented = $file) =~ s/^(?=.)/    /mg;
-    ok index($readme, $indented) >= 0, 'README.md shows nginx-conf/minimal.conf as it is';
 }
 
 done_testing;

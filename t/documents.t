@@ -51,7 +51,6 @@ sub blocks_of {
         elsif ($line =~ /^\s*```\s*nginx/) { die "$document:$number: a configuration begins with ```nginx alone\n" }
     }
     die "$document: a block does not end\n" if $block || $marker;
-    push @blocks, { document => $document, line => 'indented', text => $1 =~ s/^ {4}//gmr } if $text{$document} =~ /\n((?: {4}[^\n]*\n|\n)*? {4}http \{\n(?: {4}[^\n]*\n|\n)*)/;
     $_->{level} //= level_of($_->{text}) for @blocks;
     return @blocks;
 }
@@ -143,9 +142,10 @@ sub answer_for {
 
 sub try_file {
     my ($block) = @_;
-    my $file    = local_text($block->{text}) =~ s{https://%%AS%%}{http://%%AS%%}gr;
+    my $file    = local_text($block->{text}) =~ s{(\bproxy_pass\s+)https://}{$1http://}gr;
     my ($port)  = $file =~ /^\s*listen\s+(?:[\d.]+:)?(\d+)/m;
     my ($path)  = $file =~ m{^\s*location (/\S*) \{(?:[^{}]*\n)?\s*phantom_token on}m;
+    ($path) = $file =~ m{^\s*location (/\S*) \{}m if !defined $path; # protected by its server
     my $gateway = gateway(config => $file);
     my ($jwt, %answers) = answer_for($gateway->text);
     $gateway->as->answers(%answers);
