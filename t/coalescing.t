@@ -14,7 +14,7 @@ my $key   = rsa_key('k1');
 my $other = authorization_server();
 my $gateway = gateway(
     servers => { AS2 => $other },
-    log     => { time => 'phantom_token_time', sub => 'phantom_token_sub', uri => 'uri' },
+    log     => { time => 'phantom_token_time', sub => 'phantom_token_sub', uri => 'uri', key => 'phantom_token_key' },
     http    => q{
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:10m use_temp_path=off;
         phantom_token_hot_cache zone=hot:1m valid=1m;
@@ -145,6 +145,15 @@ together('the answer is too large, chunked', 20, 'too-long-token', sub { { hold 
 together('the answer is no JWT', 5, 'garbage-token', sub { { hold => $_[0], body => 'no.jwt', type => 'application/jwt' } }, status => 502, outcome => 'as_bad_response');
 # Why it is not safe may be this client's doing, so each asks by itself.
 together('the cache key is not safe', 5, 'unsafe-token', sub { { hold => $_[0], jwt => { sub => 'unsafe' } } }, path => '/unsafe', status => 500, outcome => 'misconfigured', cache => 'MISS', calls => 5);
+{
+    my $token = 'sent-key-token';
+    $as->answers($token => { status => 500 });
+    my $cache_key = $gateway->logged($gateway->get('/cached', token => $token))->{key};
+    $as->answers($token => { hold => 'sent', jwt => { sub => 'sent' } });
+    my @connections = send_all({ path => '/cached', token => $token, headers => ["X-Key: $cache_key"] }, map { { path => '/cached', token => $token } } 1 .. 5);
+    $as->release('sent');
+    is_deeply [map { $_->response('GET')->status } @connections], [500, (200) x 5], 'the leader sends the cache key in a header: none of the others pays for it';
+}
 together('the AS is late', 20, 'late-token', sub { { raw => [['hang']] } }, path => '/short', status => 504, outcome => 'as_timeout');
 
 # --- what is not the same question -------------------------------------------------------------------------------------------

@@ -158,7 +158,8 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
     call.cache_status = subrequest->upstream->cache_status;
   }
   call.came_to_server = came_to_server(*subrequest);
-  call.is_for_all = answers_question(subrequest, call);
+  // What is wrong with the cache's key may be this client's doing.
+  call.is_for_all = call.misconfiguration == nullptr && answers_question(subrequest, call);
   if (call.may_be_kept && call.is_for_all) {
     call.cached_until = cached_until(subrequest);
   }
