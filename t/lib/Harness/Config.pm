@@ -99,8 +99,8 @@ sub _http {
         request => 'request', status => 'status',
         $self->{module} ? (outcome => 'phantom_token_status', cache => 'phantom_token_cache') : (), %{ $part{log} // {} }
     );
-    # The first two say which request it is: Harness::Nginx looks for them.
-    my $format = join ',', '{"number":"$connection_requests"', '"port":"$remote_port"', '"written":"$msec"', map { qq("$_":"\$$field{$_}") } sort keys %field;
+    # The first three say which request it is: Harness::Nginx looks for them.
+    my $format = join ',', '{"number":"$connection_requests"', '"port":"$remote_port"', '"server_port":"$server_port"', '"written":"$msec"', map { qq("$_":"\$$field{$_}") } sort keys %field;
     return join "\n", "    log_format harness escape=json '$format}';", "    access_log $self->{folder}/access.log harness;",
         (map { "    ${_}_temp_path $self->{folder}/${_}_temp;" } @TEMPORARY), '';
 }

@@ -26,7 +26,7 @@ sub curl {
     my $host   = $request{host} // 'localhost';
     my $seconds = $request{timeout} // patience(10);
     my @command = ('curl', '--silent', '--show-error', '--path-as-is', '--globoff', '--max-time', $seconds);
-    push @command, '--dump-header', "$folder/head", '--output', "$folder/body", '--write-out', '%{local_port} %{http_version}';
+    push @command, '--dump-header', "$folder/head", '--output', "$folder/body", '--write-out', '%{local_port} %{remote_port} %{http_version}';
     push @command, '--noproxy', '*', '--resolve', "$host:$request{port}:127.0.0.1";
     push @command, $request{tls} ? ($request{http2} ? '--http2' : '--http1.1', '--cacert', $request{tls}) : $request{http2} ? '--http2-prior-knowledge' : '--http1.1';
     my $method = $request{method} // (defined $request{body} ? 'POST' : 'GET');
@@ -43,8 +43,8 @@ sub curl {
     my $opened = time;
     my $result = run(\@command, timeout => $seconds + 2);
     die "curl failed ($result->{code}): $result->{err}\n" if $result->{code};
-    my ($local_port, $version) = split / /, $result->{out};
-    return _response("$folder/head", "$folder/body", method => $method, local_port => $local_port, opened => $opened, number => 1, version => $version, leftover => '');
+    my ($local_port, $server_port, $version) = split / /, $result->{out};
+    return _response("$folder/head", "$folder/body", method => $method, local_port => $local_port, server_port => $server_port, opened => $opened, number => 1, version => $version, leftover => '');
 }
 
 sub _response {

@@ -187,7 +187,9 @@ sub connect { my ($self, $port, %option) = @_; return Harness::Client->connect($
 # client's port comes back after some hundred connections: an older line is another request's.
 sub logged {
     my ($self, $response) = @_;
-    my $mark = qr/^\{"number":"$response->{number}","port":"$response->{local_port}",/;
+    # Two servers of one gateway may be asked from the same port.
+    my $server = $response->{server_port} // '\d*';
+    my $mark   = qr/^\{"number":"$response->{number}","port":"$response->{local_port}","server_port":"$server",/;
     my $line;
     my $earliest = $response->{opened} - 0.1; # nginx's clock stands still between two events
     until_true(patience(3), sub { ($line) = grep { $_->{written} >= $earliest } $self->access_log($mark); $line });
