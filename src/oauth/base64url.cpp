@@ -36,8 +36,8 @@ std::uint32_t bits_of(char c, std::size_t place) noexcept {
 }
 
 void write_bytes(std::uint32_t group, std::size_t count, char *out) noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    out[i] = static_cast<char>(group >> (16U - 8U * i) & 0xFFU);
+  for (std::size_t i = 0; i < count; ++i, group <<= 8U) {
+    out[i] = static_cast<char>(group >> 16U & 0xFFU);
   }
 }
 
