@@ -592,6 +592,7 @@ configurations(
         ['a size that is none', 'zone=hot:many', qr/"phantom_token_hot_cache" has a zone whose size is none/],
         ['a negative size', 'zone=hot:-1m', qr/"phantom_token_hot_cache" has a zone whose size is none/],
         ['no name', 'zone=:1m', qr/"phantom_token_hot_cache" wants "zone=NAME:SIZE"/],
+        ['the name of the counters\' zone', 'zone=phantom_token_metrics:32k', qr/"phantom_token_hot_cache" has a zone by the name of the one that phantom_token_metrics has/],
         ['valid alone', 'valid=5s', qr/"phantom_token_hot_cache" has no "zone=NAME:SIZE"/],
         ['valid of zero', 'zone=hot:1m valid=0', qr/"phantom_token_hot_cache" wants "valid=" with a time from 1s to 1y, it has: "valid=0"/],
         ['a negative valid', 'zone=hot:1m valid=-1', qr/wants "valid="/],

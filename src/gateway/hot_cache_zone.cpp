@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "metrics.h"
 #include "pool_memory.h"
 #include "text.h"
 
@@ -41,6 +42,9 @@ const char *read_zone(std::string_view value, ZoneParameters &parameters) noexce
     return "wants \"zone=NAME:SIZE\", such as \"zone=hot:16m\", it has";
   }
   parameters.name = value.substr(0, colon);
+  if (parameters.name == metrics_zone) {
+    return "has a zone by the name of the one that phantom_token_metrics has";
+  }
   ngx_str_t size = text(value.substr(colon + 1));
   parameters.size = ngx_parse_size(&size);
   if (parameters.size == NGX_ERROR) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "request_state.h"
+#include "text.h"
 
 namespace gateway {
 namespace {
@@ -31,7 +32,7 @@ bool declare_metrics(ngx_conf_t *cf) noexcept {
   constexpr ngx_uint_t pages = 8;  // nginx has no smaller zones
   auto *main =
       static_cast<phantom_token_main_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_phantom_token_module));
-  ngx_str_t name = ngx_string("phantom_token_metrics");
+  ngx_str_t name = text(metrics_zone);
   main->metrics = ngx_shared_memory_add(cf, &name, pages * ngx_pagesize, &ngx_http_phantom_token_module);
   if (main->metrics == nullptr) {
     return false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iterator>
+#include <string_view>
 
 #include "../oauth/outcome.h"
 #include "call.h"
@@ -23,6 +24,9 @@ struct Metrics {  // NOLINT(bugprone-reserved-identifier): in the loop by which 
   ngx_atomic_t call_times[std::size(time_bounds) + 1];  ///< each on its own; the last is for those beyond all bounds
   ngx_atomic_t call_milliseconds;
 };
+
+/// The name of the zone that the counters are in: no other zone of this module may have it.
+constexpr std::string_view metrics_zone = "phantom_token_metrics";
 
 /// Declares the zone of shared memory that the counters are in; another time it is the same.
 /// @return false where nginx refuses, which has been logged.
