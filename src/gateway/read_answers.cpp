@@ -1,8 +1,5 @@
 #include "read_answers.h"
 
-#include <cstdint>
-#include <new>
-
 #include "../oauth/packed_introspection.h"
 #include "pool_memory.h"
 #include "text.h"
