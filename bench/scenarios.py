@@ -229,7 +229,9 @@ class Run:
         if name in self.left_out or name not in names:
             return
         with contextlib.ExitStack() as running:
-            world = World(self._folder / "single", self._key, "1 KB").start()
+            folder = self._folder / "single"
+            world = World(folder, self._key, "1 KB").start()
+            running.callback(shutil.rmtree, folder)  # or the next one would find its cache, with this one's JWT
             running.callback(world.stop)
             gateway = world.gateway(GATEWAYS[name])
             running.callback(gateway.stop)
