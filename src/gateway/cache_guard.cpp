@@ -90,12 +90,23 @@ const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const Call &c
   return nullptr;
 }
 
+#if (NGX_HTTP_CACHE)
+/// Whether the entry's key is complete. Where nginx had no memory for it, the list of keys has an element without a
+/// value; ngx_http_file_cache_create_key() comes after that.
+bool has_key(const ngx_http_cache_t &cache) noexcept {
+  return cache.header_start != 0;
+}
+#endif
+
 }  // namespace
 
 const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &call) noexcept {
 #if (NGX_HTTP_CACHE)
   if (subrequest->cache == nullptr || !call.is_about_token) {
     return nullptr;
+  }
+  if (!has_key(*subrequest->cache)) {
+    return "its location's cache has no key";
   }
   const Keys keys = {static_cast<const ngx_str_t *>(subrequest->cache->keys.elts), subrequest->cache->keys.nelts};
   const phantom_token_main_t &main = main_of(subrequest);
@@ -117,6 +128,9 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
 bool answers_question(const ngx_http_request_t *subrequest, const Call &call) noexcept {
 #if (NGX_HTTP_CACHE)
   if (subrequest->cache != nullptr) {
+    if (!has_key(*subrequest->cache)) {
+      return false;
+    }
     const ngx_array_t &keys = subrequest->cache->keys;
     const std::string_view key = keys.nelts == 1 ? view(*static_cast<const ngx_str_t *>(keys.elts)) : "";
     return key == std::string_view(call.key, sizeof(call.key)) || key == call.request_body;
