@@ -247,13 +247,15 @@ sub try_allocation {
     return if !$failed;
 
     my @wrong = astray($kind);
-    my $known = known($outcome, $stack);
-    push @wrong, "what came of it: $outcome" if !$known && $outcome !~ /^(?:closed|5\d\d|$kind->{status})$/;
-    replace_worker($worker) if $outcome =~ /^(?:the|a) /;
+    my $replaced = $outcome =~ /^(?:the|a) / && replace_worker($worker);
     my $after;
     until_true(patience(3), sub { $after = send_request($request); $after eq $kind->{status} }); # keys are asked for once a second
     push @wrong, "the request sent again got: $after" if $after ne $kind->{status};
     push @wrong, map { "sent again: $_" } astray($kind);
+    # A worker that ends closes its connections first, and may then look alive for a moment: now another has answered.
+    $outcome = 'the worker ended' if !$replaced && !grep { $_ == $worker } $gateway->workers;
+    my $known = known($outcome, $stack);
+    push @wrong, "what came of it: $outcome" if !$known && $outcome !~ /^(?:closed|5\d\d|$kind->{status})$/;
     return { number => $number, outcome => $known ? "$outcome ($known->{fault})" : $outcome, stack => $stack, wrong => \@wrong };
 }
 
