@@ -190,7 +190,7 @@ is versions(), $version, 'upgraded: an exchange of the binary does';
 stop_nginx();
 
 spill("$root/tmp/test", slurp('debian/tests/smallest-gateway'));
-succeeds('the smallest configuration refuses without a token, and challenges', 'bash', '/tmp/test', reserve_port());
+succeeds('the smallest configuration challenges a client without a token, and swaps a token for its JWT', 'bash', '/tmp/test', map { reserve_port() } 1 .. 3);
 unlink "$root/tmp/test";
 is_deeply [map { basename($_) } sort glob "$root/usr/share/doc/$NAME/nginx-conf/*"], [map { basename($_) } sort glob 'nginx-conf/*'], 'the examples are there';
 ok -s "$root/usr/share/doc/$NAME/$_", "documentation: $_" for qw(README.md docs/install.md docs/directives.md docs/guides/keycloak.md changelog.gz);
