@@ -1,5 +1,5 @@
-# AS answers (cases.md), "What the AS may answer" and Outcomes (product.md): whatever comes back from the introspection
-# endpoint, and however it comes, the client gets the row of the table and the API sees the JWT or nothing.
+# Answers of the AS (docs/outcomes.md): whatever comes back from the introspection endpoint, and however it comes, the
+# client gets the row of the table and the API sees the JWT or nothing.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Bearer and Form (cases.md), the first rows of Outcomes (product.md): which bytes of a request are a token (RFC 6750
-# section 2.1, RFC 9110 section 11.4), and how a token gets to the AS.
+# Bearer and form: which bytes of a request are a token (RFC 6750 section 2.1, RFC 9110 section 11.4), and how a token
+# gets to the AS.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Challenge (cases.md), Outcomes and the JSON bodies (product.md): what a refused client reads. The grammar is checked by
+# The challenge and the JSON bodies (docs/outcomes.md): what a refused client reads. The grammar is checked by
 # Harness::Challenge, which shares nothing with the module.
 
 use strict;

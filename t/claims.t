@@ -1,5 +1,5 @@
-# JWT and JSON, Scopes, aud and iss, Time (cases.md), the fine print on claims and scopes (product.md): what must be true
-# of a JWT before it is forwarded. Each row is a request through the gateway: only the right bytes may reach the API.
+# JWT and JSON, scopes, aud and iss, time: what must be true of a JWT before it is forwarded. Each row is a request
+# through the gateway: only the right bytes may reach the API.
 
 use strict;
 use warnings;

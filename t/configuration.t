@@ -1,5 +1,5 @@
-# Configuration (cases.md), "Refused by nginx -t" and the fine print's inheritance (product.md): what each line of a
-# configuration does, and what it says when it cannot be.
+# Configuration: inheritance, what nginx -t refuses, what each line of a configuration does, and what it says when it
+# cannot be.
 
 use strict;
 use warnings;

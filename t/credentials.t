@@ -1,5 +1,4 @@
-# Client credentials (product.md: directives, the cache guard, refused by nginx -t, fine print; issue 3): what exactly the
-# AS receives, and that the secret is nowhere else.
+# Client credentials: what exactly the AS receives, and that the secret is nowhere else.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Drop-in (issue 2; "The introspection location" in product.md): the configurations that users of the existing phantom
-# token modules have today start, work and are safe.
+# Drop-in (docs/migration-curity.md): the configurations that users of the existing phantom token modules have today
+# start, work and are safe.
 
 use strict;
 use warnings;

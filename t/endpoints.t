@@ -1,5 +1,4 @@
-# Endpoints with variables (issue 3; the directives' table, "The cache guard", "$phantom_token_key" and "Refused by nginx -t" of
-# product.md): a map that chooses among several AS; their answers never mix; what nginx -t warns of.
+# Endpoints with variables: a map that chooses among several AS; their answers never mix; what nginx -t warns of.
 
 use strict;
 use warnings;

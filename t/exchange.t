@@ -1,5 +1,5 @@
-# Token exchange (RFC 8693; product.md: directives, what the AS may answer, outcomes, fine print): what exactly the AS
-# receives, what each of its answers comes to, and how it goes together with caching, redirects and introspection.
+# Token exchange (RFC 8693): what exactly the AS receives, what each of its answers comes to, and how it goes together
+# with caching, redirects and introspection.
 
 use strict;
 use warnings;

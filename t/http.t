@@ -1,4 +1,4 @@
-# HTTP (cases.md): every version, method, framing and backend that a request may come with or go to.
+# HTTP: every version, method, framing and backend that a request may come with or go to.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# nginx-conf/limits-by-subject.conf (issue 3; "Variables" of product.md): the tested way to limit by $phantom_token_sub, which
-# is empty before the access phase.
+# nginx-conf/limits-by-subject.conf: the tested way to limit by $phantom_token_sub, which is empty before the access
+# phase.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# phantom_token_metrics (issue 6, "Operation"): each counter, exactly, over all workers; what keeps counters and what
-# ends them; the page as HTTP and as Prometheus' text format. t/monitoring.t shows it to a real Prometheus.
+# phantom_token_metrics: each counter, exactly, over all workers; what keeps counters and what ends them; the page as
+# HTTP and as Prometheus' text format. t/monitoring.t shows it to a real Prometheus.
 
 use strict;
 use warnings;

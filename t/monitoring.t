@@ -1,6 +1,6 @@
-# What nginx-conf/ brings for operation (issue 6, "Operation"): Debian's Prometheus scrapes the gateway of operation.conf
-# with the scrape configuration of nginx-conf/metrics/, accepts the alert rules and their own tests, and has an answer for
-# every panel of the dashboard; the log format gives one JSON object a request. Grafana itself is not run.
+# What nginx-conf/ brings for operation: Debian's Prometheus scrapes the gateway of operation.conf with the scrape
+# configuration of nginx-conf/metrics/, accepts the alert rules and their own tests, and has an answer for every panel
+# of the dashboard; the log format gives one JSON object a request. Grafana itself is not run.
 
 use strict;
 use warnings;

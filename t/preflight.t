@@ -1,5 +1,5 @@
-# phantom_token_preflight pass | answer | protect (issue 3; "Preflight" and "Order" of product.md's fine print; OPTIONS in
-# cases.md, Bearer): a CORS preflight is OPTIONS with Origin and Access-Control-Request-Method.
+# phantom_token_preflight pass | answer | protect: a CORS preflight is OPTIONS with Origin and
+# Access-Control-Request-Method.
 
 use strict;
 use warnings;

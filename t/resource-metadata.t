@@ -1,4 +1,4 @@
-# phantom_token_resource_metadata (issue 3; RFC 9728 section 5.1): in every challenge, with variables; control characters and
+# phantom_token_resource_metadata (RFC 9728 section 5.1): in every challenge, with variables; control characters and
 # bytes outside a URI are left out and logged. What an MCP client needs is the last part.
 
 use strict;

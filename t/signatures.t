@@ -1,5 +1,4 @@
-# Signatures (issue 3; "Inbound JWTs" and "JWKS" of product.md's fine print): phantom_token_jwks_endpoint,
-# phantom_token_verify_jwt, phantom_token_inbound_jwt.
+# Signatures: phantom_token_jwks_endpoint, phantom_token_verify_jwt, phantom_token_inbound_jwt.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Variables (issue 3; "Variables" of product.md and of its fine print): every one of the contract, read where users read them.
+# Every variable of docs/directives.md, read where users read them.
 
 use strict;
 use warnings;
