@@ -181,9 +181,12 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   } else if (claim_fetch(*entry, now)) {
     return fetch_keys(r, state, location, view(endpoint), false);
   }
-  const oauth::KeySet *keys = usable_keys(*entry, now);
+  oauth::KeySet *keys = usable_keys(*entry, now);
   if (keys == nullptr) {
     return refuse(r, state, location, {Outcome::jwks_unavailable, "there is no JWK Set to verify signatures with"});
+  }
+  if (oauth::has_verified(*keys, jwt.compact)) {
+    return allow(r, state, location, jwt);
   }
 
   PoolMemory memory(r->pool);

@@ -104,7 +104,7 @@ KeyStoreEntry *find_keys(const ngx_http_request_t *r, std::string_view endpoint)
   return add_entry(server, endpoint, r->connection->log);
 }
 
-const oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept {
+oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept {
   return now - entry.last_good < usable_for ? entry.keys : nullptr;
 }
 

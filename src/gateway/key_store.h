@@ -20,7 +20,7 @@ KeyStoreEntry *find_keys(const ngx_http_request_t *r, std::string_view endpoint)
 
 /// @return the keys, as long as they may be used: nullptr where none came yet, or the last good set is over an hour
 /// old.
-const oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept;
+oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept;
 
 /// Whether this request is to ask the endpoint: no set has come yet, or the last is over a minute old. Says so once in
 /// ten seconds, while others go on with the set that is there.

@@ -8,10 +8,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <new>
 
 #include "base64url.h"
+#include "cache_key.h"
 #include "strings.h"
 
 namespace oauth {
@@ -34,6 +36,8 @@ constexpr Algorithm algorithms[] = {
 
 /// RFC 7518 sections 3.3 and 3.5.
 constexpr std::size_t smallest_rsa_key = 2048;
+
+constexpr std::size_t most_verified = 1024;
 
 struct Key {
   cjose_jwk_t *jwk;
@@ -161,12 +165,27 @@ bool verifies(const Key &key, std::string_view compact) noexcept {
 
 }  // namespace
 
+/// To verify costs more than all else that is done for a request, and a JWT comes again with each: what has been
+/// verified is remembered by its hash, as long as the set lives.
 struct KeySet {
   Key *keys = nullptr;
   std::size_t count = 0;
+  char verified[most_verified][cache_key_size] = {};
 };
 
 namespace {
+
+/// @return where a JWT of this hash is remembered, in place of the last one that had the same place.
+std::size_t place_of(const char *hash) noexcept {
+  return std::hash<std::string_view>()({hash, cache_key_size}) % most_verified;
+}
+
+void remember(KeySet &keys, std::string_view compact) noexcept {
+  char hash[cache_key_size];
+  if (cache_key({&compact, 1}, hash)) {
+    std::memcpy(keys.verified[place_of(hash)], hash, cache_key_size);
+  }
+}
 
 KeySet *make_key_set(std::size_t capacity) noexcept {
   auto *set = static_cast<KeySet *>(std::malloc(sizeof(KeySet)));
@@ -246,7 +265,12 @@ void free_key_set(KeySet *keys) noexcept {
   std::free(keys);
 }
 
-VerificationResult verify_signature(const KeySet &keys, const Jwt &jwt) noexcept {
+bool has_verified(const KeySet &keys, std::string_view compact) noexcept {
+  char hash[cache_key_size];
+  return cache_key({&compact, 1}, hash) && std::memcmp(keys.verified[place_of(hash)], hash, cache_key_size) == 0;
+}
+
+VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept {
   const Algorithm *algorithm = find_algorithm(jwt);
   if (algorithm == nullptr) {
     return {Verification::bad, "its alg is none that may sign access tokens"};
@@ -267,6 +291,7 @@ VerificationResult verify_signature(const KeySet &keys, const Jwt &jwt) noexcept
     found = true;
     const MemoryWatch memory;
     if (verifies(key, jwt.compact)) {
+      remember(keys, jwt.compact);
       return {Verification::good, nullptr};
     }
     if (memory.ran_out()) {

@@ -36,8 +36,13 @@ struct VerificationResult {
 };
 
 /// Verifies a JWS with RS256 to RS512, PS256 to PS512 or ES256 to ES512 (RFC 7518). The key must be of the algorithm's
-/// kind (RFC 8725 section 3.1); `none`, HMAC and any `crit` are refused.
-VerificationResult verify_signature(const KeySet &keys, const Jwt &jwt) noexcept;
+/// kind (RFC 8725 section 3.1); `none`, HMAC and any `crit` are refused. The set remembers what is good.
+VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept;
+
+/// @param compact a JWT; nothing of it needs to have been read.
+/// @return whether verify_signature() has found this set to verify the same bytes, by their SHA-256. A set remembers
+/// some of the last.
+bool has_verified(const KeySet &keys, std::string_view compact) noexcept;
 
 /// Whether an access token that a client sends may have this `typ`: absent, `JWT` or `at+jwt` (RFC 9068 section 4).
 bool is_access_token_type(const Jwt &jwt) noexcept;

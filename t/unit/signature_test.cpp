@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,6 +58,7 @@ std::string_view verify(const Keys &keys, std::string_view text) {
   }
   const VerificationResult result = verify_signature(*keys, jwt);
   EXPECT_EQ(result.verification == Verification::good, result.problem == nullptr);
+  EXPECT_EQ(result.verification == Verification::good, has_verified(*keys, jwt.compact));
   EXPECT_EQ(ERR_peek_error(), 0U) << "nginx would log it against the next TLS connection";
   switch (result.verification) {
     case Verification::good:
@@ -155,6 +157,38 @@ TEST(Signature, IsGoodAsInRfc7515Appendices) {
                          ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
   EXPECT_EQ(verify(es256, a3), "good");
   EXPECT_EQ(verify(es256, flip(a3, a3.size() - 20)), "bad");
+}
+
+TEST(Signature, IsRememberedForTheSetAndTheBytesThatVerified) {
+  const Keys keys = parse(jwks({jwk_of_rsa(rsa())}));
+  const Keys same = parse(jwks({jwk_of_rsa(rsa())}));
+  const std::string text = sign_jwt(rsa(), "RS256");
+  EXPECT_FALSE(has_verified(*keys, text)) << "not yet";
+  EXPECT_EQ(verify(keys, text), "good");
+  EXPECT_TRUE(has_verified(*keys, text));
+  EXPECT_FALSE(has_verified(*same, text)) << "by another set";
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    EXPECT_FALSE(has_verified(*keys, flip(text, at))) << at;
+  }
+  EXPECT_FALSE(has_verified(*keys, text + "A"));
+  EXPECT_FALSE(has_verified(*keys, std::string_view(text).substr(1)));
+  EXPECT_FALSE(has_verified(*keys, ""));
+}
+
+TEST(Signature, IsRememberedOfManyJwtsForSome) {
+  constexpr int count = 1500;  // more than there are places
+  const Keys keys = parse(jwks({jwk_of_ec(p256(), "P-256")}));
+  std::vector<std::string> texts;
+  for (int i = 0; i < count; ++i) {
+    texts.push_back(sign_jwt(p256(), "ES256", R"(,"i":)" + std::to_string(i)));
+    EXPECT_EQ(verify(keys, texts.back()), "good");
+  }
+  const auto remembered =
+      std::count_if(texts.begin(), texts.end(), [&keys](const std::string &text) { return has_verified(*keys, text); });
+  EXPECT_GT(remembered, count / 3);
+  EXPECT_LT(remembered, count);
+  EXPECT_TRUE(has_verified(*keys, texts.back())) << "the last always";
+  EXPECT_EQ(verify(keys, texts.front()), "good") << "what is forgotten is verified anew";
 }
 
 TEST(Signature, IsBadWhereAnyPartWasChanged) {
