@@ -61,6 +61,9 @@ my %parts = (
             phantom_token_hot_cache hot;
             location /        { phantom_token on; phantom_token_introspection_endpoint /_hosts; proxy_cache off; proxy_pass http://%%API%%; }
             location /headers { phantom_token on; phantom_token_introspection_endpoint /_headers; proxy_cache off; proxy_pass http://%%API%%; }
+            location /if      { phantom_token on; phantom_token_introspection_endpoint /_if; proxy_cache off; proxy_pass http://%%API%%; }
+            location = /_if      { internal; if ($host = two) { rewrite ^ /_if-two last; } proxy_pass http://%%AS%%/introspect; }
+            location = /_if-two  { internal; proxy_cache_key two$phantom_token_key; proxy_pass http://%%AS2%%/introspect; }
             location = /_hosts   { internal; proxy_cache_key $proxy_host$phantom_token_key; proxy_pass http://$server_of_host/introspect; }
             location = /_headers { internal; proxy_cache_key $host$phantom_token_key; proxy_set_header Host $host; proxy_pass http://%%AS%%/introspect; }
         }
@@ -221,6 +224,7 @@ $other->answers('same-token' => { jwt => { sub => 'two' } });
 for my $turn ('MISS', 'HIT', 'HIT') {
     my $asked = $turn eq 'MISS' ? 1 : 0;
     expect("the server is chosen by the host: $_->[0]", ['/', port => 'hosts', host => $_->[0]], 'alice-token', "200 $turn $_->[1] $asked") for ['one', 'alice'], ['two', 'alice-two'];
+    expect("an if chooses the server: $_->[0]", ['/if', port => 'hosts', host => $_->[0]], 'alice-token', "200 $turn $_->[1] $asked") for ['one', 'alice'], ['two', 'alice-two'];
     expect("the key has the host: $_", ['/headers', port => 'hosts', host => $_], 'alice-token', "200 $turn alice $asked") for 'one', 'two';
 }
 

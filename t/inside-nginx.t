@@ -141,6 +141,8 @@ my $gateway = gateway(
         location /rewrite  { rewrite ^/rewrite(.*)$ /admin$1 last; }
         location /rewrite-break { phantom_token on; phantom_token_scopes read; rewrite ^/rewrite-break(.*)$ /admin$1 break; proxy_pass http://%%API%%; }
         location /rewrite-internal { rewrite ^ introspect last; }
+        location /rewrite-introspect { rewrite ^ /_introspect last; }
+        location /error-introspect   { error_page 404 = /_introspect; return 404; }
         location /no-slash { phantom_token on; phantom_token_introspection_endpoint introspect; proxy_pass http://%%API%%; }
         location /choose   { phantom_token on; phantom_token_introspection_endpoint $endpoint; proxy_pass http://%%API%%; }
         location /logged   { phantom_token on; phantom_token_introspection_endpoint /_cached; set $early "$phantom_token_status$phantom_token_jwt"; log_subrequest on; access_log %%DIR%%/phases.log phases; proxy_pass http://%%API%%; }
@@ -216,6 +218,8 @@ sub saw {
 
 # --- redirects -----------------------------------------------------------------------------------------------------------
 
+my $intruder = qr/\[error\].*brought a request to location "\/_introspect", where only the gateway itself asks/;
+
 inside(
     { name => 'try_files: a named location, one introspection', request => token('/try/x'), as => [$asked], status => 200, api => [seen('/try/x')], outcome => 'active' },
     { name => 'try_files: the named location has its own scopes', request => token('/try-admin/x'), as => [$asked], status => 403, challenge => { realm => 'api', error => 'insufficient_scope', scope => 'admin' }, outcome => 'insufficient_scope' },
@@ -255,6 +259,7 @@ inside(
         ['from protection off: the original token', '/open/accel', '/read/x', as => [$asked], status => 200, api => [seen('/open/accel', 'Bearer alice-token'), seen('/read/x')]],
         ['from an open location under satisfy any: the original token', '/any/allow/accel', '/read/x', as => [$asked], status => 200, api => [seen('/any/allow/accel', undef), seen('/read/x')], outcome => 'active'],
         ['into satisfy any: the JWT of elsewhere is taken out', '/accel/any', '/any/allow/x', as => [$asked], status => 200, api => [seen('/accel/any'), seen('/any/allow/x', undef)], outcome => 'bypassed'],
+        ['the introspection location, where the client is answered as if it were the gateway', '/accel/introspect', '/_introspect?token=bob-token', as => [$asked], status => 404, api => [seen('/accel/introspect')], log => $intruder],
         ['a static file behind other scopes', '/accel/dir', '/dir/page.html', as => [$asked], status => 200, body => 'a page', api => [seen('/accel/dir')]],
     ),
     { name => 'X-Accel-Redirect: there and back, never the JWT as input', request => token('/accel/chain'),
@@ -414,6 +419,7 @@ my @set = qw(/set/read /set/other /set/map /set/open /set/read/2);
 inside(
     { name => 'SSI: each part its location\'s rules and JWT, one introspection for one endpoint', request => token('/ssi'), api_answers => { map { $_ => $page->(@includes) } qw(/ssi /ssi-open /ssi-any) },
       as => [$asked], other => 2, status => 200, body => qr/ end$/, api_set => [seen('/ssi'), seen('/read/1'), seen('/other/3', "Bearer $twin"), seen('/open/4'), seen('/read/5'), seen('/other/6', "Bearer $twin")] },
+    { name => 'SSI: the introspection location is no part of a page', request => token('/ssi'), api_answers => { '/ssi' => $page->('/_introspect?token=bob-token') }, as => [$asked], status => 200, body => qr/ end$/, api => [seen('/ssi')], log => $intruder },
     { name => 'SSI: the page is refused', request => { path => '/ssi', token => 'unknown-token' }, as => 1, status => 401 },
     { name => 'SSI: parts of an open page', request => token('/ssi-open'), as => [($asked) x 3], other => 2, status => 200, body => qr/ end$/,
       api_set => [seen('/ssi-open', 'Bearer alice-token'), seen('/read/1'), seen('/other/3', "Bearer $twin"), seen('/open/4', 'Bearer alice-token'), seen('/read/5'), seen('/other/6', "Bearer $twin")] },
@@ -472,6 +478,7 @@ inside(
 
     { name => 'internal: a name without a slash', request => token('/no-slash'), as => [$asked], status => 200, api => [seen('/no-slash')] },
     { name => 'internal: a rewrite to it is a 404', request => token('/rewrite-internal', method => 'POST', body => 'token=x'), as => 0, api => [], status => 404 },
+    (map { { name => "internal: nor does a client come there by $_", request => token("/$_-introspect", method => 'POST', body => 'token=bob-token'), as => 0, api => [], status => 404, log => $intruder } } qw(rewrite error)),
     { name => 'internal: no client comes there', request => token('/_introspect', method => 'POST', body => 'token=x'), as => 0, api => [], status => 404 },
     { name => 'endpoint with variables: one AS', request => token('/choose'), as => [$asked], status => 200, api => [seen('/choose')] },
     { name => 'endpoint with variables: the other', request => token('/choose?to=other'), as => 0, other => 1, status => 200, api => [seen('/choose?to=other', "Bearer $twin")] },

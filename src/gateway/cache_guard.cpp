@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "endpoint.h"
+#include "locations.h"
 #include "text.h"
 
 namespace gateway {
@@ -90,6 +92,21 @@ const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const Call &c
   return nullptr;
 }
 
+const phantom_token_location_t &configuration_of(const ngx_http_core_loc_conf_t &location) noexcept {
+  return *static_cast<phantom_token_location_t *>(location.loc_conf[ngx_http_phantom_token_module.ctx_index]);
+}
+
+/// An `if` may have sent the subrequest to a server by what the client's request has. It stands in the location that
+/// the endpoint names, or in the one where a rewrite has led.
+bool may_be_chosen_by_if(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+  const auto *server =
+      static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(subrequest, ngx_http_core_module));
+  const auto *last =
+      static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
+  const ngx_http_core_loc_conf_t *first = find_location(*server, split_endpoint(call.question.endpoint).path);
+  return first == nullptr || configuration_of(*first).has_branches != 0 || configuration_of(*last).has_branches != 0;
+}
+
 #if (NGX_HTTP_CACHE)
 /// Whether the entry's key is complete. Where nginx had no memory for it, the list of keys has an element without a
 /// value; ngx_http_file_cache_create_key() comes after that.
@@ -126,6 +143,9 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
 }
 
 bool answers_question(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+  if (may_be_chosen_by_if(subrequest, call)) {
+    return false;
+  }
 #if (NGX_HTTP_CACHE)
   if (subrequest->cache != nullptr) {
     if (!has_key(*subrequest->cache)) {

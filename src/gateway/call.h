@@ -45,7 +45,7 @@ struct Call {
   bool done = false;
   bool abandoned = false;       ///< the one that it follows has ended without an answer for it
   bool must_ask_alone = false;  ///< the next one would not have one either
-  bool is_for_all = false;      ///< the answer is for all who ask the question: see answers_question()
+  bool is_for_all = false;      ///< it may be kept, and is for all who ask the question: see answers_question()
 
   // The response, as captured.
   oauth::Response response;

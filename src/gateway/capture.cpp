@@ -159,8 +159,8 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   }
   call.came_to_server = came_to_server(*subrequest);
   // What is wrong with the cache's key may be this client's doing.
-  call.is_for_all = call.misconfiguration == nullptr && answers_question(subrequest, call);
-  if (call.may_be_kept && call.is_for_all) {
+  call.is_for_all = call.may_be_kept && call.misconfiguration == nullptr && answers_question(subrequest, call);
+  if (call.is_for_all) {
     call.cached_until = cached_until(subrequest);
   }
   call.done = true;

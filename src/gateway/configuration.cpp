@@ -78,8 +78,7 @@ ngx_int_t for_each_block(const phantom_token_main_t &main, Check check) noexcept
 /// A server's own block only hands its directives down: a location asks for an endpoint when it ends up protected. What
 /// an `if` in it has is the location's.
 bool is_protected(const phantom_token_block_t &block) noexcept {
-  const bool is_if = block.core->noname != 0 && block.core->lmt_excpt == 0;
-  return block.location->enabled != 0 && !is_if && !is_server_block(*block.core, *block.server);
+  return block.location->enabled != 0 && !is_if(*block.core) && !is_server_block(*block.core, *block.server);
 }
 
 /// One of the directives that name an internal location.
@@ -149,10 +148,30 @@ bool may_serve_gateway(const phantom_token_main_t &main, const phantom_token_blo
   return is_internal(*block.core) && for_each_block(main, leads_here) == NGX_ERROR;
 }
 
-/// A name without a slash stands for `internal`, but a rewrite in the client's request gets there.
+/// `internal` keeps out what a client asks for, but a rewrite, an error page or X-Accel-Redirect gets there with the
+/// client's body: the authorization server would answer the client, as if the gateway asked, and nginx keep the answer
+/// under the key of the client's token. With variables in an endpoint, only a name without a slash tells that no other
+/// request belongs there.
 void hide(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
-  if (block.core->internal != 1 && may_serve_gateway(main, block)) {
+  const auto asks_about_tokens = [&](const phantom_token_block_t &candidate) {
+    return is_same_location(block, candidate) && candidate.location->serves_tokens != 0 ? NGX_ERROR : NGX_OK;
+  };
+  const bool is_for_gateway = has_no_slash(*block.core) && may_serve_gateway(main, block);
+  if (is_for_gateway || for_each_block(main, asks_about_tokens) == NGX_ERROR) {
     block.location->is_hidden = 1;
+  }
+}
+
+/// Where an `if` stands in a location, it may choose who answers there.
+void mark_branches(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
+  const auto mark = [&](const phantom_token_block_t &candidate) {
+    if (is_same_location(block, candidate)) {
+      candidate.location->has_branches = 1;
+    }
+    return NGX_OK;
+  };
+  if (is_if(*block.core)) {
+    for_each_block(main, mark);
   }
 }
 
@@ -274,6 +293,7 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
   const auto check = [&](const phantom_token_block_t &block) {
     warn_of_unverified(cf, block);
     hide(main, block);
+    mark_branches(main, block);
     return check_hot_cache(cf, block) == NGX_OK ? check_block(cf, main, block) : NGX_ERROR;
   };
   if (for_each_block(main, mark_targets) != NGX_OK || for_each_block(main, check) != NGX_OK) {

@@ -353,6 +353,7 @@ ngx_int_t check_token(ngx_http_request_t *r, RequestState &state, const phantom_
 ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
                          const phantom_token_location_t &location) noexcept {
   state.judged = true;
+  state.call = nullptr;
   state.outcome = Outcome::preflight;
   if (location.preflight == PHANTOM_TOKEN_PREFLIGHT_ANSWER) {
     withdraw_refusal(r);  // under `satisfy any`, auth_basic has left its challenge

@@ -99,7 +99,8 @@ typedef struct {
     phantom_token_position_t   endpoint_at;          /* of a constant endpoint that leads here */
     unsigned                   serves_gateway:1;     /* one does */
     unsigned                   serves_tokens:1;      /* one for introspection or exchange does */
-    unsigned                   is_hidden:1;          /* no request of a client may be here */
+    unsigned                   is_hidden:1;          /* only the gateway's own subrequests may be here */
+    unsigned                   has_branches:1;       /* there is an `if` in it */
     unsigned                   shares_cache_zone:1;  /* another location uses the same proxy_cache zone */
 } phantom_token_location_t;
 

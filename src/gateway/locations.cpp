@@ -97,11 +97,16 @@ ngx_http_core_loc_conf_t *find_below(const ngx_http_core_loc_conf_t &parent, std
 
 }  // namespace
 
-bool is_internal(const ngx_http_core_loc_conf_t &location) noexcept {
-  if (location.internal == 1) {
-    return true;
-  }
+bool has_no_slash(const ngx_http_core_loc_conf_t &location) noexcept {
   return !is_regex(location) && location.named == 0 && location.name.len != 0 && location.name.data[0] != '/';
+}
+
+bool is_internal(const ngx_http_core_loc_conf_t &location) noexcept {
+  return location.internal == 1 || has_no_slash(location);
+}
+
+bool is_if(const ngx_http_core_loc_conf_t &location) noexcept {
+  return location.noname != 0 && location.lmt_excpt == 0;
 }
 
 bool is_server_block(const ngx_http_core_loc_conf_t &location, const ngx_http_core_srv_conf_t &server) noexcept {

@@ -6,8 +6,10 @@
 
 namespace gateway {
 
-/// @return whether a client's URI can never lead to this location: it is `internal`, or its name is a prefix that does
-///   not begin with a slash.
+/// @return whether its name is a prefix that does not begin with a slash, so that no client's URI leads to it.
+bool has_no_slash(const ngx_http_core_loc_conf_t &location) noexcept;
+
+/// @return whether a client's URI can never lead to this location: it is `internal`, or has no slash.
 bool is_internal(const ngx_http_core_loc_conf_t &location) noexcept;
 
 /// @return whether this block stands for the server itself, not for a location in it.
@@ -15,6 +17,9 @@ bool is_server_block(const ngx_http_core_loc_conf_t &location, const ngx_http_co
 
 /// @return whether one block is the other, or an `if` or limit_except in it.
 bool is_same_location(const phantom_token_block_t &one, const phantom_token_block_t &other) noexcept;
+
+/// @return whether this block is an `if`.
+bool is_if(const ngx_http_core_loc_conf_t &location) noexcept;
 
 /// @return the location's name as an operator would write it, for log lines; `server` for the server's own block.
 ngx_str_t display_name(const ngx_http_core_loc_conf_t &location) noexcept;

@@ -56,16 +56,29 @@ ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
   return NGX_DECLINED;
 }
 
+/// nginx's own answer for an `internal` location.
+ngx_int_t refuse_intruder(ngx_http_request_t *r) noexcept {
+  const ngx_str_t name = display_name(
+      *static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
+  ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                "phantom token: a rewrite or a redirect has brought a request to location \"%V\", where only the "
+                "gateway itself asks the authorization server: refused",
+                &name);
+  return NGX_HTTP_NOT_FOUND;
+}
+
 /// Preaccess phase: nginx runs it for subrequests too, which skip the access phase.
 ngx_int_t preaccess_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
-  if (r == r->main) {
-    return location.is_hidden != 0 ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
+  if (r != r->main) {
+    if (Call *call = call_above(r)) {
+      return keep_at_home(r, *call);
+    }
   }
-  if (Call *call = call_above(r)) {
-    return keep_at_home(r, *call);
+  if (location.is_hidden != 0) {
+    return refuse_intruder(r);
   }
-  if (location.enabled == 0) {
+  if (r == r->main || location.enabled == 0) {
     return NGX_DECLINED;
   }
   // NGX_OK would skip the other handlers of this phase.
