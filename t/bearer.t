@@ -185,6 +185,13 @@ cases($gateway, map { { name => "Form: adds no parameter: $_", request => header
         { name => 'long token: a long JWT in place of a short token', request => { token => 'short-token' }, answers => { 'short-token' => { jwt => { sub => 'x', scope => 'read', pad => 'p' x 30_000 } } }, as => 1, %active },
     );
 
+    my $small = gateway(server => 'client_max_body_size 100;');
+    my $long  = 'S' . 'x' x 7_899;
+    cases($small,
+        { name => 'long token: client_max_body_size is for what clients send', request => { token => $long }, answers => { $long => { jwt => { sub => 'long' } } }, as => form($long), %active },
+        { name => 'long token: and holds for that', request => { token => $long, method => 'POST', body => 'x' x 101 }, status => 413, as => 0, api => 0 },
+    );
+
     my $wide = gateway(server => 'large_client_header_buffers 4 64k;', introspection => 'proxy_buffer_size 4k;');
     my $token = 'W' . '+' x 60_000;
     cases($wide,

@@ -16,7 +16,7 @@ sub ways {
     for my $name (sort keys %way) {
         my ($introspection, $protected) = ref $way{$name} ? @{ $way{$name} } : ($way{$name}, '');
         $introspection = "proxy_pass http://%%AS%%/introspect; $introspection" if $introspection !~ /_pass /;
-        if ($introspection !~ /(?:^|[ ;])proxy_cache \w/) {
+        if ($introspection !~ /(?:^|[ ;])proxy_cache [\w\$]/) {
             $http .= "proxy_cache_path %%DIR%%/cache-$name keys_zone=$name:1m use_temp_path=off;\n";
             $introspection .= " proxy_cache $name;";
         }
@@ -56,6 +56,8 @@ my ($http, $locations) = ways(
     first    => "$KEY proxy_cache shared;",
     second   => "proxy_pass http://%%AS2%%/introspect; $KEY proxy_cache shared;",
     third    => "$BODY proxy_cache shared;",
+    named    => "$BODY set \$zone shared; proxy_cache \$zone;",
+    'named-key' => "$KEY set \$zone shared; proxy_cache \$zone;",
     valid    => "$KEY proxy_cache_valid 200 204 401 500 1m;",
     inactive => "$KEY proxy_cache_valid 204 1m;",
     any      => "$KEY proxy_cache_valid any 1m;",
@@ -201,11 +203,13 @@ for my $way (qw(/early/set /early/if /early/map /early/key /early/limit /early/r
     }
 }
 
-my $add_key = qr/phantom token: misconfigured: .*proxy_cache_key \$phantom_token_key;/;
+my $add_key = qr/phantom token: misconfigured: .*proxy_cache_key \$(?:proxy_host\$)?phantom_token_key;/;
 rows('a key that does not tell tokens apart is refused',
     (map { ["/$_", 'alice-token', 1, 500, undef, outcome => 'misconfigured', log => $add_key], ["/$_", 'bob-token', undef, 500, undef, outcome => 'misconfigured', log => $add_key], ["/$_", 'alice-token', undef, 500, undef, outcome => 'misconfigured'] }
-        qw(default uri request client cookie part variable bypass third)),
+        qw(default uri request client cookie part variable bypass third named)),
     ['/fastcgi', 'alice-token', undef, 500, undef, outcome => 'misconfigured'], ['/fastcgi', 'bob-token', undef, 500, undef, outcome => 'misconfigured']);
+
+rows('a zone with a variable in its name', ['/named-key', 'alice-token', 1, 200, 'MISS'], ['/named-key', 'alice-token', 0, 200, 'HIT']);
 
 # Whoever writes into the key what the guard looks for gains nothing: neither by an answer that was kept for somebody
 # else's request to the same URI, though that one was refused, nor by one that was renewed in the background for it.

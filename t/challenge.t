@@ -227,15 +227,23 @@ x"; }',
             location('= /recursive', 'recursive_error_pages on; error_page 401 /recursive-too;'), location('= /recursive-too', 'phantom_token_realm too; error_page 401 /denied;'),
             location('= /to-api', 'error_page 401 /public;'), location('= /to-api-ok', 'error_page 401 = /public;'), location('= /none', 'error_page 401 /no/such/page;'),
             location('= /scoped-to-open', 'phantom_token_scopes write; error_page 403 /page;'), location('= /scoped-to-api', 'phantom_token_scopes write; error_page 403 = /page;'),
+            location('= /then-down', 'phantom_token_scopes write; error_page 401 403 /down;'), location('= /then-down-named', 'phantom_token_scopes write; error_page 401 403 = @down;'),
+            (map { "location $_ { phantom_token on; phantom_token_introspection_endpoint /_down; proxy_pass http://%%API%%; }\n" } '= /down', '@down'),
+            location('= /then-busy', 'phantom_token_scopes write; error_page 401 403 503 = /busy;'), "location = /busy { phantom_token on; phantom_token_introspection_endpoint /_busy; proxy_pass http://%%API%%; }\n",
+            location('= /then-good', 'phantom_token_scopes write; error_page 403 503 = /good;'), "location = /good { phantom_token on; phantom_token_introspection_endpoint /_good; proxy_pass http://%%API%%; }\n",
+            location('= /busy-then-none', 'error_page 503 /scope;'), "location = /scope { phantom_token on; phantom_token_introspection_endpoint /_good; phantom_token_scopes write; proxy_pass http://%%API%%; }\n",
             location('= /not-ours', 'error_page 404 /denied;'), location('= /problem', 'phantom_token_error_format problem; error_page 401 /denied;')) . <<'END',
         location = /denied { internal; default_type text/plain; return 200 "denied page"; }
         location = /sorry { internal; default_type text/plain; return 200 "sorry page"; }
         location @denied { default_type text/plain; return 200 "denied page"; }
         location = /public { proxy_pass http://%%API%%; }
+        location = /_down { internal; return 500; }
+        location = /_busy { internal; proxy_pass http://%%AS%%/introspect; proxy_set_body "token=other-token"; }
+        location = /_good { internal; proxy_pass http://%%AS%%/introspect; proxy_set_body "token=good-token"; }
         location /no { root %%DIR%%/none; }
 END
     );
-    my $answers = { 'reader-token' => { jwt => { scope => 'read' } }, 'down-token' => { status => 500 }, 'busy-token' => { status => 503, headers => ['Retry-After: 5'] } };
+    my $answers = { 'other-token' => { status => 503, headers => ['Retry-After: 9'] }, 'reader-token' => { jwt => { scope => 'read' } }, 'down-token' => { status => 500 }, 'busy-token' => { status => 503, headers => ['Retry-After: 5'] } };
     my %denied  = (refusal => 'any', body => 'denied page', headers => { 'Content-Type' => 'text/plain' });
     my %api     = (challenge => { realm => 'api' });
     my %invalid = (challenge => { realm => 'api', error => 'invalid_token' });
@@ -249,6 +257,14 @@ END
         { name => 'error_page wins: 403', request => { path => '/scoped', token => 'reader-token' }, status => 403, %denied, %write },
         { name => 'error_page wins: 502', request => { path => '/page', token => 'down-token' }, status => 502, refusal => 'any', body => 'sorry page', challenge => undef },
         { name => 'error_page wins: 503, Retry-After kept', request => { path => '/page', token => 'busy-token' }, status => 503, refusal => 'any', body => 'sorry page', headers => { 'Retry-After' => 5 } },
+        # What an earlier refusal has said does not stay.
+        (map { { name => "error_page to another endpoint that fails: no challenge ($_)", request => { path => "/then-down$_", token => 'reader-token' }, status => 502, body => $JSON{502}, challenge => undef },
+               { name => "error_page to another endpoint that fails: no challenge, inactive ($_)", request => { path => "/then-down$_", token => 'gone-token' }, status => 502, body => $JSON{502}, challenge => undef } } '', '-named'),
+        { name => 'error_page to another endpoint that is busy: no challenge', request => { path => '/then-busy', token => 'reader-token' }, status => 503, body => $JSON{503}, challenge => undef, headers => { 'Retry-After' => ['9'] } },
+        { name => 'error_page from one that is busy to another: one Retry-After', request => { path => '/then-busy', token => 'busy-token' }, status => 503, body => $JSON{503}, headers => { 'Retry-After' => ['9'] } },
+        { name => 'error_page from one that is busy to one that is not: no Retry-After', request => { path => '/then-good', token => 'busy-token' }, answers => { 'good-token' => { jwt => { sub => 'good' } } }, status => 200, api => 1, headers => { 'Retry-After' => undef } },
+        { name => 'error_page from a refusal to one that lets it pass: no challenge', request => { path => '/then-good', token => 'reader-token' }, status => 200, api => 1, challenge => undef },
+        { name => 'error_page from one that is busy to one that refuses: no Retry-After', request => { path => '/busy-then-none', token => 'busy-token' }, status => 403, body => $JSON{403}, %write, headers => { 'Retry-After' => undef } },
         { name => 'error_page wins: named location', request => { path => '/named' }, status => 401, %denied, %api },
         { name => 'error_page wins: named location, 502', request => { path => '/named', token => 'down-token' }, status => 502, %denied, challenge => undef },
         { name => 'error_page wins: another status', request => { path => '/ok' }, status => 200, body => 'denied page', api => 0 },

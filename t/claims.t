@@ -211,7 +211,7 @@ rows(
     ['iss: "" asks for none', 'phantom_token_issuer "";', { jwt => {} }, 'active'],
 
     (map { ["aud $_->[0]", $audiences, { jwt => jwt($_->[1]) }, $_->[2]] }
-        ['a string', '{"aud":"orders"}', 'active'], ['the second', '{"aud":"https://api.test"}', 'active'], ['an array', '{"aud":["x","orders"]}', 'active'], ['an array with other things', '{"aud":[1,null,["x"],{"a":1},"orders"]}', 'active'], ['escaped', '{"aud":["\\u006frders"]}', 'active'],
+        ['a string', '{"aud":"orders"}', 'active'], ['the second', '{"aud":"https://api.test"}', 'active'], ['an array', '{"aud":["x","orders"]}', 'active'], ['an array with other things', '{"aud":[1,null,["x"],{"a":1},"orders"]}', 'audience'], ['an array with a number', '{"aud":["orders",1]}', 'audience'], ['escaped', '{"aud":["\\u006frders"]}', 'active'],
         ['absent', '{"sub":"x"}', 'audience'], ['another', '{"aud":"invoices"}', 'audience'], ['an array of others', '{"aud":["order","orderss","ORDERS"]}', 'audience'], ['an empty array', '{"aud":[]}', 'audience'], ['an empty string', '{"aud":""}', 'audience'], ['null', '{"aud":null}', 'audience'],
         ['a number', '{"aud":1}', 'audience'], ['an object', '{"aud":{"aud":"orders"}}', 'audience'], ['an array in an array', '{"aud":[["orders"]]}', 'audience'], ['an object in an array', '{"aud":[{"orders":"orders"}]}', 'audience'], ['separated by spaces', '{"aud":"x orders"}', 'audience'],
         ['separated by commas', '{"aud":"x,orders"}', 'audience'], ['behind NUL', '{"aud":"orders\\u0000"}', 'audience'], ['a number as its name', '{"aud":["0",0]}', 'audience'], ['true', '{"aud":true}', 'audience']),
@@ -244,7 +244,7 @@ my @scopes = (
     [one => '"read"', 1], [one => '"write read"', 1], [one => '"read write"', 1], [one => '"a read b"', 1], [one => '"readonly"', 0], [one => '"rea"', 0], [one => '"xread"', 0], [one => '"READ"', 0], [one => '"read:x"', 0], [one => '"write"', 0], [one => '""', 0],
     [one => '" "', 0], [one => '" read"', 1], [one => '"read "', 1], [one => '"   a    read   b  "', 1], [one => '"a\\tread"', 0], [one => '"a\\nread"', 0], [one => '"a,read"', 0], [one => '"a\\u00a0read"', 0], [one => '"read\\u0000"', 0], [one => '"a\\u0020read"', 1], [one => '"r\\u0065ad"', 1],
     [one => '"*"', 0], [one => '"r*"', 0], [one => '"read*"', 0], [one => '"\\"read\\""', 0],
-    [one => '["read"]', 1], [one => '["a","read"]', 1], [one => '["a read"]', 0], [one => '["readonly","rea"]', 0], [one => '[]', 0], [one => '[["read"]]', 0], [one => '[{"read":"read"}]', 0], [one => '[1,null,"read"]', 1], [one => '[""]', 0], [one => '["read "]', 0],
+    [one => '["read"]', 1], [one => '["a","read"]', 1], [one => '["a read"]', 0], [one => '["readonly","rea"]', 0], [one => '[]', 0], [one => '[["read"]]', 0], [one => '[{"read":"read"}]', 0], [one => '[1,null,"read"]', 0], [one => '["read",1]', 0], [one => '["read",["x"]]', 0], [one => '[""]', 0], [one => '["read "]', 0],
     (map { [one => $_, 0] } 'null', 'true', '1', '{}', '{"read":"read"}', '{"scope":"read"}'),
     [all => '"read write"', 1], [all => '"write x read"', 1], [all => '["write","read"]', 1], [all => '"read"', 0], [all => '"write"', 0], [all => '"readwrite"', 0], [all => '"read write"', 1], [all => '"read  write"', 1], [all => '["read write"]', 0],
     [any => '"read"', 1], [any => '"write"', 1], [any => '"x write"', 1], [any => '["write"]', 1], [any => '"x"', 0], [any => '""', 0], [any => '[]', 0], [any => '"readonly writeonly"', 0],

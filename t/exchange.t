@@ -97,6 +97,7 @@ sub refused { my ($error, $description, %more) = @_; return { status => 400, jso
         (map { { name => "refused by nginx -t: $_->[0]", locations => $_->[1], refuses => $_->[2] } }
             ['both endpoints in one location',           "$way $other_way location /api { $on $introspect $api }", [$both, qr{location "/api"}]],
             ['both endpoints, the other way round',      "$way $other_way location /api { phantom_token on; $introspect phantom_token_exchange_endpoint /_exchange; $api }", $both],
+            ['both endpoints where protection is off',   "$way $other_way location /api { phantom_token off; $introspect phantom_token_exchange_endpoint /_exchange; $api }", [$both, qr{location "/api"}]],
             ['both endpoints at server',                 "$way $other_way $on $introspect location /api { $api }", [$both, qr{location "/api"}]],
             ['both endpoints in limit_except',           "$way $other_way location /api { limit_except GET { $on $introspect } $api }", $both],
             ['both endpoints in a nested location',      "$way $other_way location / { $on $api location /api { $introspect phantom_token_exchange_endpoint /_exchange; $api } }", $both],

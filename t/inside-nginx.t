@@ -419,7 +419,7 @@ my @set = qw(/set/read /set/other /set/map /set/open /set/read/2);
 inside(
     { name => 'SSI: each part its location\'s rules and JWT, one introspection for one endpoint', request => token('/ssi'), api_answers => { map { $_ => $page->(@includes) } qw(/ssi /ssi-open /ssi-any) },
       as => [$asked], other => 2, status => 200, body => qr/ end$/, api_set => [seen('/ssi'), seen('/read/1'), seen('/other/3', "Bearer $twin"), seen('/open/4'), seen('/read/5'), seen('/other/6', "Bearer $twin")] },
-    { name => 'SSI: the introspection location is no part of a page', request => token('/ssi'), api_answers => { '/ssi' => $page->('/_introspect?token=bob-token') }, as => [$asked], status => 200, body => qr/ end$/, api => [seen('/ssi')], log => $intruder },
+    { name => 'SSI: the introspection location is no part of a page', request => token('/ssi/own'), api_answers => { '/ssi/own' => $page->('/_introspect?token=bob-token') }, as => [$asked], status => 200, body => qr/ end$/, api => [seen('/ssi/own')], log => $intruder },
     { name => 'SSI: the page is refused', request => { path => '/ssi', token => 'unknown-token' }, as => 1, status => 401 },
     { name => 'SSI: parts of an open page', request => token('/ssi-open'), as => [($asked) x 3], other => 2, status => 200, body => qr/ end$/,
       api_set => [seen('/ssi-open', 'Bearer alice-token'), seen('/read/1'), seen('/other/3', "Bearer $twin"), seen('/open/4', 'Bearer alice-token'), seen('/read/5'), seen('/other/6', "Bearer $twin")] },
@@ -458,6 +458,12 @@ $other->answers('alice-token' => { jwt => $twin });
     }
     is $connection->finish, '', 'SSI on keepalive: nothing follows';
 }
+
+inside(
+    { name => 'SSI: a part with "set" cannot ask', request => token('/ssi-open/set'), api_answers => { map { $_ => $html->('<!--# include virtual="/read/1" set="part" --> end') } qw(/ssi/set /ssi-open/set) }, as => 0, status => 200, body => qr/ end$/,
+      api => [seen('/ssi-open/set', 'Bearer alice-token')], log => qr/misconfigured: .*an SSI include with "set"/ },
+    { name => 'SSI: a part with "set" has the page\'s answer', request => token('/ssi/set'), as => [$asked], status => 200, body => qr/ end$/, api => [seen('/ssi/set'), seen('/read/1')] },
+);
 
 # --- post_action, if, rewrite --------------------------------------------------------------------------------------------
 

@@ -76,17 +76,28 @@ bool names_the_server(ngx_http_request_t *subrequest, const Keys &keys) noexcept
          keys.hold({reinterpret_cast<const char *>(host->data), host->len});
 }
 
+/// Whether another location may keep its entries in the same zone.
+bool may_share_cache_zone(const ngx_http_request_t *subrequest) noexcept {
+#if (NGX_HTTP_CACHE)
+  if (subrequest->upstream->conf->cache_value != nullptr) {
+    return true;
+  }
+#endif
+  const auto *location =
+      static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_phantom_token_module));
+  return location->shares_cache_zone != 0;
+}
+
 /// A key that tells tokens apart, but says nothing of who is asked about them.
 const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const Call &call, const Keys &keys) noexcept {
   if (subrequest->upstream->resolved != nullptr && !names_the_server(subrequest, keys)) {
     return "its location's cache key does not tell the servers of proxy_pass apart: add \"proxy_cache_key "
-           "$phantom_token_key;\"";
+           "$proxy_host$phantom_token_key;\"";
   }
-  const auto *location =
-      static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_phantom_token_module));
   const bool body_only = keys.count == 1 && keys.items[0].len == call.request_body.size();
-  if (body_only && location->shares_cache_zone != 0) {
-    return "its location's cache zone is used by another one too, and the cache key does not tell them apart: add "
+  if (body_only && may_share_cache_zone(subrequest)) {
+    return "its location's cache zone is used by another one too, or has a variable in its name, and the cache key "
+           "does not tell them apart: add "
            "\"proxy_cache_key $phantom_token_key;\"";
   }
   return nullptr;

@@ -93,7 +93,6 @@ bool add_body_headers(ngx_pool_t *pool, std::string_view body, ngx_http_headers_
     return false;
   }
   const u_char *end = ngx_sprintf(length, "%uz", body.size());
-  headers_in.content_length_n = static_cast<off_t>(body.size());
   return add_header(headers_in, {"Content-Type", "content-type", "application/x-www-form-urlencoded",
                                  &ngx_http_headers_in_t::content_type}) &&
          add_header(headers_in, {"Content-Length", "content-length", view({static_cast<size_t>(end - length), length}),
@@ -250,6 +249,10 @@ Call *call_above(const ngx_http_request_t *r) noexcept {
 
 void settle(ngx_http_request_t *subrequest, Call &call) noexcept {
   call.arrived = true;
+  // Not before ngx_http_core_find_config_phase(): client_max_body_size is for what clients send.
+  if (!call.request_body.empty()) {
+    subrequest->headers_in.content_length_n = static_cast<off_t>(call.request_body.size());
+  }
   // nginx clears the modules' contexts at every redirect: that is how has_strayed() knows.
   ngx_http_set_ctx(subrequest, &call, ngx_http_phantom_token_module);
 }

@@ -207,10 +207,6 @@ ngx_int_t check_target(ngx_conf_t *cf, const phantom_token_block_t &block, const
 
 /// What must not stand together, or not alone, in a protected location.
 const char *find_contradiction(const phantom_token_location_t &location) noexcept {
-  if (location.introspection_endpoint != nullptr && location.exchange_endpoint != nullptr) {
-    return "both \"phantom_token_introspection_endpoint\" and \"phantom_token_exchange_endpoint\": a token is either "
-           "introspected or exchanged, remove one";
-  }
   const bool verifies_clients = location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY;
   if (location.introspection_endpoint == nullptr && location.exchange_endpoint == nullptr && !verifies_clients) {
     return "no \"phantom_token_introspection_endpoint\": add it with the URI of the internal location that reaches the "
@@ -236,6 +232,23 @@ const char *find_contradiction(const phantom_token_location_t &location) noexcep
            "authorization server would be let in, since the same keys sign them";
   }
   return nullptr;
+}
+
+/// Protected or not: what stands at one level is there to be used.
+ngx_int_t check_endpoints(ngx_conf_t *cf, const phantom_token_main_t &main,
+                          const phantom_token_block_t &block) noexcept {
+  const phantom_token_location_t &location = *block.location;
+  const bool has_both = location.introspection_endpoint != nullptr && location.exchange_endpoint != nullptr;
+  if (!has_both || is_server_block(*block.core, *block.server) || may_serve_gateway(main, block)) {
+    return NGX_OK;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(
+      NGX_LOG_EMERG, cf->log, 0,
+      "location \"%V\" has both \"phantom_token_introspection_endpoint\" and "
+      "\"phantom_token_exchange_endpoint\": a token is either introspected or exchanged, remove one in %V:%ui",
+      &name, &location.exchange_endpoint_at.file, location.exchange_endpoint_at.line);
+  return NGX_ERROR;
 }
 
 /// Protected or not: nginx itself would only say that a zone has no size, and not where.
@@ -294,7 +307,9 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
     warn_of_unverified(cf, block);
     hide(main, block);
     mark_branches(main, block);
-    return check_hot_cache(cf, block) == NGX_OK ? check_block(cf, main, block) : NGX_ERROR;
+    const bool is_good = check_endpoints(cf, main, block) == NGX_OK && check_hot_cache(cf, block) == NGX_OK &&
+                         check_block(cf, main, block) == NGX_OK;
+    return is_good ? NGX_OK : NGX_ERROR;
   };
   if (for_each_block(main, mark_targets) != NGX_OK || for_each_block(main, check) != NGX_OK) {
     return NGX_ERROR;

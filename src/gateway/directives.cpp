@@ -4,6 +4,7 @@
 
 #include "../oauth/scope.h"
 #include "../oauth/writer.h"
+#include "locations.h"
 #include "nginx.h"
 #include "pool_memory.h"
 #include "secret_file.h"
@@ -30,6 +31,15 @@ phantom_token_position_t position(const ngx_conf_t *cf) noexcept {
 
 char *refuse() noexcept {
   return static_cast<char *>(NGX_CONF_ERROR);
+}
+
+/// @return where the line stands, for a message: the location, or the level above.
+ngx_str_t place_of(ngx_conf_t *cf) noexcept {
+  if ((static_cast<unsigned long>(cf->cmd_type) & NGX_HTTP_MAIN_CONF) != 0) {
+    return text("http");
+  }
+  return display_name(
+      *static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module)));
 }
 
 char *duplicate() noexcept {
@@ -62,12 +72,13 @@ std::string_view take_scope(std::string_view &rest) noexcept {
 
 char *refuse_scope(ngx_conf_t *cf, const ngx_command_t *cmd, std::string_view scope) noexcept {
   const ngx_str_t shown = printable(cf->pool, scope, {});
+  const ngx_str_t place = place_of(cf);
   ngx_conf_log_error(
       NGX_LOG_EMERG, cf, 0,
-      "\"%V\" has a scope that no token can have: \"%V\"; a scope consists of printable ASCII characters "
-      "but \" and \\ (RFC 6749 section 3.3), and \"*\" may only be the last character of a required one, "
+      "\"%V\" of location \"%V\" has a scope that no token can have: \"%V\"; a scope consists of printable ASCII "
+      "characters but \" and \\ (RFC 6749 section 3.3), and \"*\" may only be the last character of a required one, "
       "after a prefix",
-      &cmd->name, &shown);
+      &cmd->name, &place, &shown);
   return refuse();
 }
 
@@ -90,10 +101,11 @@ char *push_scopes(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, s
 
 char *set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
   if (argument(cf, 1).len == 0 || argument(cf, 1).data[0] == '@') {
+    const ngx_str_t place = place_of(cf);
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V\" must be the URI of an internal location, such as \"/_introspect\"; a named location "
-                       "cannot serve a subrequest",
-                       &cmd->name);
+                       "\"%V\" of location \"%V\" must be the URI of an internal location, such as \"/_introspect\"; a "
+                       "named location cannot serve a subrequest",
+                       &cmd->name, &place);
     return refuse();
   }
   return ngx_http_set_complex_value_slot(cf, cmd, conf);
@@ -115,8 +127,10 @@ char *add_to_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may
   for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
     const ngx_str_t &value = argument(cf, i);
     if (value.len == 0 || has_control_characters(view(value))) {
-      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" has a value that is empty or has control characters",
-                         &cmd->name);
+      const ngx_str_t place = place_of(cf);
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                         "\"%V\" of location \"%V\" has a value that is empty or has control characters: remove them",
+                         &cmd->name, &place);
       return refuse();
     }
     if (!push(list, value)) {
@@ -176,7 +190,10 @@ char *phantom_token_set_jwks_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *
 
 char *phantom_token_set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   if (has_control_characters(view(argument(cf, 1)))) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must not have control characters", &cmd->name);
+    const ngx_str_t place = place_of(cf);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" of location \"%V\" has control characters, which no header may hold: remove them",
+                       &cmd->name, &place);
     return refuse();
   }
   return ngx_conf_set_str_slot(cf, cmd, conf);
@@ -203,10 +220,9 @@ char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *co
     secret = path;  // no credentials where outer levels have some
     return NGX_CONF_OK;
   }
-  if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK || !read_secret(cf, path, secret)) {
-    return refuse();
-  }
-  return NGX_CONF_OK;
+  const bool is_read =
+      ngx_conf_full_name(cf->cycle, &path, 1) == NGX_OK && read_secret(cf, {cmd->name, place_of(cf)}, path, secret);
+  return is_read ? NGX_CONF_OK : refuse();
 }
 
 char *phantom_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
@@ -250,7 +266,9 @@ char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
     }
   }
   const ngx_str_t choice = list_words(cf->pool, words);
-  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must be %V, it is \"%V\"", &cmd->name, &choice, &value);
+  const ngx_str_t place = place_of(cf);
+  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" of location \"%V\" must be %V, it is \"%V\"", &cmd->name, &place,
+                     &choice, &value);
   return refuse();
 }
 
@@ -262,8 +280,10 @@ char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) 
   ngx_str_t value = argument(cf, 1);
   seconds = ngx_parse_time(&value, 1);
   if (seconds == NGX_ERROR) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must be a time in whole seconds, such as \"30s\", it is \"%V\"",
-                       &cmd->name, &value);
+    const ngx_str_t place = place_of(cf);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" of location \"%V\" must be a time in whole seconds, such as \"30s\", it is \"%V\"",
+                       &cmd->name, &place, &value);
     return refuse();
   }
   return NGX_CONF_OK;
@@ -277,7 +297,9 @@ char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   ngx_str_t value = argument(cf, 1);
   const ssize_t parsed = ngx_parse_size(&value);
   if (parsed < 1 || parsed > largest_response_size) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" must be a size from 1 to 64m, it is \"%V\"", &cmd->name, &value);
+    const ngx_str_t place = place_of(cf);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" of location \"%V\" must be a size from 1 to 64m, it is \"%V\"",
+                       &cmd->name, &place, &value);
     return refuse();
   }
   size = static_cast<size_t>(parsed);

@@ -50,9 +50,10 @@ ngx_int_t refuse_unstarted(ngx_http_request_t *r, RequestState &state, const pha
   return started.is_stuck ? NGX_ERROR : status;
 }
 
-/// A background subrequest or a post_action would never be called again.
+/// A background subrequest or a post_action would never be called again, and within one that is kept in memory
+/// ngx_http_subrequest() makes none.
 bool can_wait(const ngx_http_request_t *r) noexcept {
-  return r->background == 0 && r->post_action == 0;
+  return r->background == 0 && r->post_action == 0 && r->subrequest_in_memory == 0;
 }
 
 /// @return false where there is no memory; then the call is as before.
@@ -295,8 +296,8 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
   if (!can_wait(r)) {
     return refuse(r, state, location,
                   {Outcome::misconfigured,
-                   "a mirror or post_action can only use the answer that the main request got "
-                   "from the same endpoint"});
+                   "a mirror, a post_action, an SSI include with \"set\" and a subrequest of njs can only use the "
+                   "answer that the main request got from the same endpoint"});
   }
   return call_server(r, state, location, question);
 }
@@ -356,7 +357,7 @@ ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
   state.call = nullptr;
   state.outcome = Outcome::preflight;
   if (location.preflight == PHANTOM_TOKEN_PREFLIGHT_ANSWER) {
-    withdraw_refusal(r);  // under `satisfy any`, auth_basic has left its challenge
+    withdraw_refusal(r, state);  // under `satisfy any`, auth_basic has left its challenge
     return NGX_HTTP_NO_CONTENT;
   }
   state.allowed_by = &location;
@@ -437,7 +438,7 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   }
   // In an error page, the challenge belongs to the status that is being answered.
   if (r->err_status == 0) {
-    withdraw_refusal(r);
+    withdraw_refusal(r, *state);
   }
   if (state->allowed_by == &location) {
     return NGX_DECLINED;

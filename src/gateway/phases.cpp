@@ -58,8 +58,8 @@ ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
 
 /// nginx's own answer for an `internal` location.
 ngx_int_t refuse_intruder(ngx_http_request_t *r) noexcept {
-  const ngx_str_t name = display_name(
-      *static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
+  const ngx_str_t name =
+      display_name(*static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
   ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                 "phantom token: a rewrite or a redirect has brought a request to location \"%V\", where only the "
                 "gateway itself asks the authorization server: refused",

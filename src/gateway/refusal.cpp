@@ -53,6 +53,32 @@ ngx_table_elt_t *push_header(ngx_http_request_t *r, std::string_view name) noexc
   return header;
 }
 
+/// Adds a header, or gives the one of an earlier refusal another value: after a redirect from one refusal to the next
+/// there is still one.
+bool set_header(ngx_http_request_t *r, ngx_table_elt_t *&header, std::string_view name,
+                const ngx_str_t &value) noexcept {
+  if (header == nullptr) {
+    header = push_header(r, name);
+  }
+  if (header == nullptr) {
+    return false;
+  }
+  header->hash = 1;
+  header->value = value;
+  return true;
+}
+
+/// Takes back what an earlier refusal of this request has added.
+void withdraw_headers(ngx_http_request_t *r, const RequestState &state) noexcept {
+  if (state.challenge != nullptr) {
+    state.challenge->hash = 0;
+    r->headers_out.www_authenticate = nullptr;
+  }
+  if (state.retry_after != nullptr) {
+    state.retry_after->hash = 0;
+  }
+}
+
 /// RFC 3986 section 2: what may stand in a URI. Anything else could break out of the challenge, or is a mistake.
 bool is_uri(std::string_view uri) noexcept {
   constexpr std::string_view punctuation = "-._~:/?#[]@!$&'()*+,;=%";
@@ -87,7 +113,6 @@ bool resource_metadata(ngx_http_request_t *r, const phantom_token_location_t &lo
   return true;
 }
 
-/// After a redirect from one refusal to the next there is still one challenge, the last.
 bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                    std::string_view error) noexcept {
   oauth::Challenge challenge = {view(location.realm), location.policy->claims.scopes, error, {}};
@@ -96,18 +121,10 @@ bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_tok
   }
   const std::size_t size = oauth::challenge_size(challenge);
   auto *value = static_cast<char *>(ngx_pnalloc(r->pool, size));
-  if (value == nullptr) {
+  if (value == nullptr || !set_header(r, state.challenge, "WWW-Authenticate", text({value, size}))) {
     return false;
   }
-  if (state.challenge == nullptr) {
-    state.challenge = push_header(r, "WWW-Authenticate");
-    if (state.challenge == nullptr) {
-      return false;
-    }
-  }
   (void)oauth::write_challenge(value, challenge);
-  state.challenge->hash = 1;
-  state.challenge->value = text({value, size});
   r->headers_out.www_authenticate = state.challenge;
   return true;
 }
@@ -121,16 +138,9 @@ bool is_visible_ascii(std::string_view value) noexcept {
   return !value.empty();
 }
 
-bool set_retry_after(ngx_http_request_t *r, const Call *call) noexcept {
-  if (call == nullptr || !is_visible_ascii(view(call->retry_after))) {
-    return true;
-  }
-  ngx_table_elt_t *header = push_header(r, "Retry-After");
-  if (header == nullptr) {
-    return false;
-  }
-  header->value = call->retry_after;
-  return true;
+bool set_retry_after(ngx_http_request_t *r, RequestState &state) noexcept {
+  return state.call == nullptr || !is_visible_ascii(view(state.call->retry_after)) ||
+         set_header(r, state.retry_after, "Retry-After", state.call->retry_after);
 }
 
 /// @return the call that a refusal with this outcome is about, or nullptr where it is about none.
@@ -200,10 +210,11 @@ ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token
   state.outcome = decision.outcome;
   state.allowed_by = nullptr;
   log_refusal(r, state, location, decision);
+  withdraw_headers(r, state);
 
   const bool challenged = meaning.status == NGX_HTTP_UNAUTHORIZED || meaning.status == NGX_HTTP_FORBIDDEN;
   if ((challenged && !set_challenge(r, state, location, meaning.error)) ||
-      (decision.outcome == Outcome::as_busy && !set_retry_after(r, state.call)) ||
+      (decision.outcome == Outcome::as_busy && !set_retry_after(r, state)) ||
       !set_pending_body(r, location, meaning.status)) {
     state.outcome = Outcome::internal_error;
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -211,8 +222,9 @@ ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token
   return static_cast<ngx_int_t>(meaning.status);
 }
 
-void withdraw_refusal(ngx_http_request_t *r) noexcept {
+void withdraw_refusal(ngx_http_request_t *r, const RequestState &state) noexcept {
   ngx_http_set_ctx(r, nullptr, ngx_http_phantom_token_module);
+  withdraw_headers(r, state);
   // nginx clears one challenge at most, and only the last: under `satisfy any`, auth_basic may have left one too.
   for (ngx_list_part_t *part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
     auto *headers = static_cast<ngx_table_elt_t *>(part->elts);

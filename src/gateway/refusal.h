@@ -13,7 +13,7 @@ ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token
 
 /// Takes back what refuse() has added: another module has granted access under `satisfy any`, or a redirect has led to
 /// a location that does.
-void withdraw_refusal(ngx_http_request_t *r) noexcept;
+void withdraw_refusal(ngx_http_request_t *r, const RequestState &state) noexcept;
 
 /// Puts the refusal's type and length into the header of the page that nginx has made for it.
 void replace_error_header(ngx_http_request_t *r) noexcept;

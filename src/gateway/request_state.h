@@ -27,7 +27,8 @@ struct RequestState {
   oauth::Outcome outcome = oauth::Outcome::internal_error;
   const phantom_token_location_t *allowed_by = nullptr;  ///< the location whose policy the request has passed last
 
-  ngx_table_elt_t *challenge = nullptr;  ///< the WWW-Authenticate header that has been added
+  ngx_table_elt_t *challenge = nullptr;    ///< the WWW-Authenticate header that has been added
+  ngx_table_elt_t *retry_after = nullptr;  ///< the Retry-After header, likewise
 };
 
 /// @return the state of this very request, or nullptr.

@@ -65,7 +65,7 @@ size_t without_newline(const u_char *text, size_t length) noexcept {
 
 }  // namespace
 
-bool read_secret(ngx_conf_t *cf, const ngx_str_t &path, ngx_str_t &secret) noexcept {
+bool read_secret(ngx_conf_t *cf, const SecretLine &line, const ngx_str_t &path, ngx_str_t &secret) noexcept {
   const File file(path);
   constexpr size_t largest_file = largest_secret + sizeof("\r\n") - 1;
   auto *buffer = static_cast<u_char *>(ngx_pnalloc(cf->pool, largest_file + 1));
@@ -73,19 +73,23 @@ bool read_secret(ngx_conf_t *cf, const ngx_str_t &path, ngx_str_t &secret) noexc
     return false;
   }
   if (file.is_open() && !is_regular(file)) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "the secret in \"%V\" cannot be read: it is no regular file", &path);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" of location \"%V\": the secret in \"%V\" cannot be read: it is no regular file",
+                       &line.directive, &line.location, &path);
     return false;
   }
   const ssize_t length = file.is_open() ? read_all(file, buffer, largest_file + 1) : -1;
   if (length < 0) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "the secret in \"%V\" cannot be read", &path);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "\"%V\" of location \"%V\": the secret in \"%V\" cannot be read",
+                       &line.directive, &line.location, &path);
     return false;
   }
   warn_of_readers(cf, file, path);
   secret = {without_newline(buffer, static_cast<size_t>(length)), buffer};
   if (secret.len == 0 || secret.len > largest_secret) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "the file \"%V\" must hold a secret of 1 to %uz bytes", &path,
-                       largest_secret);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" of location \"%V\": the file \"%V\" must hold a secret of 1 to %uz bytes",
+                       &line.directive, &line.location, &path, largest_secret);
     return false;
   }
   return true;

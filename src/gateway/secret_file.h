@@ -4,11 +4,17 @@
 
 namespace gateway {
 
+/// The line that names the file, for messages.
+struct SecretLine {
+  ngx_str_t directive;
+  ngx_str_t location;
+};
+
 /// Reads a secret while the configuration is read, which is when nginx is still root. One newline at the end is
 /// dropped. Warns of a file that others can read.
 /// @param path absolute, with a terminator.
 /// @param secret set, in the configuration's pool, where the result is true.
 /// @return false where the file cannot be read, or is empty or too large; that has been logged.
-bool read_secret(ngx_conf_t *cf, const ngx_str_t &path, ngx_str_t &secret) noexcept;
+bool read_secret(ngx_conf_t *cf, const SecretLine &line, const ngx_str_t &path, ngx_str_t &secret) noexcept;
 
 }  // namespace gateway

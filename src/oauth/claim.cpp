@@ -40,18 +40,6 @@ bool has_control_character(std::string_view text) noexcept {
   });
 }
 
-bool is_array_of_strings(const JsonValue &value) noexcept {
-  if (value.kind != JsonKind::array) {
-    return false;
-  }
-  for (const JsonValue *element = value.first; element != nullptr; element = element->next) {
-    if (element->kind != JsonKind::string) {
-      return false;
-    }
-  }
-  return true;
-}
-
 void put_joined(Writer &writer, const JsonValue &array) noexcept {
   for (const JsonValue *element = array.first; element != nullptr; element = element->next) {
     if (element != array.first) {

@@ -44,7 +44,7 @@ bool is_one_of(const JsonValue &value, Strings allowed) noexcept {
 
 // RFC 7519 section 4.1.3: `aud` is a string or an array of strings.
 bool contains_one_of(const JsonValue &value, Strings allowed) noexcept {
-  if (value.kind != JsonKind::array) {
+  if (!is_array_of_strings(value)) {
     return is_one_of(value, allowed);
   }
   const JsonValue *element = value.first;

@@ -309,6 +309,17 @@ const JsonValue *JsonValue::member(std::string_view member_name) const noexcept 
   return candidate;
 }
 
+bool is_array_of_strings(const JsonValue &value) noexcept {
+  if (value.kind != JsonKind::array) {
+    return false;
+  }
+  const JsonValue *element = value.first;
+  while (element != nullptr && element->kind == JsonKind::string) {
+    element = element->next;
+  }
+  return element == nullptr;
+}
+
 const JsonValue *parse_json(char *text, std::size_t size, Memory &memory, const char *&problem) noexcept {
   using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, NoAllocator>;
   constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |

@@ -25,6 +25,8 @@ struct JsonValue {
   const JsonValue *member(std::string_view member_name) const noexcept;
 };
 
+bool is_array_of_strings(const JsonValue &value) noexcept;
+
 /// Reads one JSON text (RFC 8259), strictly: refused are duplicate members at any depth, also in different escapes;
 /// invalid UTF-8 and lone surrogates; a byte order mark; a NUL in a name; anything behind the value; more than
 /// json_max_depth levels; numbers that no double holds.

@@ -27,7 +27,7 @@ bool string_grants(std::string_view scopes, std::string_view required) noexcept 
 
 bool array_grants(const JsonValue *element, std::string_view required) noexcept {
   for (; element != nullptr; element = element->next) {
-    if (element->kind == JsonKind::string && satisfies(element->text, required)) {
+    if (satisfies(element->text, required)) {
       return true;
     }
   }
@@ -38,14 +38,10 @@ bool grants(const JsonValue *granted, std::string_view required) noexcept {
   if (granted == nullptr) {
     return false;
   }
-  switch (granted->kind) {
-    case JsonKind::string:
-      return string_grants(granted->text, required);
-    case JsonKind::array:
-      return array_grants(granted->first, required);
-    default:
-      return false;
+  if (granted->kind == JsonKind::string) {
+    return string_grants(granted->text, required);
   }
+  return is_array_of_strings(*granted) && array_grants(granted->first, required);
 }
 
 // scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) (RFC 6749 section 3.3)

@@ -74,7 +74,7 @@ bool is_among(const json_t *value, const std::vector<std::string_view> &allowed)
 }
 
 bool holds_one(const json_t *value, const std::vector<std::string_view> &allowed) {
-  for (std::size_t i = 0; i < json_array_size(value); ++i) {
+  for (std::size_t i = 0; fuzz::is_array_of_strings(value) && i < json_array_size(value); ++i) {
     if (is_among(json_array_get(value, i), allowed)) {
       return true;
     }
@@ -109,10 +109,8 @@ bool has_scope(const json_t *granted, std::string_view required) {
   if (json_is_string(granted)) {
     scopes = fuzz::split(fuzz::text_of(granted), ' ');
   }
-  for (std::size_t i = 0; i < json_array_size(granted); ++i) {
-    if (json_is_string(json_array_get(granted, i))) {
-      scopes.push_back(fuzz::text_of(json_array_get(granted, i)));
-    }
+  for (std::size_t i = 0; fuzz::is_array_of_strings(granted) && i < json_array_size(granted); ++i) {
+    scopes.push_back(fuzz::text_of(json_array_get(granted, i)));
   }
   const bool is_prefix = required.back() == '*';
   const std::string_view wanted = required.substr(0, required.size() - (is_prefix ? 1 : 0));

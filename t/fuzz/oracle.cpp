@@ -134,6 +134,15 @@ std::optional<std::string_view> string_member(const json_t *object, const char *
   return json_is_string(member) ? std::optional(text_of(member)) : std::nullopt;
 }
 
+bool is_array_of_strings(const json_t *value) {
+  for (std::size_t i = 0; i < json_array_size(value); ++i) {
+    if (!json_is_string(json_array_get(value, i))) {
+      return false;
+    }
+  }
+  return json_is_array(value);
+}
+
 void require_equal(const oauth::JsonValue &ours, const json_t *theirs) {
   switch (ours.kind) {
     case oauth::JsonKind::null:

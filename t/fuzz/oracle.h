@@ -39,6 +39,8 @@ std::string_view text_of(const json_t *string);
 /// @return the member where it is a string, else nothing.
 std::optional<std::string_view> string_member(const json_t *object, const char *name);
 
+bool is_array_of_strings(const json_t *value);
+
 /// Ends the process where the two values differ.
 void require_equal(const oauth::JsonValue &ours, const json_t *theirs);
 

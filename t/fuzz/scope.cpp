@@ -1,4 +1,5 @@
-// Scopes: granted are the words of a string between spaces, or the strings of an array, and nothing else.
+// Scopes: granted are the words of a string between spaces, or the elements of an array of strings, and nothing
+// else.
 
 #include "oauth/scope.h"
 
@@ -17,11 +18,8 @@ std::vector<std::string> granted_by(const json_t *value) {
       scopes.emplace_back(scope);
     }
   }
-  for (std::size_t i = 0; i < json_array_size(value); ++i) {
-    const json_t *element = json_array_get(value, i);
-    if (json_is_string(element)) {
-      scopes.emplace_back(fuzz::text_of(element));
-    }
+  for (std::size_t i = 0; fuzz::is_array_of_strings(value) && i < json_array_size(value); ++i) {
+    scopes.emplace_back(fuzz::text_of(json_array_get(value, i)));
   }
   return scopes;
 }

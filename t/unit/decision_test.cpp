@@ -260,7 +260,8 @@ TEST(Decision, HoldsIssuerAndAudience) {
       // arrays, for aud only
       {R"(["a"])", "", {"a"}, false, true},
       {R"(["x","a"])", "", {"a"}, false, true},
-      {R"([1,null,["b"],"a"])", "", {"a"}, false, true},
+      {R"([1,null,["b"],"a"])", "", {"a"}, false, false},
+      {R"(["a",1])", "", {"a"}, false, false},
       {R"(["x","y"])", "", {"a"}, false, false},
       {R"([["a"]])", "", {"a"}, false, false},
       {R"([{"a":"a"}])", "", {"a"}, false, false},
