@@ -140,7 +140,7 @@ ask('introspection endpoint: a client\'s header that is empty', 'one.example', '
 
 $one->answers('alice-token' => { jwt => { sub => 'alice-at-one' } });
 $two->answers('alice-token' => { jwt => { sub => 'alice-at-two' } });
-ask('proxy_pass with variables: a body-only key is refused', 'one.example', '/chosen/body', status => 500, outcome => 'misconfigured', log => qr/\[error\].*misconfigured: .*proxy_cache_key \$phantom_token_key;.*\/chosen\/body/);
+ask('proxy_pass with variables: a body-only key is refused', 'one.example', '/chosen/body', status => 500, outcome => 'misconfigured', log => qr/\[error\].*misconfigured: .*proxy_cache_key \$proxy_host\$phantom_token_key;.*\/chosen\/body/);
 ask('proxy_pass with variables: a body-only key is refused, cached', 'one.example', '/chosen/body', status => 500, outcome => 'misconfigured');
 ask('proxy_pass with variables: a body-only key is refused, the other AS', 'two.example', '/chosen/body', status => 500, outcome => 'misconfigured');
 ask('proxy_pass with variables: $proxy_host and the body: the first AS', 'one.example', '/chosen/host', %at_one, saw => [1, 0], cache => 'MISS');
