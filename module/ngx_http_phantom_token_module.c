@@ -363,8 +363,11 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
      *     plcf->scopes = NULL;
      *     plcf->..._at = { { 0, NULL }, 0 };
      *     plcf->policy = NULL;
+     *     plcf->home = NULL;
      *     plcf->serves_gateway = 0;
      *     plcf->serves_tokens = 0;
+     *     plcf->is_hidden = 0;
+     *     plcf->has_branches = 0;
      *     plcf->shares_cache_zone = 0;
      */
 

@@ -213,6 +213,18 @@ x"; }',
     $beside->api->resume;
 }
 
+# --- headers that nginx has thrown away ---------------------------------------------------------------------------------------------
+
+{
+    my $cleaned = gateway(
+        server    => 'recursive_error_pages on;',
+        locations => $way . location('= /first', 'error_page 401 =200 /page.html;') . location('= /second', 'phantom_token_realm second;') . 'location = /page.html { root %%DIR%%; error_page 412 = /second; }',
+    );
+    open my $page, '>', $cleaned->folder . '/page.html' or die "page: $!";
+    close $page or die "page: $!";
+    cases($cleaned, { name => 'from a page that nginx refuses to a second refusal: its challenge', request => { path => '/first', headers => ['If-Match: "x"'] }, status => 401, body => $JSON{401}, challenge => { realm => 'second' } });
+}
+
 # --- error_page ----------------------------------------------------------------------------------------------------------------------
 
 {

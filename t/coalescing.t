@@ -26,6 +26,10 @@ my $gateway = gateway(
             location /       { phantom_token on; phantom_token_introspection_endpoint /_plain; proxy_pass http://%%API%%; }
             location /cached { phantom_token on; phantom_token_introspection_endpoint /_cached; proxy_pass http://%%API%%; }
             location /if     { phantom_token on; phantom_token_introspection_endpoint /_if; proxy_pass http://%%API%%; }
+            location /rewrite { phantom_token on; phantom_token_introspection_endpoint /_rewrite; proxy_pass http://%%API%%; }
+            location = /_rewrite { internal; rewrite ^ /_as-$host last; }
+            location = /_as-one { internal; proxy_pass http://%%AS%%/introspect; }
+            location = /_as-two { internal; proxy_pass http://%%AS2%%/introspect; }
             location = /_if     { internal; if ($host = two) { rewrite ^ /introspect break; proxy_pass http://%%AS2%%; } proxy_pass http://%%AS%%/introspect; }
             location = /_plain  { internal; proxy_pass http://$server_of_host/introspect; }
             location = /_cached { internal; proxy_pass http://$server_of_host/introspect; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $proxy_host$phantom_token_key; proxy_cache_valid 200 1m; }
@@ -199,7 +203,7 @@ sub subs {
 }
 {
     # A server that is chosen in the subrequest is no part of the question: nobody has another's answer.
-    for my $path ('/', '/cached', '/if') {
+    for my $path ('/', '/cached', '/if', '/rewrite') {
         $_->forget_requests for $as, $other;
         my ($token) = map { s/\W//gr . 'host-token' } $path;
         $_->answers($token => { hold => 'host', delay => 0.01, jwt => { sub => $_ == $as ? 'one' : 'two' } }) for $as, $other;

@@ -127,6 +127,7 @@ sub refused { my ($error, $description, %more) = @_; return { status => 400, jso
             ['exchange over introspection at a nearer level', "$way $other_way phantom_token on; $introspect location /api { phantom_token_exchange_endpoint /_exchange; $api }"],
             ['introspection over exchange at a nearer level', "$way $other_way $on location /api { $introspect $api }"],
             ['exchange parameters where tokens are introspected', "$other_way phantom_token_exchange_audience a; location /api { phantom_token on; $introspect $api }"],
+            ['both endpoints at server, where none is used',  "$way $other_way phantom_token_exchange_endpoint /_exchange; $introspect location /api { $api }"],
             ['an endpoint with variables', "location /api { phantom_token on; phantom_token_exchange_endpoint /_\$host; $api }"],
         ),
     );

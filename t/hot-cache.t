@@ -33,6 +33,8 @@ my %parts = (
     http    => q{
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:10m use_temp_path=off;
         proxy_cache_path %%DIR%%/broken keys_zone=broken:1m use_temp_path=off;
+        proxy_cache_path %%DIR%%/two keys_zone=two:1m use_temp_path=off;
+        map $host $zone_of_host { default tokens; two two; }
         map $http_x_as $chosen { default /_introspect; two /_introspec2; }
         proxy_cache_valid 200 204 10m;
     } . "$CACHE " . q{
@@ -61,9 +63,14 @@ my %parts = (
             phantom_token_hot_cache hot;
             location /        { phantom_token on; phantom_token_introspection_endpoint /_hosts; proxy_cache off; proxy_pass http://%%API%%; }
             location /headers { phantom_token on; phantom_token_introspection_endpoint /_headers; proxy_cache off; proxy_pass http://%%API%%; }
-            location /if      { phantom_token on; phantom_token_introspection_endpoint /_if; proxy_cache off; proxy_pass http://%%API%%; }
-            location = /_if      { internal; if ($host = two) { rewrite ^ /_if-two last; } proxy_pass http://%%AS%%/introspect; }
-            location = /_if-two  { internal; proxy_cache_key two$phantom_token_key; proxy_pass http://%%AS2%%/introspect; }
+            location /if { phantom_token on; phantom_token_introspection_endpoint /_if; proxy_cache off; proxy_pass http://%%API%%; }
+            location /rewrite { phantom_token on; phantom_token_introspection_endpoint /_rewrite; proxy_cache off; proxy_pass http://%%API%%; }
+            location /zone { phantom_token on; phantom_token_introspection_endpoint /_zone; proxy_cache off; proxy_pass http://%%API%%; }
+            location = /_if        { internal; if ($host = two) { rewrite ^ /_as-two last; } proxy_pass http://%%AS%%/introspect; }
+            location = /_rewrite   { internal; rewrite ^ /_as-$host last; }
+            location = /_zone      { internal; proxy_cache $zone_of_host; proxy_pass http://$server_of_host/introspect; }
+            location = /_as-one    { internal; proxy_pass http://%%AS%%/introspect; }
+            location = /_as-two    { internal; proxy_cache two; proxy_pass http://%%AS2%%/introspect; }
             location = /_hosts   { internal; proxy_cache_key $proxy_host$phantom_token_key; proxy_pass http://$server_of_host/introspect; }
             location = /_headers { internal; proxy_cache_key $host$phantom_token_key; proxy_set_header Host $host; proxy_pass http://%%AS%%/introspect; }
         }
@@ -224,7 +231,12 @@ $other->answers('same-token' => { jwt => { sub => 'two' } });
 for my $turn ('MISS', 'HIT', 'HIT') {
     my $asked = $turn eq 'MISS' ? 1 : 0;
     expect("the server is chosen by the host: $_->[0]", ['/', port => 'hosts', host => $_->[0]], 'alice-token', "200 $turn $_->[1] $asked") for ['one', 'alice'], ['two', 'alice-two'];
-    expect("an if chooses the server: $_->[0]", ['/if', port => 'hosts', host => $_->[0]], 'alice-token', "200 $turn $_->[1] $asked") for ['one', 'alice'], ['two', 'alice-two'];
+    for my $way (qw(if rewrite zone)) {
+        my $token = "$way-token";
+        $as->answers($token => { jwt => { sub => 'one' } });
+        $other->answers($token => { jwt => { sub => 'two' } });
+        expect("a location, chosen by $way: $_", ["/$way", port => 'hosts', host => $_], $token, "200 $turn $_ $asked") for 'one', 'two';
+    }
     expect("the key has the host: $_", ['/headers', port => 'hosts', host => $_], 'alice-token', "200 $turn alice $asked") for 'one', 'two';
 }
 

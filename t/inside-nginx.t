@@ -83,6 +83,14 @@ my $gateway = gateway(
         location /limit-off   { phantom_token on; limit_except GET { phantom_token off; } proxy_pass http://%%API%%; }
         location /policy-after { phantom_token on; auth_request /policy; proxy_pass http://%%API%%; }
         location /policy-set   { phantom_token on; auth_request /policy-set-header; proxy_pass http://%%API%%; }
+        location /policy-no-slash { phantom_token on; auth_request policy; proxy_pass http://%%API%%; }
+        location policy           { internal; proxy_pass http://%%API%%; }
+        location /policy-prefix   { phantom_token on; auth_request /shared/policy; proxy_pass http://%%API%%; }
+        location /shared/         { internal; proxy_pass http://%%API%%; }
+        location /shares          { phantom_token on; phantom_token_introspection_endpoint /shared/introspect; proxy_pass http://%%API%%; }
+        location /same            { if ($arg_x) { set $y 1; } proxy_pass http://%%API%%; }
+        location = /same          { internal; proxy_pass http://%%AS%%/introspect; }
+        location /asks-same       { phantom_token on; phantom_token_introspection_endpoint /same; proxy_pass http://%%API%%; }
         location /guarded      { auth_request /guard; auth_request_set $found $phantom_token_jwt; proxy_set_header X-Found $found; proxy_pass http://%%API%%; }
         location /guarded-both { phantom_token on; auth_request /guard; proxy_pass http://%%API%%; }
         location /guarded-other { phantom_token on; auth_request /guard-other; proxy_pass http://%%API%%; }
@@ -311,6 +319,9 @@ inside(
     { name => 'limit_except: off for POST, GET', request => { path => '/limit-off' }, status => 401 },
     { name => 'limit_except: off for POST, POST', request => { path => '/limit-off', method => 'POST', body => 'x' }, as => 0, status => 200, api => 1 },
 
+    { name => 'order: a policy service in a location without a slash, where endpoints have variables', request => token('/policy-no-slash'), as => [$asked], status => 200, api => [seen('policy'), seen('/policy-no-slash')] },
+    { name => 'order: a policy service beside an endpoint in one location', request => token('/policy-prefix'), as => [$asked], status => 200, api => [seen('/shared/policy'), seen('/policy-prefix')] },
+    { name => 'internal: a location of the same name that is another', request => { path => '/same/x?x=1' }, as => 0, status => 200, api => [{ uri => '/same/x?x=1' }] },
     { name => 'auth_request to a protected location: the client\'s token, its scopes', request => token('/guarded'), as => [$asked], api => [], status => 403 },
     { name => 'auth_request to a protected location: no token, one challenge', request => { path => '/guarded' }, as => 0, api => [], status => 401, challenge => { realm => 'api', scope => 'admin' } },
     { name => 'auth_request to a protected location, both protected: one introspection, its scopes', request => token('/guarded-both'), as => [$asked], api => [], status => 403 },

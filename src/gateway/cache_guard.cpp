@@ -107,15 +107,15 @@ const phantom_token_location_t &configuration_of(const ngx_http_core_loc_conf_t 
   return *static_cast<phantom_token_location_t *>(location.loc_conf[ngx_http_phantom_token_module.ctx_index]);
 }
 
-/// An `if` may have sent the subrequest to a server by what the client's request has. It stands in the location that
-/// the endpoint names, or in the one where a rewrite has led.
-bool may_be_chosen_by_if(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+/// Whether the answer came from the location that the endpoint names, and always does. A rewrite, or an `if`, may have
+/// chosen by what the client's request has.
+bool came_from_endpoint(const ngx_http_request_t *subrequest, const Call &call) noexcept {
   const auto *server =
       static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(subrequest, ngx_http_core_module));
   const auto *last =
       static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
   const ngx_http_core_loc_conf_t *first = find_location(*server, split_endpoint(call.question.endpoint).path);
-  return first == nullptr || configuration_of(*first).has_branches != 0 || configuration_of(*last).has_branches != 0;
+  return first == last && configuration_of(*first).has_branches == 0;
 }
 
 #if (NGX_HTTP_CACHE)
@@ -154,12 +154,12 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
 }
 
 bool answers_question(const ngx_http_request_t *subrequest, const Call &call) noexcept {
-  if (may_be_chosen_by_if(subrequest, call)) {
+  if (!came_from_endpoint(subrequest, call)) {
     return false;
   }
 #if (NGX_HTTP_CACHE)
   if (subrequest->cache != nullptr) {
-    if (!has_key(*subrequest->cache)) {
+    if (!has_key(*subrequest->cache) || subrequest->upstream->conf->cache_value != nullptr) {
       return false;
     }
     const ngx_array_t &keys = subrequest->cache->keys;

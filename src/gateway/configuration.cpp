@@ -33,16 +33,19 @@ void resolve_scopes(phantom_token_location_t &location, ngx_array_t *inherited) 
 }
 
 /// nginx keeps no list of all locations that a module could walk, so every merge adds to ours.
-bool add_block(ngx_conf_t *cf, phantom_token_location_t &location) noexcept {
+bool add_block(ngx_conf_t *cf, phantom_token_location_t &parent, phantom_token_location_t &location) noexcept {
   auto *block = static_cast<phantom_token_block_t *>(ngx_array_push(&main_configuration(cf).blocks));
   if (block == nullptr) {
     return false;
   }
   block->location = &location;
+  block->parent = &parent;
   block->core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
   block->server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
   block->configurations = static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf;
   block->upstream = nullptr;
+  // nginx merges a location before the blocks in it.
+  location.home = block->core->noname != 0 ? parent.home : &location;
   return true;
 }
 
@@ -148,30 +151,17 @@ bool may_serve_gateway(const phantom_token_main_t &main, const phantom_token_blo
   return is_internal(*block.core) && for_each_block(main, leads_here) == NGX_ERROR;
 }
 
-/// `internal` keeps out what a client asks for, but a rewrite, an error page or X-Accel-Redirect gets there with the
-/// client's body: the authorization server would answer the client, as if the gateway asked, and nginx keep the answer
-/// under the key of the client's token. With variables in an endpoint, only a name without a slash tells that no other
-/// request belongs there.
+/// A name without a slash stands for `internal`, but a rewrite in the client's request gets there.
 void hide(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
-  const auto asks_about_tokens = [&](const phantom_token_block_t &candidate) {
-    return is_same_location(block, candidate) && candidate.location->serves_tokens != 0 ? NGX_ERROR : NGX_OK;
-  };
-  const bool is_for_gateway = has_no_slash(*block.core) && may_serve_gateway(main, block);
-  if (is_for_gateway || for_each_block(main, asks_about_tokens) == NGX_ERROR) {
+  if (has_no_slash(*block.core) && may_serve_gateway(main, block)) {
     block.location->is_hidden = 1;
   }
 }
 
 /// Where an `if` stands in a location, it may choose who answers there.
-void mark_branches(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
-  const auto mark = [&](const phantom_token_block_t &candidate) {
-    if (is_same_location(block, candidate)) {
-      candidate.location->has_branches = 1;
-    }
-    return NGX_OK;
-  };
+void mark_branches(const phantom_token_block_t &block) noexcept {
   if (is_if(*block.core)) {
-    for_each_block(main, mark);
+    block.location->home->has_branches = 1;
   }
 }
 
@@ -234,12 +224,15 @@ const char *find_contradiction(const phantom_token_location_t &location) noexcep
   return nullptr;
 }
 
-/// Protected or not: what stands at one level is there to be used.
+/// Protected or not: two that stand at one level are there to be used. What an unprotected location inherits from its
+/// server, it does not use.
 ngx_int_t check_endpoints(ngx_conf_t *cf, const phantom_token_main_t &main,
                           const phantom_token_block_t &block) noexcept {
   const phantom_token_location_t &location = *block.location;
   const bool has_both = location.introspection_endpoint != nullptr && location.exchange_endpoint != nullptr;
-  if (!has_both || is_server_block(*block.core, *block.server) || may_serve_gateway(main, block)) {
+  const bool uses_both = is_protected(block) || location.exchange_endpoint != block.parent->exchange_endpoint ||
+                         location.introspection_endpoint != block.parent->introspection_endpoint;
+  if (!has_both || !uses_both || is_server_block(*block.core, *block.server) || may_serve_gateway(main, block)) {
     return NGX_OK;
   }
   const ngx_str_t name = display_name(*block.core);
@@ -306,7 +299,7 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
   const auto check = [&](const phantom_token_block_t &block) {
     warn_of_unverified(cf, block);
     hide(main, block);
-    mark_branches(main, block);
+    mark_branches(block);
     const bool is_good = check_endpoints(cf, main, block) == NGX_OK && check_hot_cache(cf, block) == NGX_OK &&
                          check_block(cf, main, block) == NGX_OK;
     return is_good ? NGX_OK : NGX_ERROR;
@@ -326,7 +319,7 @@ char *phantom_token_finish_merge(ngx_conf_t *cf, phantom_token_location_t *paren
   gateway::resolve_scopes(*parent, parent->scopes);
   gateway::resolve_scopes(*child, parent->scopes);
   child->policy = gateway::make_policy(cf->pool, *child);
-  if (child->policy == nullptr || !gateway::add_block(cf, *child)) {
+  if (child->policy == nullptr || !gateway::add_block(cf, *parent, *child)) {
     return static_cast<char *>(NGX_CONF_ERROR);
   }
   return NGX_CONF_OK;

@@ -50,10 +50,14 @@ ngx_int_t refuse_unstarted(ngx_http_request_t *r, RequestState &state, const pha
   return started.is_stuck ? NGX_ERROR : status;
 }
 
-/// A background subrequest or a post_action would never be called again, and within one that is kept in memory
-/// ngx_http_subrequest() makes none.
-bool can_wait(const ngx_http_request_t *r) noexcept {
-  return r->background == 0 && r->post_action == 0 && r->subrequest_in_memory == 0;
+/// A background subrequest or a post_action would never be called again.
+bool is_detached(const ngx_http_request_t *r) noexcept {
+  return r->background != 0 || r->post_action != 0;
+}
+
+/// Within a subrequest that is kept in memory, ngx_http_subrequest() makes none.
+bool can_ask(const ngx_http_request_t *r) noexcept {
+  return !is_detached(r) && r->subrequest_in_memory == 0;
 }
 
 /// @return false where there is no memory; then the call is as before.
@@ -141,7 +145,7 @@ ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_t
   // One for the set and one for an unknown key: an endpoint whose variables change with each reading would go on for
   // ever.
   constexpr std::size_t most_calls = 2;
-  if (!can_wait(r) || ++state.keys_calls > most_calls) {
+  if (++state.keys_calls > most_calls) {
     return refuse(r, state, location, {Outcome::jwks_unavailable, "the JWK Set cannot be asked for here"});
   }
   const StartedCall started = start_keys_call(r, location, endpoint, refresh);
@@ -179,12 +183,14 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
     if (misconfiguration != nullptr) {
       return refuse(r, state, location, {Outcome::misconfigured, misconfiguration});
     }
-  } else if (claim_fetch(*entry, now)) {
+  } else if (can_ask(r) && claim_fetch(*entry, now)) {
     return fetch_keys(r, state, location, view(endpoint), false);
   }
   oauth::KeySet *keys = usable_keys(*entry, now);
   if (keys == nullptr) {
-    return refuse(r, state, location, {Outcome::jwks_unavailable, "there is no JWK Set to verify signatures with"});
+    return refuse(r, state, location,
+                  {Outcome::jwks_unavailable, can_ask(r) ? "there is no JWK Set to verify signatures with"
+                                                         : "the JWK Set cannot be asked for here"});
   }
   if (oauth::has_verified(*keys, jwt.compact)) {
     return allow(r, state, location, jwt);
@@ -195,7 +201,8 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
     return refuse_for_memory(r, state, location);
   }
   const oauth::VerificationResult result = oauth::verify_signature(*keys, jwt);
-  if (result.verification == oauth::Verification::unknown_key && !state.keys_refreshed && claim_refresh(*entry, now)) {
+  if (result.verification == oauth::Verification::unknown_key && !state.keys_refreshed && can_ask(r) &&
+      claim_refresh(*entry, now)) {
     state.keys_refreshed = true;
     return fetch_keys(r, state, location, view(endpoint), true);
   }
@@ -286,14 +293,14 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
   }
   const Question question = make_question(location.policy->question, view(endpoint), token);
   Call *answer = find_answer(r, question);
-  if (answer == nullptr && can_wait(r)) {
+  if (answer == nullptr && !is_detached(r)) {
     answer = find_hot_answer(r, location, question);
   }
   state.call = answer;
   if (answer != nullptr) {
     return conclude(r, state, location);
   }
-  if (!can_wait(r)) {
+  if (!can_ask(r)) {
     return refuse(r, state, location,
                   {Outcome::misconfigured,
                    "a mirror, a post_action, an SSI include with \"set\" and a subrequest of njs can only use the "

@@ -55,7 +55,7 @@ typedef struct {
 typedef struct phantom_token_policy_s  phantom_token_policy_t;
 
 /** The directives of one http, server, location, if or limit_except block. Lists are arrays of ngx_str_t. */
-typedef struct {
+typedef struct phantom_token_location_s {
     ngx_flag_t                 enabled;
     ngx_http_complex_value_t  *introspection_endpoint;
     ngx_http_complex_value_t  *exchange_endpoint;
@@ -95,11 +95,14 @@ typedef struct {
 
     phantom_token_policy_t    *policy;
 
+    /* the location that this `if` or limit_except stands in; else itself */
+    struct phantom_token_location_s  *home;
+
     /* found out in the postconfiguration, by looking at all locations */
     phantom_token_position_t   endpoint_at;          /* of a constant endpoint that leads here */
     unsigned                   serves_gateway:1;     /* one does */
     unsigned                   serves_tokens:1;      /* one for introspection or exchange does */
-    unsigned                   is_hidden:1;          /* only the gateway's own subrequests may be here */
+    unsigned                   is_hidden:1;          /* no request of a client may be here */
     unsigned                   has_branches:1;       /* there is an `if` in it */
     unsigned                   shares_cache_zone:1;  /* another location uses the same proxy_cache zone */
 } phantom_token_location_t;
@@ -113,6 +116,7 @@ typedef struct {
 /** One merged block and where it stands; the list of all is what the checks after parsing walk. */
 typedef struct {
     phantom_token_location_t   *location;
+    phantom_token_location_t   *parent;          /* what it inherits from */
     ngx_http_core_loc_conf_t   *core;
     ngx_http_core_srv_conf_t   *server;
     void                      **configurations;  /* all modules' configurations of this block */

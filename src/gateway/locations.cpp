@@ -114,10 +114,7 @@ bool is_server_block(const ngx_http_core_loc_conf_t &location, const ngx_http_co
 }
 
 bool is_same_location(const phantom_token_block_t &one, const phantom_token_block_t &other) noexcept {
-  // Such blocks have the name of their location; two locations may have the same one where one is a regex.
-  const bool one_is_inside = one.core->noname != 0 || other.core->noname != 0;
-  return one.core == other.core ||
-         (one_is_inside && one.server == other.server && view(one.core->name) == view(other.core->name));
+  return one.location->home == other.location->home;
 }
 
 ngx_str_t display_name(const ngx_http_core_loc_conf_t &location) noexcept {

@@ -56,14 +56,28 @@ ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
   return NGX_DECLINED;
 }
 
+/// `internal` keeps out what a client asks for, but a rewrite, an error page or X-Accel-Redirect gets there with the
+/// client's body, and an SSI include from the API's page: the authorization server would answer as if the gateway
+/// asked, and nginx keep the answer under the key of the client's token. Other subrequests may go to what else a
+/// location with a shorter name serves: they are the configuration's own. With variables in an endpoint, only a name
+/// without a slash tells that no client belongs there.
+bool is_intruder(const ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
+  const bool asks_about_tokens = location.home->serves_tokens != 0;
+  if (r == r->main) {
+    return asks_about_tokens || location.is_hidden != 0;
+  }
+  return asks_about_tokens && view(r->uri) == view(core_location_of(r).name);
+}
+
 /// nginx's own answer for an `internal` location.
 ngx_int_t refuse_intruder(ngx_http_request_t *r) noexcept {
   const ngx_str_t name =
       display_name(*static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
-  ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "phantom token: a rewrite or a redirect has brought a request to location \"%V\", where only the "
-                "gateway itself asks the authorization server: refused",
-                &name);
+  ngx_log_error(
+      NGX_LOG_ERR, r->connection->log, 0,
+      "phantom token: a rewrite, a redirect or an include has brought a request to location \"%V\", where only "
+      "the gateway itself asks the authorization server: refused",
+      &name);
   return NGX_HTTP_NOT_FOUND;
 }
 
@@ -75,7 +89,7 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
       return keep_at_home(r, *call);
     }
   }
-  if (location.is_hidden != 0) {
+  if (is_intruder(r, location)) {
     return refuse_intruder(r);
   }
   if (r == r->main || location.enabled == 0) {

@@ -15,6 +15,9 @@ namespace {
 
 using oauth::Outcome;
 
+constexpr std::string_view www_authenticate = "WWW-Authenticate";
+constexpr std::string_view retry_after = "Retry-After";
+
 /// A module context on purpose: nginx clears it at every internal redirect, and what an error_page then sends is not
 /// ours to replace.
 struct PendingBody {
@@ -53,11 +56,24 @@ ngx_table_elt_t *push_header(ngx_http_request_t *r, std::string_view name) noexc
   return header;
 }
 
+/// Whether the response still has it: ngx_http_clean_header() empties the list, whose places are then used anew.
+bool is_listed(const ngx_http_request_t *r, const ngx_table_elt_t *header, std::string_view name) noexcept {
+  for (const ngx_list_part_t *part = &r->headers_out.headers.part; header != nullptr && part != nullptr;
+       part = part->next) {
+    const auto *first = static_cast<const ngx_table_elt_t *>(part->elts);
+    if (header >= first && header < first + part->nelts) {
+      return reinterpret_cast<const char *>(header->key.data) == name.data();
+    }
+  }
+  return false;
+}
+
 /// Adds a header, or gives the one of an earlier refusal another value: after a redirect from one refusal to the next
 /// there is still one.
+/// @param name one of the two below, by which the header is known to be ours.
 bool set_header(ngx_http_request_t *r, ngx_table_elt_t *&header, std::string_view name,
                 const ngx_str_t &value) noexcept {
-  if (header == nullptr) {
+  if (!is_listed(r, header, name)) {
     header = push_header(r, name);
   }
   if (header == nullptr) {
@@ -70,11 +86,11 @@ bool set_header(ngx_http_request_t *r, ngx_table_elt_t *&header, std::string_vie
 
 /// Takes back what an earlier refusal of this request has added.
 void withdraw_headers(ngx_http_request_t *r, const RequestState &state) noexcept {
-  if (state.challenge != nullptr) {
+  if (is_listed(r, state.challenge, www_authenticate)) {
     state.challenge->hash = 0;
     r->headers_out.www_authenticate = nullptr;
   }
-  if (state.retry_after != nullptr) {
+  if (is_listed(r, state.retry_after, retry_after)) {
     state.retry_after->hash = 0;
   }
 }
@@ -121,7 +137,7 @@ bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_tok
   }
   const std::size_t size = oauth::challenge_size(challenge);
   auto *value = static_cast<char *>(ngx_pnalloc(r->pool, size));
-  if (value == nullptr || !set_header(r, state.challenge, "WWW-Authenticate", text({value, size}))) {
+  if (value == nullptr || !set_header(r, state.challenge, www_authenticate, text({value, size}))) {
     return false;
   }
   (void)oauth::write_challenge(value, challenge);
@@ -140,7 +156,7 @@ bool is_visible_ascii(std::string_view value) noexcept {
 
 bool set_retry_after(ngx_http_request_t *r, RequestState &state) noexcept {
   return state.call == nullptr || !is_visible_ascii(view(state.call->retry_after)) ||
-         set_header(r, state.retry_after, "Retry-After", state.call->retry_after);
+         set_header(r, state.retry_after, retry_after, state.call->retry_after);
 }
 
 /// @return the call that a refusal with this outcome is about, or nullptr where it is about none.
@@ -229,7 +245,7 @@ void withdraw_refusal(ngx_http_request_t *r, const RequestState &state) noexcept
   for (ngx_list_part_t *part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
     auto *headers = static_cast<ngx_table_elt_t *>(part->elts);
     for (ngx_uint_t i = 0; i < part->nelts; i++) {
-      if (oauth::equal_ignoring_case(view(headers[i].key), "WWW-Authenticate")) {
+      if (oauth::equal_ignoring_case(view(headers[i].key), www_authenticate)) {
         headers[i].hash = 0;
       }
     }
