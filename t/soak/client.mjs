@@ -126,12 +126,13 @@ function sendHttp2({ path, method, headers, body, abortAfter }, place) {
     const stream = session.request({ ':path': path, ':method': method, ...headers });
     const pieces = [];
     let answer;
-    stream.setTimeout(20000, () => stream.destroy(new Error('no answer in 20 s')));
+    let isLate = false;
+    stream.setTimeout(20000, () => { isLate = true; stream.destroy(new Error('no answer in 20 s')); });
     stream.on('response', (fields) => { answer = { status: fields[':status'], headers: fields }; });
     stream.on('data', (piece) => pieces.push(piece));
     stream.on('end', () => { if (answer) resolve({ ...answer, body: Buffer.concat(pieces).toString() }); });
-    stream.on('error', (error) => reject(Object.assign(error, { early: reused && !answer })));
-    stream.on('close', () => reject(Object.assign(new Error(`the stream ended, code ${stream.rstCode}`), { early: reused && !answer })));
+    stream.on('error', (error) => reject(Object.assign(error, { early: reused && !answer && !isLate })));
+    stream.on('close', () => reject(Object.assign(new Error(`the stream ended, code ${stream.rstCode}`), { early: reused && !answer && !isLate })));
     stream.end(body);
     if (abortAfter !== undefined) setTimeout(() => stream.destroy(new Error('aborted')), abortAfter);
   });

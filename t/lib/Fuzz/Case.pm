@@ -104,7 +104,7 @@ sub _send {
     my $path  = "/$case->{location}{name}/" . $dice->one_of('', 'a', 'a/../b', '%61', 'x?y=z');
     $path .= $query if $path !~ /\?/;
     @{$case}{qw(effect method body)} = ($effect, $method, $body);
-    $case->{sent} = $lines[0] =~ /^Authorization: (.*)/s ? $1 : '';
+    ($case->{sent}) = map { /^Authorization: (.*)/s } @lines;
     $case->{preflight} = $method eq 'OPTIONS' && @more == 3;
     $case->{bytes}     = join("\r\n", "$method $path HTTP/1.1", 'Host: localhost', @more, @lines, '', '') . $body;
     push @{ $case->{labels} }, "sent: $label", $method;
@@ -151,7 +151,7 @@ sub _judge_token {
 sub _is_own_jwt {
     my ($case, $authorization) = @_;
     return 1 if $authorization eq "Bearer $case->{token}{text}";
-    return $case->{location}{inbound} eq 'pass' && $case->{effect} eq 'may' && $authorization eq $case->{sent};
+    return $case->{location}{inbound} eq 'pass' && $case->{effect} eq 'may' && $authorization eq ($case->{sent} // '');
 }
 
 sub _judge_opaque {

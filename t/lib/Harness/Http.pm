@@ -17,7 +17,7 @@ sub parse_fields {
     my @fields;
     for my $line (@lines) {
         my ($name, $value) = $line =~ /^($TOKEN):[ \t]*(.*?)[ \t]*$/s or die "HTTP: bad header line: " . _show($line) . "\n";
-        die "HTTP: control character in header $name\n" if $value =~ /[\x00-\x08\x0a-\x1f\x7f]/;
+        die "HTTP: control character in header $name" . ($value =~ /^bearer\b/i ? ', a bearer token' : '') . "\n" if $value =~ /[\x00-\x08\x0a-\x1f\x7f]/;
         push @fields, [$name, $value];
     }
     return \@fields;
