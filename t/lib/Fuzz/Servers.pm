@@ -56,7 +56,8 @@ sub _serve {
             while (my $request = Harness::Http::read_request($stream)) { $self->$reply($stream, $request) or last }
             1;
         };
-        # nginx passes on control characters in a header that a flipped byte has made of Authorization.
+        # nginx passes on control characters: in a header that a flipped byte has made of Authorization, and, where another
+        # module has granted access, in credentials of another scheme.
         print {*STDERR} $@ if !$done && $@ !~ /control character in header (?!authorization, a bearer token$)/i;
         $stream->close;
     }
