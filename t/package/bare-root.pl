@@ -65,7 +65,8 @@ sub installed_version { return in_root('dpkg-query', '-W', '-f', '${Version}', $
 
 # What is there, but for what apt, dpkg and nginx keep for themselves.
 sub listing {
-    my $found = in_root('find', '/', '-xdev', '-not', '-path', '/var/lib/dpkg/*', '-not', '-path', '/var/lib/apt/*', '-not', '-path', '/var/cache/*', '-not', '-path', '/var/log/*');
+    my $found = in_root('find', '/', '-xdev', '-not', '-path', '/var/lib/dpkg/*', '-not', '-path', '/var/lib/apt/*', '-not', '-path', '/var/cache/*', '-not', '-path', '/var/log/*',
+        '-not', '-path', '/var/lib/nginx/proxy/*'); # where nginx has had a temporary file
     return [sort split /\n/, $found->{out}];
 }
 
