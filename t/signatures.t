@@ -15,6 +15,7 @@ my $far   = $start + 86_400;
 # --- keys and what they sign -----------------------------------------------------------------------------------------------
 
 my %CURVE = (ES256 => ['P-256', 32], ES384 => ['P-384', 48], ES512 => ['P-521', 66]);
+my %EDWARDS = (Ed25519 => 32, Ed448 => 57);    # bytes of the public key (RFC 8037 section 2)
 my $files = temporary_folder();
 
 sub file {
@@ -37,11 +38,18 @@ sub make_key {
     my ($kid, $kind, %more) = @_;
     my $pem  = "$files/$kid.pem";
     my $bits = delete $more{bits} // 2048;
-    openssl($kind eq 'RSA' ? "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:$bits -out $pem" : "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:$kind -out $pem");
+    my $options = $kind eq 'RSA' ? "-algorithm RSA -pkeyopt rsa_keygen_bits:$bits"
+        : $EDWARDS{$kind} ? "-algorithm $kind"
+        :                   "-algorithm EC -pkeyopt ec_paramgen_curve:$kind";
+    openssl("genpkey $options -out $pem");
     my %jwk = (kid => $kid, use => 'sig', %more);
     if ($kind eq 'RSA') {
         my ($modulus) = openssl("rsa -in $pem -noout -modulus") =~ /=([0-9A-F]+)/;
         %jwk = (%jwk, kty => 'RSA', n => encode_base64url(pack 'H*', $modulus), e => 'AQAB');
+    }
+    elsif ($EDWARDS{$kind}) {
+        my $x = substr openssl("pkey -in $pem -pubout -outform DER"), -$EDWARDS{$kind};
+        %jwk = (%jwk, kty => 'OKP', crv => $kind, x => encode_base64url($x));
     }
     else {
         my ($size)  = map { $_->[1] } grep { $_->[0] eq $kind } values %CURVE;
@@ -53,6 +61,7 @@ sub make_key {
 
 sub signature {
     my ($key, $alg, $text) = @_;
+    return openssl("pkeyutl -sign -rawin -inkey $key->{pem} -in " . file('signed', $text)) if $alg =~ /^Ed/;
     my ($way, $bits) = $alg =~ /^(RS|PS|ES)(\d+)$/ or die "no way to sign by $alg\n";
     my $options = $way eq 'PS' ? '-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest' : '';
     my $bytes   = openssl("dgst -sha$bits $options -sign $key->{pem} " . file('signed', $text));
@@ -81,6 +90,7 @@ sub public_pem { return openssl("pkey -in $_[0]{pem} -pubout") }
 my $rsa   = make_key('rsa', 'RSA');
 my $other = make_key('other', 'RSA');                       # in no set but those that say so
 my %ec    = map { $_ => make_key(lc, $CURVE{$_}[0]) } keys %CURVE;
+my %ed    = map { $_ => make_key(lc, $_) } keys %EDWARDS;
 my %good  = (aud => 'api', iss => 'https://as', scope => 'read', exp => $far);
 
 # --- the gateway -------------------------------------------------------------------------------------------------------------
@@ -131,7 +141,7 @@ END
 END
 );
 my $as = $gateway->as;
-$as->answers('/sets/all' => set($rsa, values %ec));
+$as->answers('/sets/all' => set($rsa, values %ec, values %ed));
 
 my %verified = (status => 200, outcome => 'active');
 my %bad_own  = (status => 401, outcome => 'signature', challenge => { realm => 'api', error => 'invalid_token' });
@@ -158,8 +168,8 @@ sub from_as {
 
 # --- algorithms ----------------------------------------------------------------------------------------------------------------
 
-for my $alg (map({ ("RS$_", "PS$_") } 256, 384, 512), sort keys %ec) {
-    my $key   = $ec{$alg} // $rsa;
+for my $alg (map({ ("RS$_", "PS$_") } 256, 384, 512), sort(keys %ec), sort(keys %ed), 'EdDSA') {
+    my $key   = $ec{$alg} // $ed{ $alg eq 'EdDSA' ? 'Ed448' : $alg } // $rsa;
     my $token = signed($key, $alg, { %good, sub => $alg });
     cases($gateway,
         own("algorithm $alg: the client's JWT", '/own?set=all', $token, %verified, logged => { sub => $alg, jwt => $token }),
@@ -209,6 +219,8 @@ my @broken = (
     ['alg is one for encryption'                     => signed($rsa, 'RS256', \%good, more => { alg => 'RSA-OAEP' })],
     ['alg is ES256 with an RSA key\'s kid'           => signed($ec{ES256}, 'ES256', \%good, more => { kid => 'rsa' })],
     ['alg is RS256 with an EC key\'s kid'            => signed($rsa, 'RS256', \%good, more => { kid => 'es256' })],
+    ['alg is Ed25519 with an Ed448 key'              => signed($ed{Ed448}, 'Ed448', \%good, more => { alg => 'Ed25519' })],
+    ['alg is EdDSA with an RSA key\'s kid'           => signed($ed{Ed25519}, 'EdDSA', \%good, more => { kid => 'rsa' })],
     ['alg is ES256 with a P-384 key'                 => signed($ec{ES384}, 'ES384', \%good, more => { alg => 'ES256' })],
     ['alg is PS256, signed by RS256'                 => signed($rsa, 'RS256', \%good, more => { alg => 'PS256' })],
     ['alg is RS512, signed by RS256'                 => signed($rsa, 'RS256', \%good, more => { alg => 'RS512' })],

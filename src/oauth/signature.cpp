@@ -1,64 +1,29 @@
 #include "signature.h"
 
-#include <cjose/cjose.h>
 #include <jansson.h>
-#include <openssl/err.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <iterator>
 #include <new>
 
 #include "base64url.h"
 #include "cache_key.h"
-#include "strings.h"
+#include "json_text.h"
+#include "jwk.h"
+#include "signature_algorithm.h"
 
 namespace oauth {
 namespace {
 
-struct Algorithm {
-  std::string_view name;
-  cjose_jwk_kty_t kind;
-  std::string_view curve;          ///< empty but for ES*
-  std::size_t signature_size = 0;  ///< bytes (RFC 7518 section 3.4); 0 where it depends on the key
-};
-
-constexpr Algorithm algorithms[] = {
-    {"RS256", CJOSE_JWK_KTY_RSA, ""},          {"RS384", CJOSE_JWK_KTY_RSA, ""},
-    {"RS512", CJOSE_JWK_KTY_RSA, ""},          {"PS256", CJOSE_JWK_KTY_RSA, ""},
-    {"PS384", CJOSE_JWK_KTY_RSA, ""},          {"PS512", CJOSE_JWK_KTY_RSA, ""},
-    {"ES256", CJOSE_JWK_KTY_EC, "P-256", 64},  {"ES384", CJOSE_JWK_KTY_EC, "P-384", 96},
-    {"ES512", CJOSE_JWK_KTY_EC, "P-521", 132},
-};
-
-/// RFC 7518 sections 3.3 and 3.5.
-constexpr std::size_t smallest_rsa_key = 2048;
-
 constexpr std::size_t most_verified = 1024;
 
+constexpr std::size_t largest_signature = 2048;  // bytes: that of the largest RSA key that import_public_key() takes
+
 struct Key {
-  cjose_jwk_t *jwk;
-  json_t *json;  ///< the JWK as it came, for `kid`, `alg` and `crv`
+  PublicKey key;
+  json_t *json;  ///< the JWK as it came, for `kid` and `alg`
 };
-
-const Algorithm *find_algorithm(const Jwt &jwt) noexcept {
-  const std::string_view name = jwt.header->member("alg")->text;
-  for (const Algorithm &algorithm : algorithms) {
-    if (algorithm.name == name) {
-      return &algorithm;
-    }
-  }
-  return nullptr;
-}
-
-std::string_view string_member(const json_t *object, const char *name) noexcept {
-  const json_t *member = json_object_get(object, name);
-  return json_is_string(member) ? std::string_view(json_string_value(member), json_string_length(member))
-                                : std::string_view();
-}
 
 /// RFC 7517 sections 4.2 and 4.3: where a key says what it is for, it must be for signatures.
 bool is_for_verifying(const json_t *jwk) noexcept {
@@ -79,89 +44,36 @@ bool is_for_verifying(const json_t *jwk) noexcept {
   return false;
 }
 
-bool is_of_known_kind(const json_t *jwk) noexcept {
-  const std::string_view kind = string_member(jwk, "kty");
-  return kind == "RSA" || kind == "EC";
-}
-
-/// With the exponent 1 anybody can sign, and with an even one nobody.
-bool has_sound_exponent(const json_t *jwk) noexcept {
-  const std::string_view encoded = string_member(jwk, "e");
-  unsigned char bytes[8];
-  const std::size_t size = base64url_decoded_size(encoded.size());
-  if (size == 0 || size > sizeof(bytes) || !base64url_decode(encoded, reinterpret_cast<char *>(bytes))) {
-    return false;
-  }
-  std::uint64_t exponent = 0;
-  for (std::size_t i = 0; i < size; i++) {
-    exponent = exponent << 8U | bytes[i];
-  }
-  return exponent >= 3 && exponent % 2 == 1;
-}
-
-bool is_strong_enough(const cjose_jwk_t *key, const json_t *jwk) noexcept {
-  cjose_err error = {};
-  return cjose_jwk_get_kty(key, &error) != CJOSE_JWK_KTY_RSA ||
-         (cjose_jwk_get_keysize(key, &error) >= smallest_rsa_key && has_sound_exponent(jwk));
-}
-
-/// What the library decodes of a key must be base64url: it asserts so, and an assertion ends the worker process.
-bool is_decodable(const json_t *jwk) noexcept {
-  constexpr const char *encoded[] = {"n", "e", "d", "p", "q", "dp", "dq", "qi", "x", "y"};
-  return std::all_of(std::begin(encoded), std::end(encoded),
-                     [jwk](const char *name) noexcept { return base64url_decode(string_member(jwk, name), nullptr); });
-}
-
-/// Three libraries say in three ways, or not at all, that there was no memory; malloc, which all of them use, says it
-/// here. Where it has, nothing else that they say is an answer.
-class MemoryWatch {
- public:
-  MemoryWatch() noexcept { errno = 0; }
-  bool ran_out() const noexcept { return errno == ENOMEM; }
-};
-
-cjose_jwk_t *import_key(json_t *jwk) noexcept {
-  if (!is_decodable(jwk)) {
-    return nullptr;
-  }
-  cjose_err error = {};
-  cjose_jwk_t *key = cjose_jwk_import_json(reinterpret_cast<cjose_header_t *>(jwk), &error);
-  if (key != nullptr && !is_strong_enough(key, jwk)) {
-    cjose_jwk_release(key);
-    key = nullptr;
-  }
-  // What OpenSSL leaves behind, nginx would log against the next TLS connection.
-  ERR_clear_error();
-  return key;
-}
-
-/// The library accepts ECDSA signatures with zeros before their numbers, which would be a second form of the same
-/// token.
-bool has_right_size(const Jwt &jwt, const Algorithm &algorithm) noexcept {
-  const std::string_view signature = jwt.compact.substr(jwt.compact.rfind('.') + 1);
-  return algorithm.signature_size == 0 || base64url_decoded_size(signature.size()) == algorithm.signature_size;
-}
-
-bool fits(const Key &key, const Algorithm &algorithm) noexcept {
-  cjose_err error = {};
+bool fits(const Key &key, const SignatureAlgorithm &algorithm) noexcept {
   const bool any_algorithm = json_object_get(key.json, "alg") == nullptr;
-  return cjose_jwk_get_kty(key.jwk, &error) == algorithm.kind &&
-         (any_algorithm || string_member(key.json, "alg") == algorithm.name) &&
-         (algorithm.curve.empty() || string_member(key.json, "crv") == algorithm.curve);
+  return fits(algorithm, key.key.kind) && (any_algorithm || string_member(key.json, "alg") == name(algorithm));
 }
 
 bool is_named(const Key &key, const JsonValue *kid) noexcept {
   return kid == nullptr || (kid->kind == JsonKind::string && string_member(key.json, "kid") == kid->text);
 }
 
-bool verifies(const Key &key, std::string_view compact) noexcept {
-  cjose_err error = {};
-  cjose_jws_t *jws = cjose_jws_import(compact.data(), compact.size(), &error);
-  const bool good = jws != nullptr && cjose_jws_verify(jws, key.jwk, &error);
-  cjose_jws_release(jws);
-  ERR_clear_error();
-  return good;
-}
+/// A JWS taken apart: what is signed, and the signature, decoded.
+class SignedText {
+ public:
+  /// @param compact a JWT that parse_jwt() has accepted.
+  /// @return false where the signature is longer than any that can be good.
+  bool read(std::string_view compact) noexcept {
+    const std::size_t dot = compact.rfind('.');
+    const std::string_view encoded = compact.substr(dot + 1);
+    size_ = base64url_decoded_size(encoded.size());
+    signed_part_ = compact.substr(0, dot);
+    return size_ <= sizeof(signature_) && base64url_decode(encoded, signature_);
+  }
+
+  std::string_view signed_part() const noexcept { return signed_part_; }
+  std::string_view signature() const noexcept { return {signature_, size_}; }
+
+ private:
+  std::string_view signed_part_;
+  std::size_t size_ = 0;
+  char signature_[largest_signature];
+};
 
 }  // namespace
 
@@ -217,22 +129,45 @@ KeySetResult collect_keys(const json_t *array) noexcept {
   }
   for (std::size_t i = 0; i < json_array_size(array); i++) {
     json_t *jwk = json_array_get(array, i);
-    if (!is_of_known_kind(jwk) || !is_for_verifying(jwk)) {
-      continue;
+    PublicKey key;
+    switch (is_for_verifying(jwk) ? import_public_key(jwk, key) : Import::other_kind) {
+      case Import::good:
+        result.keys->keys[result.keys->count++] = {key, json_incref(jwk)};
+        break;
+      case Import::other_kind:
+        break;
+      case Import::broken:
+        result.ignored++;
+        break;
+      case Import::no_memory:
+        return give_up(result.keys, "no memory for the JWK Set");
     }
-    const MemoryWatch memory;
-    cjose_jwk_t *key = import_key(jwk);
-    if (key == nullptr && memory.ran_out()) {
-      return give_up(result.keys, "no memory for the JWK Set");
-    }
-    if (key == nullptr) {
-      result.ignored++;
-      continue;
-    }
-    result.keys->keys[result.keys->count++] = {key, json_incref(jwk)};
   }
   return result.keys->count == 0 ? give_up(result.keys, "the JWK Set has no key that could verify a signature")
                                  : result;
+}
+
+VerificationResult verify_by_any(KeySet &keys, const SignatureAlgorithm &algorithm, const Jwt &jwt,
+                                 const SignedText &text) noexcept {
+  VerificationResult result = {Verification::unknown_key, "no key of the JWK Set fits its kid and alg"};
+  const JsonValue *kid = jwt.header->member("kid");
+  for (std::size_t i = 0; i < keys.count; i++) {
+    const Key &key = keys.keys[i];
+    if (!is_named(key, kid) || !fits(key, algorithm)) {
+      continue;
+    }
+    switch (verify(algorithm, key.key, text.signed_part(), text.signature())) {
+      case Match::good:
+        remember(keys, jwt.compact);
+        return {Verification::good, nullptr};
+      case Match::no_memory:
+        return {Verification::no_memory, "no memory to verify the signature"};
+      case Match::bad:
+        result = {Verification::bad, "its signature is wrong"};
+        break;
+    }
+  }
+  return result;
 }
 
 }  // namespace
@@ -258,7 +193,7 @@ void free_key_set(KeySet *keys) noexcept {
     return;
   }
   for (std::size_t i = 0; i < keys->count; i++) {
-    cjose_jwk_release(keys->keys[i].jwk);
+    free_public_key(keys->keys[i].key);
     json_decref(keys->keys[i].json);
   }
   std::free(keys->keys);
@@ -271,37 +206,18 @@ bool has_verified(const KeySet &keys, std::string_view compact) noexcept {
 }
 
 VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept {
-  const Algorithm *algorithm = find_algorithm(jwt);
+  const SignatureAlgorithm *algorithm = find_signature_algorithm(jwt.header->member("alg")->text);
   if (algorithm == nullptr) {
-    return {Verification::bad, "its alg is none that may sign access tokens"};
+    return {Verification::bad, "its alg is not one that may sign access tokens"};
   }
   if (jwt.header->member("crit") != nullptr) {
     return {Verification::bad, "its header has crit, which asks for what is not understood"};
   }
-  if (!has_right_size(jwt, *algorithm)) {
-    return {Verification::bad, "its signature has not the size that its alg asks for"};
+  SignedText text;
+  if (!text.read(jwt.compact) || !may_have_size(*algorithm, text.signature().size())) {
+    return {Verification::bad, "its signature does not have the size that its alg asks for"};
   }
-  bool found = false;
-  const JsonValue *kid = jwt.header->member("kid");
-  for (std::size_t i = 0; i < keys.count; i++) {
-    const Key &key = keys.keys[i];
-    if (!is_named(key, kid) || !fits(key, *algorithm)) {
-      continue;
-    }
-    found = true;
-    const MemoryWatch memory;
-    if (verifies(key, jwt.compact)) {
-      remember(keys, jwt.compact);
-      return {Verification::good, nullptr};
-    }
-    if (memory.ran_out()) {
-      return {Verification::no_memory, "no memory to verify the signature"};
-    }
-  }
-  if (!found) {
-    return {Verification::unknown_key, "no key of the JWK Set fits its kid and alg"};
-  }
-  return {Verification::bad, "its signature is wrong"};
+  return verify_by_any(keys, *algorithm, jwt, text);
 }
 
 bool is_access_token_type(const Jwt &jwt) noexcept {

@@ -189,7 +189,6 @@ sub astray {
 
 # What no module can help, by where the allocation failed: what comes of it, and where the fault is.
 my @KNOWN = (
-    { outcome => qr/^the worker ended$/, at => qr/^libcjose\S+\(cjose_jws_import\b/, fault => 'libcjose copies a part of the JWT to where it got no memory' },
     { outcome => qr/^(?:the client waits for ever|a connection stays open)$/, at => qr/\(ngx_http_subrequest\b[^\n]*\n(?!ngx_http_phantom_token)/, fault => "nginx's SSI and mirror go on after a subrequest that they could not start" },
 );
 

@@ -87,7 +87,7 @@ pack_module() {
     tar -x --to-stdout "./usr/lib/nginx/modules/$module.so" > "$folder/$module/$module.so"
   cp -R "$root/LICENSE" "$root/nginx-conf" "$folder/$module/"
   cat > "$folder/$module/README" << END
-$module $upstream for nginx $nginx as Debian 12 builds it, $architecture. It needs libcjose0, libjansson4, libssl3 and libstdc++6.
+$module $upstream for nginx $nginx as Debian 12 builds it, $architecture. It needs libjansson4, libssl3 and libstdc++6.
 Copy $module.so into nginx's modules folder, and write "load_module modules/$module.so;" at the top of nginx.conf.
 nginx -t says "not binary compatible" where this is another nginx: then build it from source, for the version and the options that nginx -V names.
 END

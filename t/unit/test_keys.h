@@ -36,8 +36,9 @@ inline PrivateKey make_ec_key(const char *curve) {
   return PrivateKey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve));
 }
 
-inline PrivateKey make_ed25519_key() {
-  return PrivateKey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+/// @param type ED25519 or ED448.
+inline PrivateKey make_edwards_key(const char *type) {
+  return PrivateKey(EVP_PKEY_Q_keygen(nullptr, nullptr, type));
 }
 
 /// A part of the public key, big-endian, padded to `size` bytes where that is not 0.
@@ -68,11 +69,12 @@ inline std::string jwk_of_ec(const PrivateKey &key, std::string_view curve, std:
          base64url(number_of(key, OSSL_PKEY_PARAM_EC_PUB_Y, size)) + "\"" + std::string(more) + "}";
 }
 
-inline std::string jwk_of_ed25519(const PrivateKey &key, std::string_view more = "") {
-  std::string x(32, '\0');
+/// RFC 8037 section 2.
+inline std::string jwk_of_edwards(const PrivateKey &key, std::string_view curve, std::string_view more = "") {
+  std::string x(curve == "Ed448" ? 57 : 32, '\0');
   std::size_t size = x.size();
   EXPECT_EQ(EVP_PKEY_get_raw_public_key(key.get(), reinterpret_cast<unsigned char *>(x.data()), &size), 1);
-  return R"({"kty":"OKP","crv":"Ed25519","x":")" + base64url(x) + "\"" + std::string(more) + "}";
+  return R"({"kty":"OKP","crv":")" + std::string(curve) + R"(","x":")" + base64url(x) + "\"" + std::string(more) + "}";
 }
 
 inline std::string jwks(const std::vector<std::string> &keys) {

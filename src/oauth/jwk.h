@@ -1,0 +1,34 @@
+#pragma once
+
+#include <jansson.h>
+#include <openssl/types.h>
+
+#include <cstdint>
+
+namespace oauth {
+
+/// What a public key is for, by the type and curve of its JWK.
+enum class KeyKind : std::uint8_t { rsa, p256, p384, p521, ed25519, ed448 };
+
+/// A public key out of a JWK (RFC 7517), as OpenSSL has it; freed with free_public_key().
+struct PublicKey {
+  EVP_PKEY *key = nullptr;
+  KeyKind kind = KeyKind::rsa;
+};
+
+enum class Import : std::uint8_t {
+  good,
+  other_kind,  ///< not RSA, EC or OKP, or a curve that signs nothing
+  broken,      ///< a member is missing or wrong, the point is not on the curve, or RSA is too weak
+  no_memory,
+};
+
+/// Reads `kty`, `crv` and the public members: RFC 7518 sections 6.2.1 and 6.3.1, RFC 8037 section 2. Private members
+/// are neither read nor minded. RSA must have 2048 to 16384 bits (RFC 7518 section 3.3) and an odd exponent from 3 to
+/// 2^64.
+/// @param key set where the result is good.
+Import import_public_key(const json_t *jwk, PublicKey &key) noexcept;
+
+void free_public_key(PublicKey &key) noexcept;
+
+}  // namespace oauth

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "jwk.h"
+
+namespace oauth {
+
+/// A signature algorithm of JWS by its registered name (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864 section
+/// 2).
+struct SignatureAlgorithm;
+
+/// @param name the header's `alg`.
+/// @return nullptr for what is unknown, is `none`, or works with a secret.
+const SignatureAlgorithm *find_signature_algorithm(std::string_view name) noexcept;
+
+std::string_view name(const SignatureAlgorithm &algorithm) noexcept;
+
+/// @return whether keys of this kind sign by the algorithm (RFC 8725 section 3.1).
+bool fits(const SignatureAlgorithm &algorithm, KeyKind kind) noexcept;
+
+/// @param size bytes.
+/// @return whether a signature may have this size; RSA's is the key's, which verify() looks at.
+bool may_have_size(const SignatureAlgorithm &algorithm, std::size_t size) noexcept;
+
+enum class Match : std::uint8_t { good, bad, no_memory };
+
+/// @param key one that fits the algorithm.
+/// @param signed_part the JWS signing input (RFC 7515 section 5.2).
+/// @param signature decoded. For ES* both numbers in a row (RFC 7518 section 3.4).
+Match verify(const SignatureAlgorithm &algorithm, const PublicKey &key, std::string_view signed_part,
+             std::string_view signature) noexcept;
+
+}  // namespace oauth
