@@ -72,6 +72,7 @@ sub local_text {
     $text =~ s{/etc/nginx/}{$files/}g;
     $text =~ s{/var/(?:cache|log)/}{%%DIR%%/}g;
     $text =~ s{unix:/run/}{unix:%%DIR%%/}g;
+    $text =~ s{load_module modules/(?!\S*phantom_token)}{load_module /usr/lib/nginx/modules/}g;
     $text =~ s{/etc/ssl/certs/ca-certificates\.crt}{%%TLS%%/ca.pem}g;
     $text =~ s{/etc/ssl/certs/[\w.-]+}{%%TLS%%/server.pem}g;
     $text =~ s{/etc/ssl/private/[\w.-]+}{%%TLS%%/server.key}g;
@@ -167,6 +168,7 @@ my @blocks = map { blocks_of($_) } @documents;
 cmp_ok scalar @blocks, '>', 40, 'the documents have configurations';
 for my $block (@blocks) {
     subtest "$block->{document}:$block->{line}: $block->{level}" => sub {
+        plan skip_all => 'Debian has that module for its own nginx alone, and NGINX_BINARY names another' if $ENV{NGINX_BINARY} && $block->{text} =~ /^load_module (?!\S*phantom_token)/m;
         check_block($block);
         try_file($block) if $block->{level} eq 'file' && !defined $block->{refused};
     };
