@@ -6,30 +6,9 @@ use warnings;
 use lib 't/lib';
 use Harness;
 
-# --- a clock to set -----------------------------------------------------------------------------------------------------------
-
-my ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1' or die "libfaketime is not installed (apt-get install libfaketime)\n";
-my $clock = temporary_folder() . '/clock';
-
-# Seconds beside the real time, for nginx alone. Timers go by the clock that nobody sets.
-sub set_clock {
-    my ($offset) = @_;
-    open my $out, '>', "$clock.new" or die "$clock: $!";
-    printf {$out} "%+d\n", $offset;
-    close $out;
-    return rename "$clock.new", $clock;
-}
-
-sub gateway_with_clock {
-    my (%part) = @_;
-    my %clock = (FAKETIME_TIMESTAMP_FILE => $clock, FAKETIME_NO_CACHE => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1);
-    local %ENV = (%ENV, %clock, LD_PRELOAD => join ' ', grep { defined && length } $ENV{LD_PRELOAD}, $library);
-    return gateway(%part, main => join ' ', map { "env $_;" } sort keys %clock);
-}
-
-set_clock(0);
 my $cached = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h;';
-my $gateway = gateway_with_clock(
+my $gateway = gateway(
+    clock => 'wall',
     http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; phantom_token_hot_cache zone=hot:1m valid=1h;',
     server => 'phantom_token on; phantom_token_introspection_endpoint /_introspect;',
     locations => qq{
@@ -42,8 +21,7 @@ my $gateway = gateway_with_clock(
 );
 my ($as, $api) = ($gateway->as, $gateway->api);
 
-# A row: [path, token, status, word] and perhaps more of a case. (The access log has the time that is set, and would not be
-# found by it.)
+# A row: [path, token, status, word] and perhaps more of a case.
 sub rows {
     my ($name, @rows) = @_;
     for (@rows) {
@@ -56,7 +34,7 @@ sub rows {
 # nginx looks at the clock when something happens.
 sub step {
     my ($offset) = @_;
-    set_clock($offset);
+    $gateway->set_clock($offset);
     $gateway->get('/cached');
     return;
 }

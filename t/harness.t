@@ -11,6 +11,7 @@ use Time::HiRes 'time';
 # Failed assertions, subtests' own included, of what the code does.
 sub failures {
     my ($code) = @_;
+    local $Harness::ErrorLog::line_seconds = 0.01;
     my @failed;
     my $caught = intercept { $code->() };
     my @events = @{$caught};
@@ -37,9 +38,11 @@ my $gateway = gateway(
         client_body_buffer_size 1m;
     },
     locations => qq{
-        location / { proxy_pass http://%%API%%; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_read_timeout 300ms; }
+        location / { proxy_pass http://%%API%%; proxy_http_version 1.1; proxy_set_header Connection ""; }
+        location /nothing { proxy_pass http://%%API%%; proxy_read_timeout 300ms; }
         location /socket { proxy_pass http://%%API%%; proxy_http_version 1.1; proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection upgrade; }
-        location /as { proxy_pass http://%%AS%%/introspect; proxy_http_version 1.1; proxy_read_timeout 300ms; }
+        location /as { proxy_pass http://%%AS%%/introspect; proxy_http_version 1.1; }
+        location /as-silent { proxy_pass http://%%AS%%/introspect; proxy_read_timeout 300ms; }
         location /fastcgi { include /etc/nginx/fastcgi_params; fastcgi_pass %%FASTCGI%%; }
         location /uwsgi { include /etc/nginx/uwsgi_params; uwsgi_pass %%UWSGI%%; }
         location /scgi { include /etc/nginx/scgi_params; scgi_pass %%SCGI%%; }
@@ -118,7 +121,7 @@ cases($gateway,
     { name => 'AS: cut by length', request => \%alice, answers => { 'alice-token' => { body => $long, cut => 100 } }, fails => qr/body cut: 100 of 40000 bytes/, log => $truncated },
     { name => 'AS: cut in a chunk', request => \%alice, answers => { 'alice-token' => { body => $long, cut => 100, framing => 'chunked' } }, fails => qr/chunk/, log => $truncated },
     { name => 'AS: reset', request => \%alice, answers => { 'alice-token' => { raw => [[sleep => 0.01], ['reset']] } }, status => 502, refusal => 'page', log => $truncated },
-    { name => 'AS: silence', request => \%alice, answers => { 'alice-token' => { raw => [['hang']] } }, status => 504, refusal => 'page', log => qr/timed out/ },
+    { name => 'AS: silence', request => { %alice, path => '/as-silent' }, answers => { 'alice-token' => { raw => [['hang']] } }, status => 504, refusal => 'page', log => qr/timed out/ },
     { name => 'AS: one answer after the other', request => \%alice, answers => { 'alice-token' => [{ body => 'first' }, { body => 'then' }] }, status => 200, body => 'first' },
     { name => 'AS: the last one again', request => \%alice, status => 200, body => 'then' },
     { name => 'AS: and again', request => \%alice, status => 200, body => 'then' },
@@ -326,7 +329,7 @@ END
     open my $in, '<', "$folder/told" or die "$folder/told: $!";
     my ($left, @pids) = split / /, <$in>;
     is scalar @pids, 4, "$end: master, worker, AS, API";
-    ok until_true(5, sub { !-e $left && !grep { alive($_) } @pids }), "$end: nothing is left";
+    ok until_true(patience(5), sub { !-e $left && !grep { alive($_) } @pids }), "$end: nothing is left";
 }
 
 done_testing;

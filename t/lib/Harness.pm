@@ -13,7 +13,7 @@ use Harness::Challenge 'parse_challenge';
 use Harness::Client;
 use Harness::Jwt qw(jwt raw_jwt jwt_claims jwks rsa_key base64url);
 use Harness::Nginx;
-use Harness::Process qw(fork_child run until_true patience time_limit alive temporary_folder);
+use Harness::Process qw(fork_child run until_true pace patience time_limit alive temporary_folder);
 use Harness::RealServer;
 use JSON::PP ();
 use Test::More ();
@@ -24,7 +24,7 @@ our @EXPORT = (
     @TEST_MORE,
     qw(gateway authorization_server api real_server cases configurations check_refusal check_faults done_testing),
     qw(parse_challenge jwt raw_jwt jwt_claims jwks rsa_key base64url true false),
-    qw(fork_child run until_true patience time_limit alive temporary_folder)
+    qw(fork_child run until_true pace patience time_limit alive temporary_folder)
 );
 
 Test::More->export_to_level(0, 'Test::More', @TEST_MORE);

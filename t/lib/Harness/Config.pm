@@ -16,7 +16,7 @@ sub sanitizer_options { return qw(ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS) }
 
 my @TEMPORARY = qw(client_body proxy fastcgi uwsgi scgi);
 
-# Options: folder, servers => { AS => object with address }, module (path or nothing).
+# Options: folder, servers => { AS => object with address }, module (path or nothing), clock (a Harness::Clock or nothing).
 sub new {
     my ($class, %option) = @_;
     return bless { %option, ports => {} }, $class;
@@ -88,6 +88,7 @@ sub _main {
     my $workers = $part{workers}   // 1;
     my $level   = $part{log_level} // 'info';
     push @lines, map { "env $_;" } grep { defined $ENV{$_} } sanitizer_options();
+    push @lines, $self->{clock}->directives if $self->{clock};
     unshift @lines, "load_module $self->{module};" if $self->{module};
     push @lines, "worker_processes $workers;", "pid $self->{folder}/nginx.pid;", "error_log $self->{folder}/error.log $level;", $part{main} // '';
     return join "\n", @lines, '';

@@ -7,6 +7,7 @@ use warnings;
 use Cwd 'abs_path';
 use File::Basename 'dirname';
 use Harness::Client;
+use Harness::Clock;
 use Harness::Config;
 use Harness::Curl;
 use Harness::ErrorLog;
@@ -28,12 +29,15 @@ sub module {
     return abs_path($module);
 }
 
-# Options: servers => {…}, module => 0, and the parts that Harness::Config knows.
+# Options: servers => {…}, module => 0, clock => 'time' | 'wall', and the parts that Harness::Config knows.
 sub new {
     my ($class, %part) = @_;
     my $folder = temporary_folder();
     my $self   = bless { folder => $folder, part => \%part, servers => $part{servers} // {}, faults => [] }, $class;
-    $self->{config} = Harness::Config->new(folder => $folder, servers => $self->{servers}, module => scalar module($part{module}));
+    my $clock = delete $part{clock};
+    $self->{clock}  = Harness::Clock->new($clock) if defined $clock;
+    my %known = (folder => $folder, servers => $self->{servers}, clock => $self->{clock});
+    $self->{config} = Harness::Config->new(%known, module => scalar module($part{module}));
     $self->{log}    = Harness::ErrorLog->new("$folder/error.log", "$folder/start.err", "$folder/sanitizer/*", "$folder/valgrind.*");
     $self->{text}   = $self->{config}->render(%part);
     $self->_write_config;
@@ -66,6 +70,7 @@ sub _receive_reports {
 sub _run {
     my ($self, @more) = @_;
     my %env = map { $_ => $ENV{$_} =~ s/%%DIR%%/$self->{folder}/gr } grep { defined $ENV{$_} } Harness::Config::sanitizer_options();
+    %env = (%env, $self->{clock}->environment) if $self->{clock};
     # nginx -t ends without freeing the configuration that it read.
     $env{ASAN_OPTIONS} .= ':detect_leaks=0' if $env{ASAN_OPTIONS} && grep { $_ eq '-t' } @more;
     return run($self->_command(@more), env => \%env);
@@ -172,16 +177,32 @@ sub _server_faults {
 sub request {
     my ($self, %request) = @_;
     my $port = $self->port(delete $request{port});
-    return Harness::Http3::http3(%request, port => $port) if $request{http3};
-    return Harness::Client->once(%request, port => $port) if !$request{http2} && !$request{tls} && !$request{args};
+    return $self->_by_its_clock(Harness::Http3::http3(%request, port => $port)) if $request{http3};
+    return $self->_by_its_clock(Harness::Client->once(%request, port => $port)) if !$request{http2} && !$request{tls} && !$request{args};
     $request{tls} = $self->ca if $request{tls};
-    return Harness::Curl::curl(%request, port => $port);
+    return $self->_by_its_clock(Harness::Curl::curl(%request, port => $port));
+}
+
+# When a connection was opened, as nginx's log tells the time.
+sub _by_its_clock {
+    my ($self, $connection) = @_;
+    $connection->{opened} += $self->{clock}->offset if $self->{clock};
+    return $connection;
 }
 
 sub get  { my ($self, $path, %more) = @_; return $self->request(path => $path, %more) }
 sub post { my ($self, $path, $body, %more) = @_; return $self->request(method => 'POST', path => $path, body => $body, %more) }
 
-sub connect { my ($self, $port, %option) = @_; return Harness::Client->connect($self->port($port), %option) }
+sub connect {
+    my ($self, $port, %option) = @_;
+    return $self->_by_its_clock(Harness::Client->connect($self->port($port), %option));
+}
+
+# The clock of a gateway(clock => …): so many seconds beside the real time, where it stands, and some seconds on. A
+# request's line in the access log is found if the clock has only gone on since its connection was opened.
+sub set_clock { my ($self, $offset) = @_; return $self->{clock}->set($offset) }
+sub clock     { my ($self) = @_; return $self->{clock}->offset }
+sub advance   { my ($self, $seconds) = @_; return $self->{clock}->set($self->{clock}->offset + $seconds) }
 
 # The access log's line about a response's request: { status, outcome, cache, … }. It is written after the response. A
 # client's port comes back after some hundred connections: an older line is another request's.

@@ -14,21 +14,25 @@ use IO::Handle;
 use POSIX ':sys_wait_h';
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(fork_child spawn run guard unguard alive end_process temporary_folder until_true patience time_limit);
+our @EXPORT_OK = qw(fork_child spawn run guard unguard alive end_process temporary_folder until_true pace patience time_limit);
 
 my $owner = $$;
 my ($warden, $lifeline);
 my @folders;
 my %children;
 
-# A wrapper (valgrind) makes everything slower, sanitizers do too. Nothing sleeps this long: it is a limit.
-sub patience { return $_[0] * ($ENV{PHANTOM_TOKEN_WRAPPER} ? 8 : defined $ENV{ASAN_OPTIONS} ? 3 : 1) }
+# How long something takes that takes so long otherwise: a wrapper (valgrind) makes everything slower, sanitizers do too.
+sub pace { return $_[0] * ($ENV{PHANTOM_TOKEN_WRAPPER} ? 8 : defined $ENV{ASAN_OPTIONS} ? 3 : 1) }
 
-# A test file that hangs is ended, with all that it started.
+# How long an event is waited for that comes within so many seconds on a quiet machine. Nothing sleeps this long: it is a
+# limit, and a busy machine needs it.
+sub patience { return pace($_[0] * 10) }
+
+# A test file that hangs is ended, with all that it started. The seconds are those of a quiet machine.
 sub time_limit {
     my ($seconds) = @_;
-    $SIG{ALRM} = sub { print {*STDERR} "# ended: the test file ran longer than $seconds s\n"; exit 124 };
-    alarm patience($seconds);
+    $SIG{ALRM} = sub { print {*STDERR} "# ended: the test file ran longer than " . pace($seconds * 4) . " s\n"; exit 124 };
+    alarm pace($seconds * 4);
     return;
 }
 
