@@ -21,7 +21,7 @@ sub ways {
             $introspection .= " proxy_cache $name;";
         }
         $introspection .= ' proxy_cache_methods POST;' if $introspection !~ /_cache_methods/;
-        $introspection .= ' proxy_cache_valid 200 1m;' if $introspection !~ /_cache_valid/;
+        $introspection .= ' proxy_cache_valid 200 10h;' if $introspection !~ /_cache_valid/;
         $locations .= "location /$name { phantom_token on; phantom_token_introspection_endpoint /_$name; proxy_set_header X-Key \$phantom_token_key; $protected proxy_pass http://%%API%%; }\n"
             . "location = /_$name { internal; $introspection }\n";
     }
@@ -58,9 +58,9 @@ my ($http, $locations) = ways(
     third    => "$BODY proxy_cache shared;",
     named    => "$BODY set \$zone shared; proxy_cache \$zone;",
     'named-key' => "$KEY set \$zone shared; proxy_cache \$zone;",
-    valid    => "$KEY proxy_cache_valid 200 204 401 500 1m;",
-    inactive => "$KEY proxy_cache_valid 204 1m;",
-    any      => "$KEY proxy_cache_valid any 1m;",
+    valid    => "$KEY proxy_cache_valid 200 204 401 500 10h;",
+    inactive => "$KEY proxy_cache_valid 204 10h;",
+    any      => "$KEY proxy_cache_valid any 10h;",
     fresh    => "$KEY proxy_cache_valid 200 0;",
     read     => ["$KEY", 'phantom_token_scopes read;'],
     admin    => ["$KEY proxy_cache key;", 'phantom_token_introspection_endpoint /_key; phantom_token_scopes admin;'],
@@ -77,7 +77,7 @@ my ($http, $locations) = ways(
     readonly => $KEY,
     temp     => "$KEY proxy_cache temp;",
     small    => "$KEY proxy_cache small;",
-    drip     => "$KEY proxy_read_timeout @{[700 * patience(1)]}ms;",
+    drip     => "$KEY proxy_read_timeout @{[pace(700)]}ms;",
 );
 s/phantom_token_introspection_endpoint \/_admin; // for $locations;
 
@@ -98,13 +98,13 @@ my %parts = (
             listen 127.0.0.1:%%PORT:other%%;
             server_name other;
             location /key { phantom_token on; phantom_token_introspection_endpoint /_key; proxy_set_header X-Key $phantom_token_key; proxy_pass http://%%API%%; }
-            location = /_key { internal; proxy_pass http://%%AS2%%/introspect; proxy_cache key; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1m; }
+            location = /_key { internal; proxy_pass http://%%AS2%%/introspect; proxy_cache key; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 10h; }
         }
         server {
             listen 127.0.0.1:%%PORT:namesake%%;
             server_name localhost;
             location /key { phantom_token on; phantom_token_introspection_endpoint /_key; proxy_set_header X-Key $phantom_token_key; proxy_pass http://%%API%%; }
-            location = /_key { internal; proxy_pass http://%%AS2%%/introspect; proxy_cache key; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1m; }
+            location = /_key { internal; proxy_pass http://%%AS2%%/introspect; proxy_cache key; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 10h; }
         }
     },
     locations => $locations =~ s{(location /admin .*?)phantom_token_introspection_endpoint /_admin;}{$1}r . q{
@@ -116,12 +116,12 @@ my %parts = (
         location /early/read   { phantom_token on; phantom_token_introspection_endpoint /_body; mirror /nowhere; mirror_request_body on; proxy_set_header X-Copy $request_body; proxy_pass http://%%API%%; }
         location = /nowhere    { internal; return 204; }
         location /fastcgi      { phantom_token on; phantom_token_introspection_endpoint /_fastcgi; proxy_pass http://%%API%%; }
-        location = /_fastcgi   { internal; include /etc/nginx/fastcgi_params; fastcgi_pass %%FASTCGI%%; fastcgi_cache fastcgi; fastcgi_cache_methods POST; fastcgi_cache_valid 200 1m; }
+        location = /_fastcgi   { internal; include /etc/nginx/fastcgi_params; fastcgi_pass %%FASTCGI%%; fastcgi_cache fastcgi; fastcgi_cache_methods POST; fastcgi_cache_valid 200 10h; }
         location /fastcgi-key  { phantom_token on; phantom_token_introspection_endpoint /_fastcgi-key; proxy_pass http://%%API%%; }
-        location = /_fastcgi-key { internal; include /etc/nginx/fastcgi_params; fastcgi_pass %%FASTCGI%%; fastcgi_cache fastcgi-key; fastcgi_cache_methods POST; fastcgi_cache_key $phantom_token_key; fastcgi_cache_valid 200 1m; }
+        location = /_fastcgi-key { internal; include /etc/nginx/fastcgi_params; fastcgi_pass %%FASTCGI%%; fastcgi_cache fastcgi-key; fastcgi_cache_methods POST; fastcgi_cache_key $phantom_token_key; fastcgi_cache_valid 200 10h; }
     },
 );
-my $gateway = gateway(%parts);
+my $gateway = gateway(%parts, clock => 'time');
 my ($as, $api) = ($gateway->as, $gateway->api);
 my $folder = $gateway->folder;
 
@@ -220,8 +220,7 @@ sub lured {
     $as->answers('mallory-token' => [({ jwt => { sub => 'mallory' }, headers => ['X-Accel-Expires: 1'] }) x ($renewed ? 1 : 0), { jwt => { sub => 'mallory' } }]);
     if ($renewed) {
         $gateway->get('', @request, token => 'mallory-token');
-        my $old = time + 2.1;
-        until_true(patience(5), sub { time > $old });
+        $gateway->advance(3);
     }
     my $victim = $gateway->get('', @request, token => 'alice-token');
     is $victim->status, 500, "$name: the victim is refused";
@@ -506,13 +505,13 @@ $gateway->announce(qr/\[crit\].*Permission denied/);
 
 # Everything that must grow old does so at once.
 {
-    my $soon = time + patience(3);
+    my $soon = time + 600 + $gateway->clock;
     my $brief = sub { my ($name, %more) = @_; return { jwt => { sub => $name, %{ $more{claims} // {} } }, headers => [@{ $more{headers} // ['X-Accel-Expires: 1'] }] } };
     my %first = (
-        'exp-token'        => { jwt => { sub => 'exp', exp => int $soon } },
+        'exp-token'        => { jwt => { sub => 'exp', exp => $soon } },
         'brief-token'      => [$brief->('brief'), $brief->('brief again')],
         'stale-token'      => [$brief->('stale'), { status => 500 }],
-        'stale-exp-token'  => [$brief->('stale', claims => { exp => int $soon }), { status => 500 }],
+        'stale-exp-token'  => [$brief->('stale', claims => { exp => $soon }), { status => 500 }],
         'if-error-token'   => [$brief->('error', headers => ['Cache-Control: max-age=1, stale-if-error=600']), { status => 500 }],
         'revalidate-token' => [{ jwt => { sub => 'revalidate' }, headers => ['X-Accel-Expires: 1', 'ETag: "v1"'] }, { status => 304, headers => ['ETag: "v1"', 'X-Accel-Expires: 60'] }],
         'revoked-token'    => [$brief->('revoked'), { json => { active => false } }],
@@ -529,7 +528,7 @@ $gateway->announce(qr/\[crit\].*Permission denied/);
     $first{'stale-on-token'} = [$brief->('stale on'), { status => 500 }];
     $as->answers(%first);
     is $gateway->get($_->[0], token => $_->[1])->status, 200, "in time: $_->[1]" for @start;
-    until_true(patience(10), sub { time > $soon }) or die;
+    $gateway->advance(601);
 
     my $still = sub { return 'Bearer ' . jwt($_[0]) };
     rows('a token that expires while its answer is cached', ['/key', 'exp-token', 0, 401, 'HIT', outcome => 'expired']);

@@ -153,6 +153,7 @@ sub shared_tier {
     my %servers   = servers();
     my @gateways  = map {
         gateway(
+            clock   => 'time',
             config  => slurp('nginx-conf/many-machines/shared-tier.conf'),
             servers => { %servers, HERE => $addresses[$_], map { ("TIER$_" => $addresses[$_]) } 0 .. 2 },
             replace => [
@@ -233,7 +234,7 @@ SKIP: {
     check_all_right($seen, 'shared tier: a machine that hangs');
     cmp_ok $seen->{slowest}, '>', 0.3, 'shared tier: it was met';
     cmp_ok $seen->{slowest}, '<', patience(8), 'shared tier: nobody waits longer than for the timeouts';
-    sleep 11; # until it is asked again
+    $_->advance(11) for @there; # until it is asked again
 
     my $from = $there[0]->log->position;
     $as->forget_requests;
@@ -244,21 +245,20 @@ SKIP: {
 # --- how long a revoked token works -------------------------------------------------------------------------------------------
 
 {
-    my ($node, $tier) = map { patience(4) } 1 .. 2;
-    my ($gateways) = shared_tier(node => "${node}s", tier => "${tier}s");
+    my ($gateways) = shared_tier(node => '10m', tier => '20m');
     my $as = $gateways->[0]->as;
     my @tokens = tokens('revoked', 1);
     teach($as, @tokens);
     my $status = sub { return $gateways->[$_[0]]->get('/api/', port => 80, token => $tokens[0])->status };
-    my $start  = time;
+    my $later  = sub { my ($seconds) = @_; $_->advance($seconds) for @{$gateways}; return };
     is $status->(0), 200, 'revoked: the tier has it';
     $as->answers($tokens[0] => { json => { active => false } });
-    sleep($start + $tier - patience(1.2) - time);
+    $later->(19 * 60);
     is $status->(1), 200, 'revoked: another gateway gets it from the tier, shortly before that forgets it';
-    sleep($start + $tier + patience(1) - time);
+    $later->(2 * 60);
     is $status->(1), 200, 'revoked: longer than the tier\'s time';
     is $status->(2), 401, 'revoked: not where nobody has asked before';
-    sleep($start + $tier + $node + patience(1) - time);
+    $later->(10 * 60);
     is $status->(1), 401, 'revoked: never longer than the tier\'s time and the node\'s together';
 }
 

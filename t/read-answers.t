@@ -10,6 +10,7 @@ use Harness::Murmur 'murmur_hash';
 my $places = 1024; # src/gateway/read_answers.cpp: answers whose hashes differ by a multiple of it share one
 
 my $gateway = gateway(
+    clock  => 'time',
     log    => { sub => 'phantom_token_sub', extra => 'phantom_token_claim_extra' },
     http   => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;',
     server => 'proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h; phantom_token_introspection_endpoint /_introspect;',
@@ -62,14 +63,13 @@ for my $turn (1 .. 3) {
 
 # --- each location's rules, and the time --------------------------------------------------------------------------------------
 
-$as->answers('alice-token' => { jwt => { sub => 'alice', scope => 'read', extra => 'more', exp => time + 4 } });
-my $read = time;
+$as->answers('alice-token' => { jwt => { sub => 'alice', scope => 'read', extra => 'more', exp => time + 600 } });
 is comes_to('/', 'alice-token'), "200 $_ alice", "rules: $_" for 'MISS', 'HIT', 'HIT';
 is comes_to('/write',  'alice-token'), '403 HIT nobody', 'rules: the scope is asked for in what has been read';
 is comes_to('/strict', 'alice-token'), '401 HIT nobody', 'rules: the issuer too';
 my $line = $gateway->logged($gateway->get('/', token => 'alice-token'));
 is_deeply [@{$line}{qw(cache sub extra)}], ['HIT', 'alice', 'more'], 'rules: every claim is there for the log';
-sleep 1 while time < $read + 5;
+$gateway->advance(601);
 is comes_to('/', 'alice-token'), '401 HIT nobody', 'time: what has expired since it was read is refused';
 
 # --- other bytes under the same key -------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ my @names  = qw(key cache time jwt sub client_id scope claim_sub claim_tenant cl
 my %logged = map { $_ => "phantom_token_$_" } @names; # and the harness' own: outcome is $phantom_token_status
 
 my $gateway = gateway(
+    clock => 'time',
     log  => { %logged, mapped => 'mapped', early => 'early', authorization => 'http_authorization' },
     http => <<'END',
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m inactive=1h;
@@ -236,15 +237,15 @@ cases($gateway,
     like $slow->{time}, qr/^\d+\.\d{3}$/, 'time: seconds with milliseconds';
     cmp_ok $slow->{time}, '>=', 0.25, 'time: the subrequest\'s' or diag $slow->{time};
     cmp_ok $slow->{time}, '<', patience(10), 'time: and no more';
-    $as->answers('cache-token' => { jwt => {%alice} }, 'expiring-token' => { jwt => {%alice}, headers => ['X-Accel-Expires: 1'] });
+    $as->answers('cache-token' => { jwt => {%alice} }, 'expiring-token' => { jwt => {%alice}, headers => ['X-Accel-Expires: 60'] });
     is $gateway->logged($gateway->get('/', token => 'cache-token'))->{cache}, $_, "cache: $_" for qw(MISS HIT);
-    is $gateway->logged($gateway->get('/', token => 'expiring-token'))->{cache}, 'MISS', 'cache: MISS of an entry of 1 s';
+    is $gateway->logged($gateway->get('/', token => 'expiring-token'))->{cache}, 'MISS', 'cache: MISS of an entry of a minute';
     is $gateway->logged($gateway->get('/tenant/x', token => 'cache-token'))->{cache}, '', 'cache: empty without a cache';
-    my $expired = until_true(patience(5), sub { my $cache = $gateway->logged($gateway->get('/', token => 'expiring-token'))->{cache}; $cache ne 'HIT' && $cache });
-    is $expired, 'EXPIRED', 'cache: EXPIRED';
+    $gateway->advance(61);
+    is $gateway->logged($gateway->get('/', token => 'expiring-token'))->{cache}, 'EXPIRED', 'cache: EXPIRED';
     $as->stop;
-    my $stale;
-    until_true(patience(5), sub { $stale = $gateway->logged($gateway->get('/', token => 'expiring-token')); $stale->{cache} ne 'HIT' });
+    $gateway->advance(61);
+    my $stale = $gateway->logged($gateway->get('/', token => 'expiring-token'));
     is "$stale->{cache} $stale->{outcome} $stale->{status} $stale->{sub}", 'STALE stale 503 ', 'cache: STALE, status stale, no claims';
     $as->resume;
 }
