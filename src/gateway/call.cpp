@@ -6,6 +6,7 @@
 #include "../oauth/writer.h"
 #include "capture.h"
 #include "endpoint.h"
+#include "fake_connection.h"
 #include "policy.h"
 #include "pool_memory.h"
 #include "server_identity.h"
@@ -19,6 +20,7 @@ struct Preparation {
   ngx_http_post_subrequest_t *post_subrequest = nullptr;
   ngx_http_request_body_t *request_body = nullptr;
   ngx_http_variable_value_t *variables = nullptr;
+  ngx_connection_t *connection = nullptr;
   ngx_http_headers_in_t headers_in = {};
 };
 
@@ -124,8 +126,10 @@ bool prepare(ngx_http_request_t *r, Call *call, const RequestHeaders &headers, P
   // cache key of another token.
   preparation.variables = static_cast<ngx_http_variable_value_t *>(
       ngx_pcalloc(r->pool, cmcf->variables.nelts * sizeof(ngx_http_variable_value_t)));
+  preparation.connection = make_fake_connection(r);
   if (preparation.post_subrequest == nullptr || preparation.request_body == nullptr ||
-      preparation.variables == nullptr || !build_headers(r, call->request_body, headers, preparation.headers_in)) {
+      preparation.variables == nullptr || preparation.connection == nullptr ||
+      !build_headers(r, call->request_body, headers, preparation.headers_in)) {
     return false;
   }
   preparation.post_subrequest->handler = finish_capture;
@@ -145,26 +149,29 @@ void apply(ngx_http_request_t *subrequest, const Preparation &preparation) noexc
   subrequest->variables = preparation.variables;
   // A cached response comes as a file; with this the copy filter reads it into memory.
   subrequest->filter_need_in_memory = 1;
+  attach(subrequest, preparation.connection);
 }
 
-StartedCall start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) noexcept {
+Call *start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) noexcept {
   Preparation preparation;
   if (!prepare(r, call, headers, preparation)) {
-    return {};
+    return nullptr;
   }
   const Endpoint parts = split_endpoint(call->question.endpoint);
   ngx_str_t path = text(parts.path);
   ngx_str_t arguments = text(parts.arguments);
-  ngx_http_request_t *subrequest = nullptr;
-  const void *sender = r->connection->data;
   const unsigned references = r->main->count;
-  if (ngx_http_subrequest(r, &path, &arguments, &subrequest, preparation.post_subrequest, NGX_HTTP_SUBREQUEST_WAITED) !=
-      NGX_OK) {
-    return {nullptr, r->connection->data != sender || r->main->count != references};
+  // What it answers is no part of the client's response, so it has no place in the order of the parts: not below a
+  // subrequest of lua either, which has none itself. It is made as one in the background, and runs as any other.
+  if (ngx_http_subrequest(r, &path, &arguments, &call->subrequest, preparation.post_subrequest,
+                          NGX_HTTP_SUBREQUEST_WAITED | NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK) {
+    r->main->count = references;  // it may have been counted, and will never run
+    return nullptr;
   }
-  apply(subrequest, preparation);
+  call->subrequest->background = 0;
+  apply(call->subrequest, preparation);
   call->started = ngx_current_msec;
-  return {call};
+  return call;
 }
 
 Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept {
@@ -206,12 +213,12 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
   return call;
 }
 
-StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
-                             const char *key) noexcept {
+Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+                       const char *key) noexcept {
   const phantom_token_policy_t &policy = *location.policy;
   Call *call = make_token_call(r, location, question);
   if (call == nullptr || !build_request_body(r->pool, policy.question, question.token, call->request_body)) {
-    return {};
+    return nullptr;
   }
   ngx_memcpy(call->key, key, sizeof(call->key));
   call->request_has_secret = policy.question.body_has_secret;
@@ -220,13 +227,13 @@ StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location
   return start(r, call, {policy.question.accept, policy.question.authorization});
 }
 
-StartedCall start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                            bool refresh) noexcept {
+Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                      bool refresh) noexcept {
   Question question;
   question.endpoint = endpoint;
   Call *call = make_call(r, location, question);
   if (call == nullptr || !keys_key(r, endpoint, call->key)) {
-    return {};
+    return nullptr;
   }
   call->refreshes_keys = refresh;
   return start(r, call, {"application/json", {}});

@@ -32,7 +32,9 @@ struct Call {
   std::string_view requested_token_type;  ///< of an exchange
 
   // While it runs.
-  Flight *flight = nullptr;  ///< where other requests may follow it
+  ngx_http_request_t *subrequest = nullptr;  ///< nullptr where another request's call is followed
+  ngx_http_posted_request_t wake = {};       ///< for the request that waits
+  Flight *flight = nullptr;                  ///< where other requests may follow it
   ngx_event_t *deadline = nullptr;
   ngx_msec_t late_from = 0;  ///< from when on nginx's own timer may have ended the response; with a deadline only
   ngx_msec_t started = 0;
@@ -68,15 +70,6 @@ struct Call {
   std::string_view bearer_header;
 };
 
-/// What became of the attempt to start one.
-struct StartedCall {
-  Call *call = nullptr;  ///< nullptr where there is no memory or nginx refuses another subrequest
-
-  /// nginx has begun a subrequest and then had no memory for it. Any response would wait for it for ever: all that can
-  /// be done is to close the connection.
-  bool is_stuck = false;
-};
-
 /// @return a call that has not been started, or nullptr where there is no memory.
 Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &location,
                       const Question &question) noexcept;
@@ -85,14 +78,16 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
 /// set, nginx wakes the parent.
 /// @param question its parts must live as long as the request's pool.
 /// @param key of oauth::cache_key_size characters: see token_key().
-StartedCall start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
-                             const char *key) noexcept;
+/// @return nullptr where there is no memory or nginx refuses another subrequest.
+Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+                       const char *key) noexcept;
 
 /// Starts a subrequest for the JWK Set. Its $phantom_token_key is over the endpoint and the server, so that a cache
 /// with that key may be inherited.
 /// @param refresh whether the cache is to be passed by, where the location's configuration allows that.
-StartedCall start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                            bool refresh) noexcept;
+/// @return nullptr where there is no memory or nginx refuses another subrequest.
+Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+                      bool refresh) noexcept;
 
 /// @return the call that this request carries out, or nullptr where it is a request of somebody else's.
 Call *call_of(const ngx_http_request_t *r) noexcept;

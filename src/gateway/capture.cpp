@@ -6,9 +6,11 @@
 #include "cache_guard.h"
 #include "coalescing.h"
 #include "deadline.h"
+#include "fake_connection.h"
 #include "header_list.h"
 #include "locations.h"
 #include "text.h"
+#include "waiting.h"
 
 namespace gateway {
 namespace {
@@ -135,17 +137,8 @@ const char *find_misconfiguration(ngx_http_request_t *subrequest, const Call &ca
                                 : "clients can reach its location: add \"internal;\"";
 }
 
-}  // namespace
-
-ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t rc) noexcept {
-  auto &call = *static_cast<Call *>(data);
-  if (is_nginx_business(subrequest, rc)) {
-    return rc;
-  }
-  if (call.done) {
-    return NGX_OK;
-  }
-
+/// What the call is about is known, or will not be: who waits for it goes on.
+void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept {
   stop_deadline(call);
   call.duration = ngx_current_msec - call.started;
   record_result(call, rc);
@@ -165,6 +158,31 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
   }
   call.done = true;
   share(call);
+  post(subrequest->parent, call);
+}
+
+/// As nginx ends a subrequest in the background: its parent may have ended, and waits for nothing here that has not
+/// been posted already.
+void detach(ngx_http_request_t *subrequest) noexcept {
+  subrequest->background = 1;
+  subrequest->discard_body = 0;
+  if (subrequest->aio == 0) {
+    subrequest->buffered = 0;
+  }
+  stop_events(*subrequest->connection);
+}
+
+}  // namespace
+
+ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t rc) noexcept {
+  auto &call = *static_cast<Call *>(data);
+  if (is_nginx_business(subrequest, rc)) {
+    return rc;
+  }
+  if (!call.done) {
+    complete(subrequest, call, rc);
+  }
+  detach(subrequest);
   // Any error would become an error page or the end of the client's request. It is this call's alone.
   return NGX_OK;
 }

@@ -40,7 +40,6 @@ void remove(ngx_queue_t &link, bool &is_registered) noexcept {
 
 /// As a timer does for limit_req: nginx runs the request's phases again, from the handler that waits.
 void wake(ngx_http_request_t *r) noexcept {
-  r->read_event_handler = ngx_http_block_reading;
   ngx_post_event(r->connection->write, &ngx_posted_events);
 }
 
@@ -144,7 +143,7 @@ Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, co
   }
   auto *follower = make_with_cleanup<Follower>(r, stop_following);
   Call *call = make_token_call(r, location, question);
-  if (follower == nullptr || call == nullptr || ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+  if (follower == nullptr || call == nullptr) {
     return nullptr;
   }
   call->started = ngx_current_msec;
@@ -152,7 +151,6 @@ Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, co
   follower->call = call;
   ngx_queue_insert_tail(&flight->followers, &follower->link);
   follower->is_registered = true;
-  r->read_event_handler = ngx_http_test_reading;  // or nobody would notice that the client has gone
   return call;
 }
 

@@ -20,6 +20,7 @@
 #include "refusal.h"
 #include "request_state.h"
 #include "text.h"
+#include "waiting.h"
 
 namespace gateway {
 namespace {
@@ -37,17 +38,6 @@ constexpr const char *no_uri = "its variables give no URI: is there a default in
 /// A subrequest cannot go to a named location, nor to none: nginx expects no URI without a path.
 bool is_uri(const ngx_str_t &endpoint) noexcept {
   return endpoint.len != 0 && endpoint.data[0] != '@' && endpoint.data[0] != '?';
-}
-
-ngx_int_t wait_for(RequestState &state, Call *call) noexcept {
-  state.waiting_for = call;
-  return NGX_AGAIN;
-}
-
-ngx_int_t refuse_unstarted(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                           const StartedCall &started) noexcept {
-  const ngx_int_t status = refuse_for_memory(r, state, location);
-  return started.is_stuck ? NGX_ERROR : status;
 }
 
 /// A background subrequest or a post_action would never be called again.
@@ -148,9 +138,8 @@ ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_t
   if (++state.keys_calls > most_calls) {
     return refuse(r, state, location, {Outcome::jwks_unavailable, "the JWK Set cannot be asked for here"});
   }
-  const StartedCall started = start_keys_call(r, location, endpoint, refresh);
-  state.keys_call = started.call;
-  return started.call == nullptr ? refuse_unstarted(r, state, location, started) : wait_for(state, started.call);
+  state.keys_call = start_keys_call(r, location, endpoint, refresh);
+  return state.keys_call == nullptr ? refuse_for_memory(r, state, location) : wait(r, state, location, state.keys_call);
 }
 
 ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
@@ -263,21 +252,20 @@ ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_
   const bool may_share = location.hot_cache != nullptr && r == r->main && !state.asks_alone;
   state.call = may_share ? follow(r, location, question) : nullptr;
   if (state.call != nullptr) {
-    return wait_for(state, state.call);
+    return wait(r, state, location, state.call);
   }
   // nginx would turn a variable that fails into an empty string, so the key is ready before anybody asks for it.
   if (!token_key(r, location, question.endpoint, question.token, key)) {
     return refuse(r, state, location, {Outcome::internal_error, "OpenSSL failed to compute a cache key"});
   }
-  const StartedCall started = start_token_call(r, location, question, key);
-  state.call = started.call;
-  if (started.call == nullptr) {
-    return refuse_unstarted(r, state, location, started);
+  state.call = start_token_call(r, location, question, key);
+  if (state.call == nullptr) {
+    return refuse_for_memory(r, state, location);
   }
   if (may_share) {
     lead(r, *state.call);
   }
-  return wait_for(state, state.call);
+  return wait(r, state, location, state.call);
 }
 
 ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
@@ -374,6 +362,7 @@ ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
 /// A run of the handler that begins anew: the request's first, or one in another location after a redirect.
 ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
   state.judged = false;
+  state.waiting_for = nullptr;
   state.keys_refreshed = false;
   state.keys_calls = 0;
   if (has_several_authorizations(r->headers_in)) {
@@ -414,16 +403,16 @@ ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &l
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
-  if (state->waiting_for == nullptr) {
+  Call *call = state->waiting_for;
+  if (call == nullptr || state->waiting_in != &location) {
     return begin(r, *state, location);
   }
-  if (state->waiting_for->abandoned) {
-    state->asks_alone = state->waiting_for->must_ask_alone;
-    state->waiting_for = nullptr;
-    return begin(r, *state, location);
+  if (still_waits(*state)) {
+    return wait(r, *state, location, call);
   }
-  if (!state->waiting_for->done) {
-    return NGX_AGAIN;
+  if (call->abandoned) {
+    state->asks_alone = call->must_ask_alone;
+    return begin(r, *state, location);
   }
   state->waiting_for = nullptr;
   return conclude(r, *state, location);
@@ -460,6 +449,17 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   return NGX_DECLINED;
+}
+
+ngx_int_t refuse_other_answer(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
+  RequestState *state = find_state(r);
+  if (state == nullptr || !still_waits(*state) || r->err_status >= NGX_HTTP_BAD_REQUEST) {
+    return NGX_DECLINED;
+  }
+  state->waiting_for = nullptr;
+  return refuse(r, *state, location,
+                {Outcome::internal_error,
+                 "another module was about to answer while the authorization server was still being asked"});
 }
 
 }  // namespace gateway

@@ -128,6 +128,10 @@ ngx_int_t header_filter(ngx_http_request_t *r) {
       guard_background_update(r, *call);
     }
   }
+  const ngx_int_t refusal = refuse_other_answer(r, location_of(r));
+  if (refusal != NGX_DECLINED) {
+    return ngx_http_filter_finalize_request(r, &ngx_http_phantom_token_module, refusal);
+  }
   replace_error_header(r);
   return next_header_filter(r);
 }

@@ -17,11 +17,17 @@ struct RequestState {
   Call *call = nullptr;                        ///< the last one about the token, perhaps another request's
   Call *keys_call = nullptr;                   ///< the last one for the JWK Set
   const char *endpoint_directive = "";         ///< the one that has been read last, for the log
-  Call *waiting_for = nullptr;                 ///< that of the two which must end before the request goes on
   oauth::Introspection *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
   std::size_t keys_calls = 0;                  ///< for the JWK Set, since the handler began anew
   bool asks_alone = false;                     ///< shared answers are not for this request
   bool keys_refreshed = false;                 ///< for a key that was not in the set
+
+  // While it waits: see wait().
+  Call *waiting_for = nullptr;                             ///< that of the two which must end before it goes on
+  const phantom_token_location_t *waiting_in = nullptr;    ///< whose policy it is for
+  ngx_http_handler_pt waiting_handler = nullptr;           ///< that of the phase, which is to be called again
+  ngx_http_event_handler_pt read_event_handler = nullptr;  ///< what it was before
+  bool client_stirred = false;                             ///< a read event came, which has not been looked into
 
   bool judged = false;  ///< outcome is set
   oauth::Outcome outcome = oauth::Outcome::internal_error;
