@@ -78,11 +78,9 @@ sub forms_of {
         ['basic_raw: a colon in the secret',        'gateway', 'a:b:c', 'basic_raw', basic('gateway', 'a:b:c')],
         ['file: no newline at the end',             'gateway', 's', 'basic_raw', basic('gateway', 's')],
         ['file: one newline at the end is dropped', 'gateway', "s\n", 'basic_raw', basic('gateway', 's')],
-        ['file: only one',                          'gateway', "s\n\n", 'basic_raw', basic('gateway', "s\n")],
         ['file: a newline may have CR',             'gateway', "s\r\n", 'basic_raw', basic('gateway', 's')],
-        ['file: CR alone is no newline',            'gateway', "s\r", 'basic_raw', basic('gateway', "s\r")],
-        ['file: spaces around stay',                'gateway', " s\t\n", 'basic_raw', basic('gateway', " s\t")],
-        ['file: a newline and NUL inside stay',     'gateway', "a\nb\0c\n", 'basic', basic('gateway', 'a%0Ab%00c')],
+        ['file: blanks around stay',                'gateway', " s \n", 'basic_raw', basic('gateway', ' s ')],
+        ['file: UTF-8 stays',                       'gateway', "\xc3\xa9\xe2\x82\xac\n", 'basic', basic('gateway', '%C3%A9%E2%82%AC')],
         ['file: 4096 bytes',                        'gateway', $longest, 'basic_raw', basic('gateway', $longest)],
         ['file: 4096 bytes and a newline',          'gateway', "$longest\n", 'basic_raw', basic('gateway', $longest)],
         ['file: 4096 bytes in the body',            'gateway', $longest, 'post', undef, 'client_id=gateway', 'client_secret=' . 'x' x 4095 . '%FF'],
@@ -154,6 +152,37 @@ sub forms_of {
         ['two client auths',                                 'phantom_token_client_auth post; phantom_token_client_auth basic;', qr/"phantom_token_client_auth" directive is duplicate/],
         (map { ["$_ without an argument", "$_;", qr/"$_"/], ["$_ with two arguments", "$_ a b;", qr/"$_"/] } qw(phantom_token_client_id phantom_token_client_secret_file phantom_token_client_auth)),
     );
+    my $utf16 = sub { return join '', map { "$_\0" } split //, shift };
+    # name, what is in the file, what nginx -t says of it
+    my @faults = (
+        ['a byte order mark',                    "\xef\xbb\xbfgateway-secret\n", qr/byte order mark.*without one/],
+        ['nothing but a byte order mark',        "\xef\xbb\xbf\n", qr/byte order mark/],
+        ['UTF-16, little end first',             "\xff\xfe" . $utf16->("gateway-secret\r\n"), qr/byte order mark/],
+        ['UTF-16, big end first',                "\xfe\xff\0" . $utf16->('gateway-secret'), qr/byte order mark/],
+        ['UTF-16 without a byte order mark',     $utf16->('gateway-secret'), qr/NUL.*UTF-16.*UTF-8/],
+        ['NUL',                                  "gateway\0secret", qr/NUL/],
+        ['nothing but blanks',                   "  \n", qr/is empty/],
+        ['a second line',                        "gateway-secret\nsecond\n", qr/second line.*nothing else/],
+        ['a second newline',                     "gateway-secret\n\n", qr/second line/],
+        ['a second newline, CR LF',              "gateway-secret\r\n\r\n", qr/second line/],
+        ['a newline before it',                  "\ngateway-secret\n", qr/second line/],
+        ['CR alone',                             "gateway-secret\r", qr/control characters/],
+        ['two CR',                               "gateway-secret\r\r\n", qr/control characters/],
+        (map { [sprintf('the control character %02x', $_), 'gateway' . chr($_) . "secret\n", qr/control characters/] } 1, 7, 9, 11, 27, 127),
+        ['a TAB at its end',                     "gateway-secret\t\n", qr/control characters, a TAB/],
+    );
+    for my $fault (@faults) {
+        my ($name, $content, $says) = @{$fault};
+        my $path  = file($content);
+        my $nginx = Harness::Nginx->new(servers => { AS => '127.0.0.1:9', API => '127.0.0.1:9' }, protected => credentials('gateway', $path));
+        my $output = $nginx->check->{output};
+        like $output, qr/\[emerg\] .*"phantom_token_client_secret_file" of location "\/": the file "\Q$path\E" of the secret.*nginx\.conf:\d+/, "a secret file with $name: refused";
+        like $output, $says, "a secret file with $name: what is wrong";
+        unlike $output, qr/gateway-secret|gateway.secret/, "a secret file with $name: the secret is not shown";
+    }
+    configurations(map { { name => "warned of: $_->[0]", protected => credentials('gateway', file($_->[1])), accepts => 1, warns => qr/secret-\d+" begins or ends with a blank.*nginx\.conf:\d+/ } }
+        ['a blank at the end of the secret', "s \n"], ['a blank before the secret', ' s'], ['a blank behind the secret, no newline', 's ']);
+
     my $way   = 'location = /_introspect { internal; proxy_pass http://%%AS%%; }';
     my $on    = 'phantom_token on; phantom_token_introspection_endpoint /_introspect;';
     my $three = "$on $way location /api { proxy_pass http://%%API%%; }";

@@ -1,5 +1,9 @@
 #include "secret_file.h"
 
+#include <string_view>
+
+#include "text.h"
+
 namespace gateway {
 namespace {
 
@@ -53,14 +57,60 @@ ssize_t read_all(const File &file, u_char *buffer, size_t size) noexcept {
   return static_cast<ssize_t>(length);
 }
 
-size_t without_newline(const u_char *text, size_t length) noexcept {
-  if (length > 0 && text[length - 1] == '\n') {
-    length--;
-    if (length > 0 && text[length - 1] == '\r') {
-      length--;
+bool begins_with(std::string_view text, std::string_view start) noexcept {
+  return text.substr(0, start.size()) == start;
+}
+
+bool ends_with(std::string_view text, char c) noexcept {
+  return !text.empty() && text.back() == c;
+}
+
+/// One at the end, LF or CR LF, is the editor's.
+std::string_view without_newline(std::string_view text) noexcept {
+  for (const char c : {'\n', '\r'}) {
+    if (!ends_with(text, c)) {
+      break;
     }
+    text.remove_suffix(1);
   }
-  return length;
+  return text;
+}
+
+/// UTF-8's, and UTF-16's in both orders.
+bool has_byte_order_mark(std::string_view text) noexcept {
+  return begins_with(text, "\xEF\xBB\xBF") || begins_with(text, "\xFE\xFF") || begins_with(text, "\xFF\xFE");
+}
+
+/// What the authorization server would not take for the secret that the operator means, and would say only that it is
+/// wrong.
+/// @return what is wrong with the secret and what to do, or nullptr. It does not show the secret.
+const char *find_fault(std::string_view secret) noexcept {
+  if (has_byte_order_mark(secret)) {
+    return "begins with a byte order mark, which would be a part of the secret: save the file as text without one";
+  }
+  if (secret.find_first_not_of(' ') == std::string_view::npos) {
+    return "is empty: write the secret into it";
+  }
+  if (secret.size() > largest_secret) {
+    return "is larger than a secret may be, 4096 bytes: is it the right file?";
+  }
+  if (secret.find('\0') != std::string_view::npos) {
+    return "has NUL bytes, as UTF-16 has them: save the file as UTF-8 or ASCII text";
+  }
+  if (secret.find('\n') != std::string_view::npos) {
+    return "has a second line: it must hold the secret and nothing else, not even an empty line behind it";
+  }
+  return has_control_characters(secret) ? "has control characters, a TAB perhaps: remove them" : nullptr;
+}
+
+void warn_of_blanks(ngx_conf_t *cf, std::string_view secret, const ngx_str_t &path) noexcept {
+  if (secret.front() == ' ' || secret.back() == ' ') {
+    ngx_conf_log_error(
+        NGX_LOG_WARN, cf, 0,
+        "the secret in \"%V\" begins or ends with a blank, which is sent as a part of it: remove it if it "
+        "is none",
+        &path);
+  }
 }
 
 }  // namespace
@@ -85,13 +135,13 @@ bool read_secret(ngx_conf_t *cf, const SecretLine &line, const ngx_str_t &path, 
     return false;
   }
   warn_of_readers(cf, file, path);
-  secret = {without_newline(buffer, static_cast<size_t>(length)), buffer};
-  if (secret.len == 0 || secret.len > largest_secret) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V\" of location \"%V\": the file \"%V\" must hold a secret of 1 to %uz bytes",
-                       &line.directive, &line.location, &path, largest_secret);
+  secret = text(without_newline(view({static_cast<size_t>(length), buffer})));
+  if (const char *fault = find_fault(view(secret))) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" of location \"%V\": the file \"%V\" of the secret %s",
+                       &line.directive, &line.location, &path, fault);
     return false;
   }
+  warn_of_blanks(cf, view(secret), path);
   return true;
 }
 
