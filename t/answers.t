@@ -178,7 +178,10 @@ answers($gateway, '/plain',
     ['application/json, two JWT members: the first in configured order', { json => { active => true, token_string => $other, jwt => $fixed } }, 'active', api => [{ authorization => "Bearer $fixed" }]],
     ['application/json, two JWT members: whatever the order in the text', { json => qq({"token_string":"$other","active":true,"phantom_token":"$fixed"}) }, 'active', api => [{ authorization => "Bearer $fixed" }]],
     ['application/json, two JWT members: the first one that is there counts, good or not', { json => { active => true, jwt => 'x', phantom_token => $fixed } }, 'as_bad_response'],
-    (map { ["application/json, the JWT member is $_", { json => qq({"active":true,"jwt":$_,"phantom_token":"$fixed"}) }, 'as_bad_response'] } 'null', 'true', '1', '""', '{}', "[\"$fixed\"]", "{\"jwt\":\"$fixed\"}"),
+    (map { ["application/json, the JWT member is $_", { json => qq({"active":true,"jwt":$_,"phantom_token":"$fixed"}) }, 'as_bad_response'] } 'true', '1', '""', '{}', "[\"$fixed\"]", "{\"jwt\":\"$fixed\"}"),
+
+    ['application/json, a JWT member that is null counts as absent', { json => qq({"active":true,"jwt":null,"phantom_token":"$fixed"}) }, 'active', api => [{ authorization => "Bearer $fixed" }]],
+    ['application/json, every JWT member is null: nothing to forward', { json => '{"active":true,"jwt":null,"phantom_token":null}' }, 'as_bad_response'],
 
     ['{"active": false}: inactive', { json => { active => false } }, 'inactive'],
     ['active is looked at first: {"active":false,"jwt":...}', { json => qq({"active":false,"jwt":"$fixed"}) }, 'inactive'],

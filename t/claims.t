@@ -155,16 +155,25 @@ sub timed {
 sub from_now { my ($seconds) = @_; return sub { time + $seconds } }
 
 my $billions = '9' x 1_000;
+my @nullable = qw(exp nbf iat iss aud scope scp cnf token_type sub);
 rows(
     (map { timed("exp $_->[0]", '', exp => $_->[1], $_->[2]) }
         ['ahead', from_now(600), 'active'], ['now is expired', from_now(0), 'expired'], ['past', from_now(-1), 'expired'], ['long past', '1', 'expired'], ['0 is in the past', '0', 'expired'], ['-0', '-0', 'expired'], ['0.0', '0.0', 'expired'],
         ['negative', '-1', 'expired'], ['negative, 64 bits', '-9223372036854775808', 'expired'], ['fractional, now', sub { time . '.9' }, 'expired'], ['fractional, ahead', '4102444800.5', 'active'], ['with an exponent', '1e10', 'active'], ['with a small exponent', '1E-10', 'expired'],
         ['2^63-1', '9223372036854775807', 'active'],
-        (map { ["no number: $_", $_, 'as_bad_response'] } '"4102444800"', '""', 'null', 'true', 'false', '[]', '[4102444800]', '{}', '"never"')),
+        (map { ["no number: $_", $_, 'as_bad_response'] } '"4102444800"', '""', 'true', 'false', '[]', '[4102444800]', '{}', '"never"')),
     (map { timed("nbf $_->[0]", '', nbf => $_->[1], $_->[2]) }
         ['ahead', from_now(600), 'not_yet_valid'], ['now', from_now(0), 'active'], ['past', from_now(-600), 'active'], ['0', '0', 'active'], ['negative', '-1', 'active'], ['negative, 64 bits', '-9223372036854775808', 'active'],
         ['fractional, ahead', '4102444800.5', 'not_yet_valid'], ['with an exponent', '1e10', 'not_yet_valid'], ['2^63-1', '9223372036854775807', 'not_yet_valid'],
-        (map { ["no number: $_", $_, 'as_bad_response'] } '"1"', '""', 'null', 'true', '[]', '{}')),
+        (map { ["no number: $_", $_, 'as_bad_response'] } '"1"', '""', 'true', '[]', '{}')),
+    # As PHP's libraries write it: a fresh token's nbf is the second that the clock shows.
+    (map { my $fraction = $_; timed("nbf with a fraction is rounded down: now$_", '', nbf => sub { time . $fraction }, 'active') } '.0001', '.1458', '.999999', '.99999999999999999999', '4e-1'),
+    (map { my $name = $_; timed("$name null counts as absent", '', $name => 'null', 'active') } 'exp', 'nbf', 'iat', 'iss', 'aud', 'scope', 'scp', 'cnf', 'token_type'),
+    ['every claim is null, in the answer and in the JWT', '', { json => { active => true, map({ $_ => undef } @nullable), jwt => jwt({ map { $_ => undef } @nullable }) } }, 'active'],
+    ['active alone must not be null, in the JWT either', '', { jwt => jwt('{"active":null}') }, 'as_bad_response'],
+    (map { ["null is a value where the name is there twice: $_", '', { json => qq({"active":true,"jwt":"$inner",$_}) }, 'as_bad_response'] } '"exp":null,"exp":4102444800', '"exp":4102444800,"exp":null', '"cnf":null,"cnf":null'),
+    ['exp null in the JSON answer, past in the JWT', '', json_jwt({ exp => 1 }, exp => undef), 'expired'],
+    ['exp past in the JSON answer, null in the JWT', '', json_jwt({ exp => undef }, exp => 1), 'expired'],
 
     # A wrap would turn these around: 2^64 into 0, 2^64 + 1 into 1, 4102444800 - 2^64 into 2100.
     (map { timed("exp beyond 64 bits never wraps: $_", '', exp => $_, qr/^(?:expired|as_bad_response)$/) }
@@ -206,7 +215,8 @@ rows(
     ['iss: JSON answer with, JWT without', $issuers, json_jwt({}, iss => 'https://as.test'), 'issuer'],
     ['iss: JSON answer good, JWT wrong', $issuers, json_jwt({ iss => 'https://evil.test' }, iss => 'https://as.test'), 'issuer'],
     ['iss: JSON answer wrong, JWT good', $issuers, json_jwt({ iss => 'https://as.test' }, iss => 'https://evil.test'), 'issuer'],
-    ['iss: JSON answer null, JWT good', $issuers, json_jwt({ iss => 'https://as.test' }, iss => undef), 'issuer'],
+    ['iss: JSON answer null, JWT good', $issuers, json_jwt({ iss => 'https://as.test' }, iss => undef), 'active'],
+    ['iss: JSON answer good, JWT null', $issuers, json_jwt({ iss => undef }, iss => 'https://as.test'), 'issuer'],
     ['iss: none is asked for', '', { jwt => { iss => 'https://evil.test' } }, 'active'],
     ['iss: "" asks for none', 'phantom_token_issuer "";', { jwt => {} }, 'active'],
 
@@ -220,6 +230,7 @@ rows(
     ['aud: JSON answer with, JWT without', $audiences, json_jwt({}, aud => 'orders'), 'audience'],
     ['aud: JSON answer good, JWT wrong', $audiences, json_jwt({ aud => 'x' }, aud => 'orders'), 'audience'],
     ['aud: JSON answer wrong, JWT good', $audiences, json_jwt({ aud => 'orders' }, aud => ['x']), 'audience'],
+    ['aud: JSON answer null, JWT good', $audiences, json_jwt({ aud => 'orders' }, aud => undef), 'active'],
     ['aud: none is asked for', '', { jwt => { aud => 'x' } }, 'active'],
     ['aud and iss: both are asked for', "$issuers $audiences", { jwt => { aud => 'orders', iss => 'https://as.test' } }, 'active'],
     ['aud and iss: one is not enough', "$issuers $audiences", { jwt => { aud => 'orders' } }, 'issuer'],
@@ -266,12 +277,13 @@ rows(
     ['scopes: scope before scp, enough', $asked{one}, { jwt => { scope => 'read', scp => 'x' } }, 'active'],
     ['scopes: scope before scp, not enough', $asked{one}, { jwt => { scope => 'x', scp => 'read' } }, 'insufficient_scope'],
     ['scopes: scope empty before scp', $asked{one}, { jwt => { scope => '', scp => 'read' } }, 'insufficient_scope'],
-    ['scopes: scope null before scp', $asked{one}, { jwt => { scope => undef, scp => 'read' } }, 'insufficient_scope'],
+    ['scopes: scope null before scp', $asked{one}, { jwt => { scope => undef, scp => 'read' } }, 'active'],
     ['scopes: the JSON answer before the JWT, enough', $asked{one}, json_jwt({ scope => 'x' }, scope => 'read'), 'active'],
     ['scopes: the JSON answer before the JWT, not enough', $asked{one}, json_jwt({ scope => 'read' }, scope => 'x'), 'insufficient_scope'],
     ['scopes: empty in the JSON answer wins over the JWT', $asked{one}, json_jwt({ scope => 'read' }, scope => ''), 'insufficient_scope'],
     ['scopes: an empty array in the JSON answer wins over the JWT', $asked{one}, json_jwt({ scope => 'read' }, scope => []), 'insufficient_scope'],
-    ['scopes: null in the JSON answer wins over the JWT', $asked{one}, json_jwt({ scope => 'read' }, scope => undef), 'insufficient_scope'],
+    ['scopes: null in the JSON answer, the JWT counts', $asked{one}, json_jwt({ scope => 'read' }, scope => undef), 'active'],
+    ['scopes: null in the JSON answer, the JWT\'s scp counts', $asked{one}, json_jwt({ scope => undef, scp => 'read' }, scope => undef), 'active'],
     ['scopes: absent in the JSON answer, the JWT counts', $asked{one}, json_jwt({ scope => 'read' }), 'active'],
     ['scopes: absent in the JSON answer, the JWT\'s scp counts', $asked{one}, json_jwt({ scp => ['read'] }), 'active'],
     ['scopes: scp in the JSON answer does not count', $asked{one}, json_jwt({}, scp => 'read'), 'insufficient_scope'],
@@ -297,7 +309,8 @@ sub constrained {
         ["$name in $where", '', $answer, $word, $word eq 'active' ? @api : ()], ["$name in $where, confirmation pass", $pass, $answer, $passed, $passed eq 'active' ? @api : ()] } @answers;
 }
 rows(
-    (map { constrained("cnf $_", qq("cnf":$_), 'bound', 'active') } '{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}', '{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}', '{}', 'null', '"x"', 'false', '[]'),
+    (map { constrained("cnf $_", qq("cnf":$_), 'bound', 'active') } '{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}', '{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}', '{}', '"x"', 'false', '[]'),
+    constrained('cnf null', '"cnf":null', 'active', 'active'),
     constrained('cnf, escaped', '"c\\u006ef":{}', 'bound', 'active'),
     (map { constrained("token_type $_", qq("token_type":"$_"), 'bound', 'active') } 'DPoP', 'dpop', 'DPOP'),
     (map { constrained("token_type $_", qq("token_type":"$_"), 'inactive', 'inactive') } 'refresh_token', 'REFRESH_TOKEN', 'refresh_tok\\u0065n'),

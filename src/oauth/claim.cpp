@@ -54,7 +54,7 @@ void put_joined(Writer &writer, const JsonValue &array) noexcept {
 ClaimMatch find_claim(const JsonValue *object, std::string_view variable_name) noexcept {
   ClaimMatch match;
   for (const JsonValue *claim = object == nullptr ? nullptr : object->first; claim != nullptr; claim = claim->next) {
-    if (!has_variable_name(claim->name, variable_name)) {
+    if (claim->kind == JsonKind::null || !has_variable_name(claim->name, variable_name)) {
       continue;
     }
     if (match.count++ == 0) {

@@ -14,6 +14,7 @@ struct ClaimMatch {
   std::size_t count = 0;             ///< how many do
 };
 
+/// A claim that is `null` counts as absent.
 /// @param object may be nullptr.
 ClaimMatch find_claim(const JsonValue *object, std::string_view variable_name) noexcept;
 

@@ -16,11 +16,11 @@ const JsonValue *member_of(const JsonValue *object, std::string_view name) noexc
 void gather_times(const JsonValue *source, Facts &facts) noexcept {
   std::int64_t seconds = 0;
   if (const JsonValue *exp = member_of(source, "exp")) {
-    facts.exp_is_no_number |= !read_numeric_date(*exp, Rounding::down, seconds);
+    facts.exp_is_no_number |= !read_numeric_date(*exp, seconds);
     facts.exp = std::min(facts.exp, seconds);
   }
   if (const JsonValue *nbf = member_of(source, "nbf")) {
-    facts.nbf_is_no_number |= !read_numeric_date(*nbf, Rounding::up, seconds);
+    facts.nbf_is_no_number |= !read_numeric_date(*nbf, seconds);
     facts.nbf = std::max(facts.nbf, seconds);
   }
 }

@@ -31,7 +31,7 @@ Introspection accept(const Jwt &jwt, const JsonValue *members) noexcept {
   if (is_envelope(jwt)) {
     return bad_response("the JWT to forward is itself an introspection response");
   }
-  const JsonValue *active = jwt.claims->member("active");
+  const JsonValue *active = jwt.claims->member_or_null("active");
   if (active != nullptr && active->kind != JsonKind::boolean) {
     return bad_response("the claim active is no boolean");
   }
@@ -58,7 +58,7 @@ const JsonValue *first_present(const JsonValue &members, Strings names) noexcept
 }
 
 Introspection read_members(const JsonValue &members, Strings jwt_members, Memory &memory) noexcept {
-  const JsonValue *active = members.member("active");
+  const JsonValue *active = members.member_or_null("active");
   if (active == nullptr || active->kind != JsonKind::boolean) {
     return bad_response("the response does not say whether the token is active");
   }

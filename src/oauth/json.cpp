@@ -287,6 +287,12 @@ const char *explain(rapidjson::ParseErrorCode error) noexcept {
   }
 }
 
+/// Whether this, behind a number's integer part, is its fraction and no exponent moves the point. A double would round
+/// up what has more digits than it holds.
+bool is_fraction(std::string_view rest) noexcept {
+  return rest.front() == '.' && rest.find_first_of("eE") == std::string_view::npos;
+}
+
 std::int64_t to_seconds(double number) noexcept {
   using Limits = std::numeric_limits<std::int64_t>;
   constexpr double beyond = 9223372036854775808.0;  // 2^63: the largest 64-bit integer itself is no double
@@ -299,6 +305,11 @@ std::int64_t to_seconds(double number) noexcept {
 }  // namespace
 
 const JsonValue *JsonValue::member(std::string_view member_name) const noexcept {
+  const JsonValue *value = member_or_null(member_name);
+  return value == nullptr || value->kind == JsonKind::null ? nullptr : value;
+}
+
+const JsonValue *JsonValue::member_or_null(std::string_view member_name) const noexcept {
   if (kind != JsonKind::object) {
     return nullptr;
   }
@@ -344,7 +355,7 @@ const JsonValue *parse_json(char *text, std::size_t size, Memory &memory, const 
   return builder.root();
 }
 
-bool read_numeric_date(const JsonValue &value, Rounding rounding, std::int64_t &seconds) noexcept {
+bool read_numeric_date(const JsonValue &value, std::int64_t &seconds) noexcept {
   using Limits = std::numeric_limits<std::int64_t>;
   if (value.kind != JsonKind::number) {
     return false;
@@ -359,12 +370,18 @@ bool read_numeric_date(const JsonValue &value, Rounding rounding, std::int64_t &
     }
     return true;
   }
+  const std::string_view rest(whole.ptr, static_cast<std::size_t>(end - whole.ptr));
+  if (whole.ec == std::errc() && is_fraction(rest)) {
+    const bool lies_below = *begin == '-' && rest.find_first_not_of(".0") != std::string_view::npos;
+    seconds -= lies_below && seconds != Limits::min() ? 1 : 0;
+    return true;
+  }
 
   double number = 0;
   if (std::from_chars(begin, end, number).ec != std::errc()) {
     return false;
   }
-  seconds = to_seconds(rounding == Rounding::down ? std::floor(number) : std::ceil(number));
+  seconds = to_seconds(std::floor(number));
   return true;
 }
 

@@ -21,8 +21,12 @@ struct JsonValue {
   bool is_true() const noexcept { return kind == JsonKind::boolean && text == "true"; }
   bool is_false() const noexcept { return kind == JsonKind::boolean && text == "false"; }
 
-  /// @return the member of that name, or nullptr: also where this is no object.
+  /// @return the member of that name, or nullptr: also where this is no object. One that is `null` counts as absent, as
+  ///   many servers write what they have no value for.
   const JsonValue *member(std::string_view member_name) const noexcept;
+
+  /// @return the same, but `null` is a value: for what must say something (`active`) or must not be there (`crit`).
+  const JsonValue *member_or_null(std::string_view member_name) const noexcept;
 };
 
 bool is_array_of_strings(const JsonValue &value) noexcept;
@@ -37,13 +41,11 @@ const JsonValue *parse_json(char *text, std::size_t size, Memory &memory, const 
 
 constexpr std::size_t json_max_depth = 64;
 
-/// A NumericDate (RFC 7519 section 2) in whole seconds since the epoch.
-enum class Rounding : std::uint8_t { down, up };
-
+/// Reads a NumericDate (RFC 7519 section 2). Fractions are rounded down: the clock that they are compared with has
+/// whole seconds, so that an `nbf` rounded up would be ahead of it for a token that is fresh.
 /// @param value any JSON value.
-/// @param rounding which way a fraction goes: down for `exp`, up for `nbf`, so that no doubt is to the token's favour.
-/// @param seconds set where the result is true; numbers beyond 64 bits become the nearest limit.
+/// @param seconds since the epoch, set where the result is true; numbers beyond 64 bits become the nearest limit.
 /// @return whether `value` is a number.
-bool read_numeric_date(const JsonValue &value, Rounding rounding, std::int64_t &seconds) noexcept;
+bool read_numeric_date(const JsonValue &value, std::int64_t &seconds) noexcept;
 
 }  // namespace oauth

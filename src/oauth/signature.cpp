@@ -210,7 +210,7 @@ VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept {
   if (algorithm == nullptr) {
     return {Verification::bad, "its alg is not one that may sign access tokens"};
   }
-  if (jwt.header->member("crit") != nullptr) {
+  if (jwt.header->member_or_null("crit") != nullptr) {
     return {Verification::bad, "its header has crit, which asks for what is not understood"};
   }
   SignedText text;

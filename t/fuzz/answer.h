@@ -80,7 +80,7 @@ inline Verdict judge_jwt(std::string_view text, const json_t *members) {
     }
   }
   const bool is_envelope = has_typ(jws.header.get(), "token-introspection+jwt") ||
-                           json_object_get(jws.claims.get(), "token_introspection") != nullptr;
+                           member(jws.claims.get(), "token_introspection") != nullptr;
   const bool passes = !is_envelope && (active == nullptr || json_is_true(active));
   return {passes, jws.open, std::string(jws.compact)};
 }

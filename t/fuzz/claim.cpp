@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   std::size_t count = 0;
   const oauth::JsonValue *first = nullptr;
   for (const oauth::JsonValue *claim = object->first; claim != nullptr; claim = claim->next) {
-    if (variable_name(claim->name) == name) {
+    if (claim->kind != oauth::JsonKind::null && variable_name(claim->name) == name) {
       first = count++ == 0 ? claim : first;
     }
     std::string_view text;

@@ -23,7 +23,7 @@ fuzz::Verdict judge(const fuzz::Answer &answer) {
   }
   const fuzz::Json json = fuzz::load(answer.body());
   const auto token = fuzz::string_member(json.value.get(), "access_token");
-  if (!token || !is_type_of_jwt(json_object_get(json.value.get(), "issued_token_type"))) {
+  if (!token || !is_type_of_jwt(fuzz::member(json.value.get(), "issued_token_type"))) {
     return fuzz::refused(json.open);
   }
   fuzz::Verdict verdict = fuzz::judge_jwt(*token, json.value.get());

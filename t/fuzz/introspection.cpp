@@ -15,7 +15,7 @@ fuzz::Verdict judge_members(const json_t *members, bool open) {
     return fuzz::refused(open);
   }
   for (const std::string_view name : jwt_members) {
-    if (const json_t *member = json_object_get(members, std::string(name).c_str())) {
+    if (const json_t *member = fuzz::member(members, std::string(name).c_str())) {
       fuzz::Verdict verdict =
           json_is_string(member) ? fuzz::judge_jwt(fuzz::text_of(member), members) : fuzz::refused();
       verdict.open = verdict.open || open;

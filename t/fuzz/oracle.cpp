@@ -129,6 +129,11 @@ std::string_view text_of(const json_t *string) {
   return {json_string_value(string), json_string_length(string)};
 }
 
+const json_t *member(const json_t *object, const char *name) {
+  const json_t *value = json_object_get(object, name);
+  return json_is_null(value) ? nullptr : value;
+}
+
 std::optional<std::string_view> string_member(const json_t *object, const char *name) {
   const json_t *member = json_object_get(object, name);
   return json_is_string(member) ? std::optional(text_of(member)) : std::nullopt;

@@ -36,6 +36,9 @@ inline oauth::Strings strings(const std::vector<std::string_view> &items) {
 
 std::string_view text_of(const json_t *string);
 
+/// @return the member; nullptr also where it is `null`, which counts as absent.
+const json_t *member(const json_t *object, const char *name);
+
 /// @return the member where it is a string, else nothing.
 std::optional<std::string_view> string_member(const json_t *object, const char *name);
 

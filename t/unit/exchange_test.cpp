@@ -176,7 +176,7 @@ TEST(Exchange, ChecksTheIssuedTokenTypeWhereItIsThere) {
       {R"("jwt")", jwt_type, "as_bad_response"},
       {R"("")", jwt_type, "as_bad_response"},
       {R"("")", "", "as_bad_response"},
-      {"null", jwt_type, "as_bad_response"},
+      {"null", jwt_type, "active"},
       {"1", jwt_type, "as_bad_response"},
       {"[]", jwt_type, "as_bad_response"},
       {R"(["urn:ietf:params:oauth:token-type:jwt"])", jwt_type, "as_bad_response"},

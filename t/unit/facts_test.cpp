@@ -65,11 +65,11 @@ TEST(Facts, HaveTheEarliestExpOfAllThree) {
 TEST(Facts, HaveTheLatestNbfOfAllThree) {
   EXPECT_EQ(Gathered("{}", "", "")->nbf, Facts::always);
   EXPECT_EQ(Gathered(R"({"nbf":1})", R"({"nbf":3})", R"({"nbf":2})")->nbf, 3);
-  EXPECT_EQ(Gathered(R"({"nbf":1.1})", "", "")->nbf, 2);
+  EXPECT_EQ(Gathered(R"({"nbf":1.9})", "", "")->nbf, 1);
 }
 
 TEST(Facts, SayWhichTimeIsNoNumberWhereverItIs) {
-  for (const std::string_view broken : {R"({"exp":"1"})", R"({"exp":null})", R"({"exp":[1]})"}) {
+  for (const std::string_view broken : {R"({"exp":"1"})", R"({"exp":{}})", R"({"exp":[1]})"}) {
     EXPECT_TRUE(Gathered(broken, "{}", "{}")->exp_is_no_number) << broken;
     EXPECT_TRUE(Gathered(R"({"exp":1})", broken, "{}")->exp_is_no_number) << broken;
     EXPECT_TRUE(Gathered(R"({"exp":1})", "{}", broken)->exp_is_no_number) << broken;
@@ -94,8 +94,24 @@ TEST(Facts, KeepTheIssuerAndTheAudienceOfTheJwtApartFromThoseOfTheResponse) {
   EXPECT_EQ(Gathered("{}", "", R"({"iss":"e"})")->issuer, nullptr);
 }
 
+TEST(Facts, TakeNullForAbsentWhereverItIs) {
+  constexpr std::string_view nothing =
+      R"({"exp":null,"nbf":null,"iss":null,"aud":null,"scope":null,"scp":null,"cnf":null,"token_type":null})";
+  const Gathered facts(nothing, nothing, nothing);
+  EXPECT_EQ(facts->exp, Facts::never);
+  EXPECT_EQ(facts->nbf, Facts::always);
+  EXPECT_FALSE(facts->exp_is_no_number || facts->nbf_is_no_number || facts->is_sender_constrained);
+  for (const JsonValue *value :
+       {facts->issuer, facts->issuer_of_response, facts->audience, facts->audience_of_response, facts->scope}) {
+    EXPECT_EQ(value, nullptr);
+  }
+  EXPECT_EQ(Gathered(R"({"scope":"jwt"})", nothing, "")->scope->text, "jwt");
+  EXPECT_EQ(Gathered(R"({"scope":null,"scp":"scp"})", nothing, "")->scope->text, "scp");
+  EXPECT_EQ(Gathered(R"({"exp":7,"nbf":3})", nothing, nothing)->exp, 7);
+}
+
 TEST(Facts, SeeABindingInTheJwtAndInTheResponse) {
-  for (const std::string_view bound : {R"({"cnf":{}})", R"({"cnf":null})", R"({"token_type":"dpop"})"}) {
+  for (const std::string_view bound : {R"({"cnf":{}})", R"({"cnf":false})", R"({"token_type":"dpop"})"}) {
     EXPECT_TRUE(Gathered(bound, "", "")->is_sender_constrained) << bound;
     EXPECT_TRUE(Gathered("{}", bound, "")->is_sender_constrained) << bound;
     EXPECT_FALSE(Gathered("{}", "{}", bound)->is_sender_constrained) << "the envelope is not the token";

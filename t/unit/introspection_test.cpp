@@ -168,6 +168,7 @@ TEST(Introspection, LooksAtTheStateInABareJwt) {
       {R"({"token_type":"Bearer"})", Outcome::active},
       {R"({"token_type":["refresh_token"]})", Outcome::active},
       {R"({"token_type":null})", Outcome::active},
+      {R"({"token_introspection":null})", Outcome::active},
   };
   for (const auto &test : cases) {
     EXPECT_EQ(word(Read(jwt_type, make_jwt(test.claims)).outcome()), word(test.outcome)) << test.claims;
@@ -240,6 +241,10 @@ TEST(Introspection, ReadsJsonWithActiveFirst) {
       {R"({"active":true,"access_token":")" + jwt + "\"}", Outcome::as_bad_response},
       {R"({"active":true,"x":{)" + member + "}}", Outcome::as_bad_response},
       {R"({"active":true,"jwt":null})", Outcome::as_bad_response},
+      {R"({"active":true,"jwt":null,"token_string":")" + jwt + "\"}", Outcome::active},
+      {R"({"active":null,)" + member + "}", Outcome::as_bad_response},
+      {R"({"active":true,"exp":null,"exp":1,)" + member + "}", Outcome::as_bad_response},
+      {R"({"active":true,"active":null,)" + member + "}", Outcome::as_bad_response},
       {R"({"active":true,"jwt":7})", Outcome::as_bad_response},
       {R"({"active":true,"jwt":[")" + jwt + "\"]}", Outcome::as_bad_response},
       {R"({"active":true,"jwt":""})", Outcome::as_bad_response},

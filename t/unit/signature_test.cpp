@@ -452,11 +452,11 @@ TEST(Signature, GoesByKid) {
       {R"(,"kid":"two")", "bad", "good"},
       {R"(,"kid":"\u006fne")", "good", "bad"},
       {"", "good", "good"},  // no kid: any key may fit
+      {R"(,"kid":null)", "good", "good"},
       {R"(,"kid":"")", "unknown_key", "unknown_key"},
       {R"(,"kid":"On\u0065")", "unknown_key", "unknown_key"},
       {R"(,"kid":"one\u0000")", "unknown_key", "unknown_key"},
       {R"(,"kid":"on")", "unknown_key", "unknown_key"},
-      {R"(,"kid":null)", "unknown_key", "unknown_key"},
       {R"(,"kid":1)", "unknown_key", "unknown_key"},
       {R"(,"kid":["one"])", "unknown_key", "unknown_key"},
   };
@@ -716,7 +716,7 @@ TEST(AccessTokenType, IsAbsentOrOneOfTwo) {
       {R"(,"typ":"Application/JWT")", true},
       {R"(,"typ":"at\u002Bjwt")", true},
       {R"(,"typ":"")", false},
-      {R"(,"typ":null)", false},
+      {R"(,"typ":null)", true},
       {R"(,"typ":["JWT"])", false},
       {R"(,"typ":1)", false},
       {R"(,"typ":"id_token+jwt")", false},

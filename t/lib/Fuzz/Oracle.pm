@@ -35,6 +35,7 @@ sub judge_client_jwt {
     return $jwt->{effect} eq 'may' ? 'may' : 'pass';
 }
 
+# A member that is null counts as absent, but for active.
 # Active, a JWT where this location looks for it, of the right kind.
 sub _shape_holds {
     my ($answer, $location) = @_;
@@ -46,14 +47,14 @@ sub _shape_holds {
     return 1 if $answer->{kind} eq 'jwt';
     return 0 if ref $members ne 'HASH' || !_is_true($members->{active});
     return 0 if $answer->{kind} eq '9701' && (!$answer->{is_envelope} || $answer->{envelope_jwt}{effect} eq 'refuse');
-    my ($first) = grep { exists $members->{$_} } @{ $location->{members} };
+    my ($first) = grep { defined $members->{$_} } @{ $location->{members} };
     return defined $first && !ref $members->{$first} && ($members->{$first} // '') eq $answer->{jwt}{text};
 }
 
 sub _exchange_holds {
     my ($answer, $members) = @_;
     return 0 if ref $members ne 'HASH' || ($members->{access_token} // '') ne $answer->{jwt}{text};
-    return 1 if !exists $members->{issued_token_type};
+    return 1 if !defined $members->{issued_token_type};
     return ($members->{issued_token_type} // '') =~ /^urn:ietf:params:oauth:token-type:(?:jwt|access_token)$/;
 }
 
@@ -61,20 +62,20 @@ sub _claims_hold {
     my ($location, $now, $members, $claims, $envelope) = @_;
     return 0 if ref $claims ne 'HASH';
     for my $document (grep { ref $_ eq 'HASH' } $members, $claims, $envelope) {
-        return 0 if exists $document->{exp} && !(_is_number($document->{exp}) && $document->{exp} + $location->{leeway} > $now);
-        return 0 if exists $document->{nbf} && !(_is_number($document->{nbf}) && $document->{nbf} <= $now + $location->{leeway});
+        return 0 if defined $document->{exp} && !(_is_number($document->{exp}) && $document->{exp} + $location->{leeway} > $now);
+        return 0 if defined $document->{nbf} && !(_is_number($document->{nbf}) && $document->{nbf} <= $now + $location->{leeway});
     }
     my @both = grep { ref $_ eq 'HASH' } $members, $claims;
-    return 0 if @{ $location->{issuers} } && grep { !_has_one($_->{iss}, 0, @{ $location->{issuers} }) } $claims, grep { exists $_->{iss} } @both;
-    return 0 if @{ $location->{audiences} } && grep { !_has_one($_->{aud}, 1, @{ $location->{audiences} }) } $claims, grep { exists $_->{aud} } @both;
-    return 0 if !$location->{bound} && grep { exists $_->{cnf} || lc($_->{token_type} // '') eq 'dpop' } @both;
+    return 0 if @{ $location->{issuers} } && grep { !_has_one($_->{iss}, 0, @{ $location->{issuers} }) } $claims, grep { defined $_->{iss} } @both;
+    return 0 if @{ $location->{audiences} } && grep { !_has_one($_->{aud}, 1, @{ $location->{audiences} }) } $claims, grep { defined $_->{aud} } @both;
+    return 0 if !$location->{bound} && grep { defined $_->{cnf} || lc($_->{token_type} // '') eq 'dpop' } @both;
     return _scopes_hold($location, $members, $claims);
 }
 
 sub _scopes_hold {
     my ($location, $members, $claims) = @_;
     my @required = @{ $location->{scopes} } or return 1;
-    my $granted = ref $members eq 'HASH' && exists $members->{scope} ? $members->{scope} : exists $claims->{scope} ? $claims->{scope} : $claims->{scp};
+    my $granted = ref $members eq 'HASH' && defined $members->{scope} ? $members->{scope} : defined $claims->{scope} ? $claims->{scope} : $claims->{scp};
     my @granted = ref $granted eq 'ARRAY' ? grep { defined && !ref } @{$granted} : defined $granted && !ref $granted ? split(/ /, $granted) : ();
     my @met = grep { my $required = $_; grep { $required =~ /^(.*)\*$/ ? index($_, $1) == 0 : $_ eq $required } @granted } @required;
     return $location->{match} eq 'any' ? @met > 0 : @met == @required;
