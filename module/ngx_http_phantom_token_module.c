@@ -17,6 +17,21 @@ static char *phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent,
     NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
 
 
+static ngx_conf_enum_t  phantom_token_enabled_words[] = {
+    { ngx_string("on"), PHANTOM_TOKEN_ON },
+    { ngx_string("off"), PHANTOM_TOKEN_OFF },
+    { ngx_string("optional"), PHANTOM_TOKEN_OPTIONAL },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  phantom_token_syntaxes[] = {
+    { ngx_string("b64token"), PHANTOM_TOKEN_SYNTAX_B64TOKEN },
+    { ngx_string("visible"), PHANTOM_TOKEN_SYNTAX_VISIBLE },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_enum_t  phantom_token_scope_matches[] = {
     { ngx_string("all"), 0 },
     { ngx_string("any"), 1 },
@@ -67,11 +82,11 @@ static ngx_conf_enum_t  phantom_token_preflights[] = {
 static ngx_command_t  phantom_token_commands[] = {
 
     { ngx_string("phantom_token"),
-      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_FLAG,
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
       phantom_token_set_enabled,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, enabled),
-      NULL },
+      &phantom_token_enabled_words },
 
     { ngx_string("phantom_token_introspection_endpoint"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
@@ -134,6 +149,27 @@ static ngx_command_t  phantom_token_commands[] = {
       phantom_token_set_names,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(phantom_token_location_t, jwt_members),
+      NULL },
+
+    { ngx_string("phantom_token_syntax"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_word,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, token_syntax),
+      &phantom_token_syntaxes },
+
+    { ngx_string("phantom_token_type_hint"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_type_hint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, type_hint),
+      NULL },
+
+    { ngx_string("phantom_token_inactive_status"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_1MORE,
+      phantom_token_set_inactive_statuses,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, inactive_statuses),
       NULL },
 
     { ngx_string("phantom_token_max_response_size"),
@@ -356,6 +392,7 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     plcf->realm = { 0, NULL };
+     *     plcf->type_hint = { 0, NULL };
      *     plcf->exchange_scope = { 0, NULL };
      *     plcf->exchange_requested_token_type = { 0, NULL };
      *     plcf->client_id = { 0, NULL };
@@ -371,7 +408,7 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
      *     plcf->shares_cache_zone = 0;
      */
 
-    plcf->enabled = NGX_CONF_UNSET;
+    plcf->enabled = NGX_CONF_UNSET_UINT;
     plcf->introspection_endpoint = NGX_CONF_UNSET_PTR;
     plcf->exchange_endpoint = NGX_CONF_UNSET_PTR;
     plcf->jwks_endpoint = NGX_CONF_UNSET_PTR;
@@ -382,6 +419,8 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
     plcf->audiences = NGX_CONF_UNSET_PTR;
     plcf->leeway = NGX_CONF_UNSET;
     plcf->jwt_members = NGX_CONF_UNSET_PTR;
+    plcf->token_syntax = NGX_CONF_UNSET_UINT;
+    plcf->inactive_statuses = NGX_CONF_UNSET_PTR;
     plcf->max_response_size = NGX_CONF_UNSET_SIZE;
     plcf->stale = NGX_CONF_UNSET;
     plcf->pass_sender_constrained = NGX_CONF_UNSET_UINT;
@@ -405,7 +444,7 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     phantom_token_location_t  *prev = parent;
     phantom_token_location_t  *conf = child;
 
-    if (conf->enabled == NGX_CONF_UNSET) {
+    if (conf->enabled == NGX_CONF_UNSET_UINT) {
         conf->enabled_at = prev->enabled_at;
     }
 
@@ -428,7 +467,8 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->jwks_endpoint_at = prev->jwks_endpoint_at;
     }
 
-    ngx_conf_merge_value(conf->enabled, prev->enabled, 0);
+    ngx_conf_merge_uint_value(conf->enabled, prev->enabled,
+                              PHANTOM_TOKEN_OFF);
     ngx_conf_init_ptr_value(conf->introspection_endpoint, NULL);
     ngx_conf_init_ptr_value(conf->exchange_endpoint, NULL);
     ngx_conf_merge_ptr_value(conf->jwks_endpoint, prev->jwks_endpoint, NULL);
@@ -438,6 +478,12 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->audiences, prev->audiences, NULL);
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
     ngx_conf_merge_ptr_value(conf->jwt_members, prev->jwt_members, NULL);
+    ngx_conf_merge_uint_value(conf->token_syntax, prev->token_syntax,
+                              PHANTOM_TOKEN_SYNTAX_B64TOKEN);
+    ngx_conf_merge_str_value(conf->type_hint, prev->type_hint,
+                             "access_token");
+    ngx_conf_merge_ptr_value(conf->inactive_statuses,
+                             prev->inactive_statuses, NULL);
     ngx_conf_merge_size_value(conf->max_response_size,
                               prev->max_response_size, 65536);
     ngx_conf_merge_value(conf->stale, prev->stale, 0);

@@ -104,10 +104,14 @@ refused(protected =>
     ['phantom_token_error_format xml',   'phantom_token_error_format xml; # here', qr/"phantom_token_error_format".*"?json"?.*"?problem"?.*"?page"?/],
     ['phantom_token_stale maybe',        'phantom_token_stale maybe; # here', qr/"phantom_token_stale".*"on" or "off"/],
 );
-refused(locations => ['phantom_token maybe', "location /api {\nphantom_token maybe; # here\n}", qr/"phantom_token".*"on" or "off"/]);
+refused(locations => ['phantom_token maybe', "location /api {\nphantom_token maybe; # here\n}", qr/"phantom_token" of location "\/api" must be "on" or "off" or "optional", it is "maybe"/],
+    ['phantom_token without a word', "location /api {\nphantom_token ''; # here\n}", qr/"phantom_token" .*must be "on" or "off" or "optional"/],
+    ['phantom_token optional without an endpoint', "location /api {\nphantom_token optional; # here\n$api }", $no_endpoint, qr{location "/api"}]);
 
 my @twice = (
-    ['phantom_token on', 'phantom_token off'], ['phantom_token_introspection_endpoint /_introspect', 'phantom_token_introspection_endpoint /_introspect'],
+    ['phantom_token on', 'phantom_token off'], ['phantom_token optional', 'phantom_token on'], ['phantom_token_syntax visible', 'phantom_token_syntax visible'],
+    ['phantom_token_type_hint a', 'phantom_token_type_hint off'], ['phantom_token_inactive_status 404', 'phantom_token_inactive_status 400'], ['phantom_token_inactive_status ""', 'phantom_token_inactive_status 400'],
+    ['phantom_token_introspection_endpoint /_introspect', 'phantom_token_introspection_endpoint /_introspect'],
     ['phantom_token_realm a', 'phantom_token_realm b'], ['phantom_token_scopes a', 'phantom_token_scopes b'], ['phantom_token_scopes ""', 'phantom_token_scopes b'],
     ['phantom_token_scope_match all', 'phantom_token_scope_match any'], ['phantom_token_issuer a', 'phantom_token_issuer b'], ['phantom_token_issuer ""', 'phantom_token_issuer b'],
     ['phantom_token_audience a', 'phantom_token_audience b'], ['phantom_token_leeway 1s', 'phantom_token_leeway 2s'], ['phantom_token_jwt_member a', 'phantom_token_jwt_member b'],
@@ -118,8 +122,8 @@ refused(locations => map { my ($name) = split / /, $_->[0]; ["duplicate: $_->[0]
 
 # Without arguments, with too many, and where the directive has no place.
 my @directives = qw(phantom_token phantom_token_introspection_endpoint phantom_token_realm phantom_token_scopes phantom_token_scope phantom_token_scope_match phantom_token_issuer phantom_token_audience
-    phantom_token_leeway phantom_token_jwt_member phantom_token_max_response_size phantom_token_stale phantom_token_confirmation phantom_token_error_format);
-my %list = map { $_ => 1 } qw(phantom_token_issuer phantom_token_audience phantom_token_jwt_member);
+    phantom_token_syntax phantom_token_type_hint phantom_token_inactive_status phantom_token_leeway phantom_token_jwt_member phantom_token_max_response_size phantom_token_stale phantom_token_confirmation phantom_token_error_format);
+my %list = map { $_ => 1 } qw(phantom_token_issuer phantom_token_audience phantom_token_jwt_member phantom_token_inactive_status);
 refused(locations => map { my $name = $_;
     ["$name without an argument", "location /api {\n$name; # here\n}", qr/"$name"/],
     $list{$name} ? () : ["$name with two arguments", "location /api {\n$name a b; # here\n}", qr/"$name"/],
@@ -200,6 +204,9 @@ accepted(protected =>
 my %fine = (iss => 'https://as', aud => 'api', scope => 'read');
 my @inherited = (
     { name => 'phantom_token', outer => 'on', inner => 'off', read => sub { shift->()->status == 401 ? 'on' : 'off' } },
+    { name => 'phantom_token_syntax', outer => 'visible', inner => 'b64token', token => 'odd!token', claims => {%fine}, read => sub { { 200 => 'visible', 401 => 'b64token' }->{ shift->()->status } } },
+    { name => 'phantom_token_type_hint', outer => 'outer', inner => 'inner', token => 'fine-token', read => sub { (shift->(as => 1)->body =~ /&token_type_hint=(\w+)$/)[0] } },
+    { name => 'phantom_token_inactive_status', outer => '404', inner => '410', token => 'unknown-token', status => 404, read => sub { { 401 => '404', 502 => '410' }->{ shift->()->status } } },
     { name => 'phantom_token_introspection_endpoint', outer => '/_one', inner => '/_two', token => 'fine-token', read => sub { '/_' . (shift->(as => 1)->{uri} =~ s{^/}{}r) } },
     { name => 'phantom_token_realm', outer => 'outer', inner => 'inner', read => sub { challenge(shift->())->{realm} } },
     { name => 'phantom_token_scopes', outer => 'read', inner => 'write', read => sub { challenge(shift->())->{scope} } },
@@ -269,7 +276,7 @@ END
     my $outer = join "\n", 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;', map { "$_->{name} $_->{outer};" } grep { $_->{name} ne 'phantom_token_scope' } @inherited;
     my $gateway = gateway(clock => 'time', http => join("\n", $outer, map { my $directive = $_; map { server_block($directive, $_) } qw(outer inner) } @inherited), locations => q{phantom_token off; location / { return 204; }});
     my ($as, $api_server) = ($gateway->as, $gateway->api);
-    $as->answers('fine-token' => { jwt => {%fine} }, map { defined $_->{claims} ? ($_->{token} => { jwt => $_->{claims} }) : defined $_->{json} ? ($_->{token} => { json => $_->{json} }) : () } @inherited);
+    $as->answers('fine-token' => { jwt => {%fine} }, map { defined $_->{claims} ? ($_->{token} => { jwt => $_->{claims} }) : defined $_->{json} ? ($_->{token} => { json => $_->{json} }) : defined $_->{status} ? ($_->{token} => { status => $_->{status} }) : () } @inherited);
 
     # Both servers have an answer that has grown stale, and an AS that is in trouble.
     my @stale = map { { path => '/back', host => "$_-phantom_token_stale", token => 'stale-token' } } qw(outer inner);

@@ -97,6 +97,7 @@ my $gateway = gateway(
         location /renewed  { $on /_renewed; phantom_token_stale on; $api }
         location /fresh    { $on /_aging; $api }
         location /open     { $api }
+        location /optional { phantom_token optional; phantom_token_introspection_endpoint /_introspect; phantom_token_inactive_status 404; $api }
         location /parts    { $on /_introspect; ssi on; $api }
         location /part     { $on /_introspect; log_subrequest on; $api }
         location /policy   { $on /_introspect; auth_request /part; $api }
@@ -130,6 +131,7 @@ $as->answers(
     'busy-token'     => { status => 503 },
     'slow-token'     => { raw => [['hang']] },
     'error-token'    => { status => 500 },
+    'unknown-token'  => { status => 404 },
     'garbage-token'  => { json => { active => true } },
     'signed-token'   => { jwt => jwt(\%good, key => $key) },
     'forged-token'   => { jwt => jwt(\%good, key => $other) },
@@ -163,6 +165,9 @@ counted($gateway, 'misconfigured, by the cache guard', '/unsafe', 'alice-token',
 counted($gateway, 'rejected_jwt',       '/reject',  $client_jwt,      401, { 'requests rejected_jwt' => 1 });
 counted($gateway, 'passed_jwt',         '/pass',    $client_jwt,      200, { 'requests passed_jwt' => 1 });
 counted($gateway, 'bypassed',           '/any',     undef,            200, { 'requests bypassed' => 1, 'requests missing' => 0 });
+counted($gateway, 'anonymous',          '/optional', undef,           200, { 'requests anonymous' => 1 });
+counted($gateway, 'optional, a token',  '/optional', 'alice-token',   200, { 'requests active' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'inactive, by a status', '/optional', 'unknown-token', 401, { 'requests inactive' => 1, 'calls introspection inactive' => 1 });
 counted($gateway, 'preflight',          '/strict',  undef,            200, { 'requests preflight' => 1 }, @preflight);
 counted($gateway, 'the keys are asked for once', '/signed', 'signed-token', 200, { 'requests active' => 1, 'calls introspection active' => 1, 'calls jwks active' => 1 });
 counted($gateway, 'and then out of the cache, in either worker', '/signed', 'signed-token', 200, { 'requests active' => 1, 'calls introspection active' => 1 }) for 1 .. 4;

@@ -69,9 +69,9 @@ void require(bool condition) {
 
 void bearer(benchmark::State &state) {
   const std::string authorization = "Bearer " + std::string(token);
-  require(parse_bearer(authorization).token == token);
+  require(parse_bearer(authorization, TokenSyntax::b64token).token == token);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(parse_bearer(authorization));
+    benchmark::DoNotOptimize(parse_bearer(authorization, TokenSyntax::b64token));
   }
 }
 

@@ -209,6 +209,7 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
     call->is_exchange = policy.question.is_exchange;
     call->jwt_members = policy.jwt_members;
     call->requested_token_type = policy.requested_token_type;
+    call->inactive_statuses = &policy.inactive_statuses;
   }
   return call;
 }
@@ -271,9 +272,9 @@ bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcep
 bool token_key(const ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
                std::string_view token, char *hex) noexcept {
   const ServerIdentity server = server_of(r);
-  const std::string_view request_parts[] = {token, endpoint, server.name, server.ordinal};
   const oauth::Strings &location_parts = location.policy->question.key_parts;
 
+  const std::string_view request_parts[] = {token, endpoint, server.name, server.ordinal};
   const std::size_t count = location_parts.count + std::size(request_parts);
   auto *parts = static_cast<std::string_view *>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
   if (parts == nullptr) {

@@ -30,6 +30,7 @@ struct Call {
   bool is_exchange = false;               ///< RFC 8693, not introspection
   oauth::Strings jwt_members;             ///< where the JWT may be in an introspection response
   std::string_view requested_token_type;  ///< of an exchange
+  const oauth::InactiveStatuses *inactive_statuses = nullptr;
 
   // While it runs.
   ngx_http_request_t *subrequest = nullptr;  ///< nullptr where another request's call is followed

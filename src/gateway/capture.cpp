@@ -111,6 +111,11 @@ ngx_str_t find_retry_after(const ngx_http_request_t *subrequest) noexcept {
   return header == nullptr ? ngx_str_t(ngx_null_string) : header->value;
 }
 
+/// With proxy_intercept_errors nginx ends the subrequest with the server's status, and no header comes to the filter.
+bool is_status_of_server(const ngx_http_request_t *subrequest, unsigned status) noexcept {
+  return subrequest->upstream != nullptr && subrequest->upstream->headers_in.status_n == status;
+}
+
 /// Whether the authorization server has been asked: a cache that answers by itself, stale or not, asks nobody.
 bool came_to_server(const ngx_http_request_t &subrequest) noexcept {
   if (subrequest.upstream == nullptr) {
@@ -142,6 +147,7 @@ void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept
   stop_deadline(call);
   call.duration = ngx_current_msec - call.started;
   record_result(call, rc);
+  call.response.answered = call.response.answered || is_status_of_server(subrequest, call.response.status);
   call.retry_after = find_retry_after(subrequest);
   call.strayed = has_strayed(subrequest, call);
   const auto *location =

@@ -81,7 +81,8 @@ ngx_int_t for_each_block(const phantom_token_main_t &main, Check check) noexcept
 /// A server's own block only hands its directives down: a location asks for an endpoint when it ends up protected. What
 /// an `if` in it has is the location's.
 bool is_protected(const phantom_token_block_t &block) noexcept {
-  return block.location->enabled != 0 && !is_if(*block.core) && !is_server_block(*block.core, *block.server);
+  return block.location->enabled != PHANTOM_TOKEN_OFF && !is_if(*block.core) &&
+         !is_server_block(*block.core, *block.server);
 }
 
 /// One of the directives that name an internal location.

@@ -2,7 +2,9 @@
 
 #include <string_view>
 
+#include "../oauth/response.h"
 #include "../oauth/scope.h"
+#include "../oauth/strings.h"
 #include "../oauth/writer.h"
 #include "locations.h"
 #include "nginx.h"
@@ -170,7 +172,7 @@ using namespace gateway;
 
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   static_cast<phantom_token_location_t *>(conf)->enabled_at = position(cf);
-  return ngx_conf_set_flag_slot(cf, cmd, conf);
+  return phantom_token_set_word(cf, cmd, conf);
 }
 
 char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
@@ -252,6 +254,49 @@ char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   return set_list(cf, cmd, conf, false);
 }
 
+char *phantom_token_set_type_hint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  const ngx_str_t &value = argument(cf, 1);
+  if (value.len == 0 || has_control_characters(view(value))) {
+    const ngx_str_t place = place_of(cf);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" of location \"%V\" must be a word such as \"access_token\", or \"off\"", &cmd->name,
+                       &place);
+    return refuse();
+  }
+  return ngx_conf_set_str_slot(cf, cmd, conf);
+}
+
+char *phantom_token_set_inactive_statuses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  auto *&list = slot<ngx_array_t *>(cmd, conf);
+  if (!unset(list)) {
+    return duplicate();
+  }
+  list = ngx_array_create(cf->pool, cf->args->nelts, sizeof(ngx_uint_t));
+  if (list == nullptr) {
+    return refuse();
+  }
+  if (cf->args->nelts == 2 && argument(cf, 1).len == 0) {
+    return NGX_CONF_OK;
+  }
+  for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
+    const ngx_str_t &value = argument(cf, i);
+    const ngx_int_t status = value.len == 3 ? ngx_atoi(value.data, value.len) : NGX_ERROR;
+    if (status < ngx_int_t{oauth::InactiveStatuses::lowest} || status > ngx_int_t{oauth::InactiveStatuses::highest}) {
+      const ngx_str_t place = place_of(cf);
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                         "\"%V\" of location \"%V\" must be a list of statuses from 400 to 499, it has \"%V\"",
+                         &cmd->name, &place, &value);
+      return refuse();
+    }
+    auto *element = static_cast<ngx_uint_t *>(ngx_array_push(list));
+    if (element == nullptr) {
+      return refuse();
+    }
+    *element = static_cast<ngx_uint_t>(status);
+  }
+  return NGX_CONF_OK;
+}
+
 char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   auto &number = slot<ngx_uint_t>(cmd, conf);
   if (number != NGX_CONF_UNSET_UINT) {
@@ -260,7 +305,7 @@ char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   const ngx_str_t &value = argument(cf, 1);
   const auto *words = static_cast<const ngx_conf_enum_t *>(cmd->post);
   for (const ngx_conf_enum_t *word = words; word->name.len != 0; word++) {
-    if (view(word->name) == view(value)) {
+    if (oauth::equal_ignoring_case(view(word->name), view(value))) {  // as nginx compares its own words
       number = word->value;
       return NGX_CONF_OK;
     }

@@ -61,11 +61,18 @@ bool adopt(ngx_pool_t *pool, Call &call, const AnswerCopy &copy) noexcept {
   return true;
 }
 
+oauth::Introspection introspection_of(const Call &call, oauth::Memory &memory) noexcept {
+  if (oauth::is_inactive_by_status(call.response, *call.inactive_statuses)) {
+    return oauth::inactive_by_status(call.response, memory);
+  }
+  return call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
+                          : oauth::read_introspection(call.response, call.jwt_members, memory);
+}
+
 void read_response(const ngx_http_request_t *r, Call &call) noexcept {
   PoolMemory memory(r->pool);
   ReadAnswer *answer = reserve_answer(call, r->connection->log);
-  call.introspection = call.is_exchange ? oauth::read_exchange(call.response, call.requested_token_type, memory)
-                                        : oauth::read_introspection(call.response, call.jwt_members, memory);
+  call.introspection = introspection_of(call, memory);
   if (memory.ran_out()) {
     call.introspection =
         oauth::refused_response(Outcome::internal_error, "no memory to read the response of the authorization server");
@@ -359,6 +366,19 @@ ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
   return remove_authorization(r) ? NGX_OK : refuse_for_memory(r, state, location);
 }
 
+/// Without a token, under `phantom_token optional`.
+/// @return NGX_DECLINED: nobody has been authenticated, so that under `satisfy any` it grants nothing that another
+/// module
+///   refuses; or a refusal's status.
+ngx_int_t pass_anonymous(ngx_http_request_t *r, RequestState &state,
+                         const phantom_token_location_t &location) noexcept {
+  state.judged = true;
+  state.call = nullptr;
+  state.outcome = Outcome::anonymous;
+  state.allowed_by = &location;
+  return remove_authorization(r) ? NGX_DECLINED : refuse_for_memory(r, state, location);
+}
+
 /// A run of the handler that begins anew: the request's first, or one in another location after a redirect.
 ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
   state.judged = false;
@@ -376,9 +396,13 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
     state.endpoint_directive = "phantom_token_introspection_endpoint";
     return refuse(r, state, location, {Outcome::misconfigured, "\"phantom_token\" is on here without an endpoint"});
   }
-  const oauth::BearerCredentials credentials = oauth::parse_bearer(view(state.authorization));
+  const oauth::BearerCredentials credentials =
+      oauth::parse_bearer(view(state.authorization), location.policy->token_syntax);
   switch (credentials.kind) {
     case oauth::Credentials::missing:
+      if (location.enabled == PHANTOM_TOKEN_OPTIONAL) {
+        return pass_anonymous(r, state, location);
+      }
       return refuse(r, state, location, {Outcome::missing, "no bearer token"});
     case oauth::Credentials::malformed:
       return refuse(r, state, location, {Outcome::malformed, "no well-formed bearer token"});
@@ -425,7 +449,7 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   }
   if (state->allowed_by != &location && was_to_be_checked(r, *state)) {
     const ngx_int_t rc = check_request(r, location);
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK && rc != NGX_DECLINED) {
       return rc;
     }
   }
@@ -444,7 +468,8 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   state->outcome = Outcome::bypassed;
   const ngx_table_elt_t *header = r->headers_in.authorization;
   const bool has_token =
-      header != nullptr && oauth::parse_bearer(view(header->value)).kind != oauth::Credentials::missing;
+      header != nullptr &&
+      oauth::parse_bearer(view(header->value), location.policy->token_syntax).kind != oauth::Credentials::missing;
   if (has_token && !remove_authorization(r)) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }

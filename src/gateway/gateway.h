@@ -16,6 +16,19 @@ extern "C" {
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+/** What phantom_token says. */
+typedef enum {
+    PHANTOM_TOKEN_OFF,
+    PHANTOM_TOKEN_ON,
+    PHANTOM_TOKEN_OPTIONAL
+} phantom_token_enabled_e;
+
+/** What phantom_token_syntax says. */
+typedef enum {
+    PHANTOM_TOKEN_SYNTAX_B64TOKEN,
+    PHANTOM_TOKEN_SYNTAX_VISIBLE
+} phantom_token_syntax_e;
+
 /** What phantom_token_error_format says. */
 typedef enum {
     PHANTOM_TOKEN_ERROR_JSON,
@@ -56,7 +69,7 @@ typedef struct phantom_token_policy_s  phantom_token_policy_t;
 
 /** The directives of one http, server, location, if or limit_except block. Lists are arrays of ngx_str_t. */
 typedef struct phantom_token_location_s {
-    ngx_flag_t                 enabled;
+    ngx_uint_t                 enabled;
     ngx_http_complex_value_t  *introspection_endpoint;
     ngx_http_complex_value_t  *exchange_endpoint;
     ngx_http_complex_value_t  *jwks_endpoint;
@@ -69,6 +82,9 @@ typedef struct phantom_token_location_s {
     ngx_array_t               *audiences;
     time_t                     leeway;
     ngx_array_t               *jwt_members;
+    ngx_uint_t                 token_syntax;
+    ngx_str_t                  type_hint;          /* "off": none is sent */
+    ngx_array_t               *inactive_statuses;  /* ngx_uint_t */
     size_t                     max_response_size;
     ngx_flag_t                 stale;
     ngx_uint_t                 pass_sender_constrained;  /* 1: phantom_token_confirmation pass */
@@ -149,6 +165,8 @@ char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_type_hint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_inactive_statuses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

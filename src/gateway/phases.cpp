@@ -34,7 +34,7 @@ const ngx_http_core_loc_conf_t &core_location_of(const ngx_http_request_t *r) no
 /// Access phase: nginx runs it for the client's request only, and again after every internal redirect.
 ngx_int_t access_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
-  return location.enabled == 0 ? NGX_DECLINED : check_request(r, location);
+  return location.enabled == PHANTOM_TOKEN_OFF ? NGX_DECLINED : check_request(r, location);
 }
 
 /// A subrequest of ours runs in the location that its endpoint leads to and nowhere else: a response with
@@ -92,7 +92,7 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
   if (is_intruder(r, location)) {
     return refuse_intruder(r);
   }
-  if (r == r->main || location.enabled == 0) {
+  if (r == r->main || location.enabled == PHANTOM_TOKEN_OFF) {
     return NGX_DECLINED;
   }
   // NGX_OK would skip the other handlers of this phase.
@@ -104,7 +104,7 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
 /// has missed the access handler.
 ngx_int_t precontent_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
-  if (r != r->main || location.enabled == 0) {
+  if (r != r->main || location.enabled == PHANTOM_TOKEN_OFF) {
     return NGX_DECLINED;
   }
   return admit(r, location);

@@ -32,7 +32,20 @@ bool read_strings(ngx_pool_t *pool, const ngx_array_t *array, oauth::Strings &st
 }
 
 constexpr std::string_view introspection_body_prefix = "token=";
-constexpr std::string_view introspection_body_suffix = "&token_type_hint=access_token";
+
+/// RFC 7662 section 2.1: the hint is optional, and some servers take it for a restriction.
+void put_type_hint(oauth::Writer &writer, std::string_view hint) noexcept {
+  if (!oauth::equal_ignoring_case(hint, "off")) {
+    writer.put("&token_type_hint=");
+    writer.put_form_encoded(hint);
+  }
+}
+
+void read_statuses(const ngx_array_t *array, oauth::InactiveStatuses &statuses) noexcept {
+  for (ngx_uint_t i = 0; array != nullptr && i < array->nelts; i++) {
+    statuses.add(static_cast<unsigned>(static_cast<const ngx_uint_t *>(array->elts)[i]));
+  }
+}
 
 oauth::ClientCredentials client_credentials(const phantom_token_location_t &location) noexcept {
   oauth::ClientCredentials credentials = {view(location.client_id), view(location.client_secret)};
@@ -110,7 +123,7 @@ bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, T
     if (question.is_exchange) {
       oauth::put_exchange_parameters(writer, exchange);
     } else {
-      writer.put(introspection_body_suffix);
+      put_type_hint(writer, view(location.type_hint));
     }
     oauth::put_client_parameters(writer, credentials);
   };
@@ -137,6 +150,14 @@ void put_parts(oauth::Writer &writer, const oauth::Strings &parts) noexcept {
   }
 }
 
+void put_statuses(oauth::Writer &writer, const oauth::InactiveStatuses &statuses) noexcept {
+  for (unsigned status = oauth::InactiveStatuses::lowest; status <= oauth::InactiveStatuses::highest; status++) {
+    if (statuses.has(status)) {
+      put_number(writer, status);
+    }
+  }
+}
+
 }  // namespace
 
 bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
@@ -149,6 +170,8 @@ bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
     put_part(writer, server.ordinal);
     put_parts(writer, policy.jwt_members);
     put_number(writer, block.location->max_response_size);
+    put_part(writer, view(block.location->type_hint));
+    put_statuses(writer, policy.inactive_statuses);
   };
   if (!oauth::write_text(memory, describe, policy.question.identity)) {
     return false;
@@ -171,6 +194,9 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
   if (policy->jwt_members.empty()) {
     policy->jwt_members = {default_jwt_members, std::size(default_jwt_members)};
   }
+  policy->token_syntax = location.token_syntax == PHANTOM_TOKEN_SYNTAX_VISIBLE ? oauth::TokenSyntax::visible
+                                                                               : oauth::TokenSyntax::b64token;
+  read_statuses(location.inactive_statuses, policy->inactive_statuses);
   policy->claims.scope_match = location.scope_match == 0 ? oauth::ScopeMatch::all : oauth::ScopeMatch::any;
   policy->claims.leeway = location.leeway;
   policy->claims.accept_sender_constrained = location.pass_sender_constrained != 0;

@@ -2,8 +2,10 @@
 
 #include <string_view>
 
+#include "../oauth/bearer.h"
 #include "../oauth/client_authentication.h"
 #include "../oauth/decision.h"
+#include "../oauth/response.h"
 #include "../oauth/strings.h"
 #include "nginx.h"
 
@@ -32,7 +34,9 @@ struct TokenQuestion {
 /// What a location asks of a request, as views into the configuration.
 struct phantom_token_policy_s {
   oauth::Policy claims;
+  oauth::TokenSyntax token_syntax = oauth::TokenSyntax::b64token;
   oauth::Strings jwt_members;
+  oauth::InactiveStatuses inactive_statuses;
   std::string_view requested_token_type;
   gateway::TokenQuestion question;
 };

@@ -177,8 +177,8 @@ ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
     return ngx_null_string;
   }
   return printable(r->pool, call->introspection.server_message,
-                   {oauth::parse_bearer(view(state.authorization)).token, view(location.client_secret),
-                    basic_credentials(call->authorization)});
+                   {oauth::parse_bearer(view(state.authorization), location.policy->token_syntax).token,
+                    view(location.client_secret), basic_credentials(call->authorization)});
 }
 
 /// The client's mistakes are its own, and there can be many; the others' are for the operator.

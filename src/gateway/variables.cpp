@@ -37,12 +37,12 @@ ngx_int_t get_authorization(ngx_http_request_t *r, ngx_http_variable_value_t *v,
   return header == nullptr ? set_not_found(v) : set_value(v, view(header->value));
 }
 
-std::string_view client_token(const ngx_http_request_t *r) noexcept {
+std::string_view client_token(const ngx_http_request_t *r, oauth::TokenSyntax syntax) noexcept {
   if (const RequestState *state = find_state_above(r)) {
-    return oauth::parse_bearer(view(state->authorization)).token;
+    return oauth::parse_bearer(view(state->authorization), syntax).token;
   }
   const ngx_table_elt_t *header = r->headers_in.authorization;
-  return header == nullptr ? std::string_view() : oauth::parse_bearer(view(header->value)).token;
+  return header == nullptr ? std::string_view() : oauth::parse_bearer(view(header->value), syntax).token;
 }
 
 /// $phantom_token_key: in the subrequest, what has been computed for it; elsewhere, what would be.
@@ -53,7 +53,7 @@ ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
   const auto *location =
       static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(r, ngx_http_phantom_token_module));
   ngx_http_complex_value_t *question = location->policy->question.endpoint;
-  const std::string_view token = client_token(r);
+  const std::string_view token = client_token(r, location->policy->token_syntax);
   if (question == nullptr || token.empty()) {
     return set_not_found(v);
   }

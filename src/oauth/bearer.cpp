@@ -14,25 +14,49 @@ constexpr std::string_view b64token_characters =
     "abcdefghijklmnopqrstuvwxyz"
     "0123456789-._~+/";
 
-constexpr std::array<bool, 256> b64token_table() noexcept {
-  std::array<bool, 256> table{};
+using CharacterTable = std::array<bool, 256>;
+
+constexpr CharacterTable b64token_table() noexcept {
+  CharacterTable table{};
   for (const char c : b64token_characters) {
     table[static_cast<unsigned char>(c)] = true;
   }
   return table;
 }
 
+// What RFC 6749 appendix A.12 allows, less the space that ends a token in the header and what RFC 9110 has for lists,
+// parameters and quoted strings: a second token behind a comma is none.
+constexpr CharacterTable visible_table() noexcept {
+  CharacterTable table{};
+  for (unsigned char c = 0x21; c <= 0x7E; ++c) {
+    table[c] = c != '"' && c != ',' && c != ';' && c != '\\';
+  }
+  return table;
+}
+
+bool consists_of(std::string_view text, const CharacterTable &allowed) noexcept {
+  return !text.empty() && std::all_of(text.begin(), text.end(),
+                                      [&allowed](char c) noexcept { return allowed[static_cast<unsigned char>(c)]; });
+}
+
 // b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC 6750 section 2.1)
 bool is_b64token(std::string_view text) noexcept {
-  static constexpr std::array<bool, 256> allowed = b64token_table();
-  const std::string_view unpadded = text.substr(0, text.find_last_not_of('=') + 1);
-  return !unpadded.empty() && std::all_of(unpadded.begin(), unpadded.end(),
-                                          [](char c) noexcept { return allowed[static_cast<unsigned char>(c)]; });
+  static constexpr CharacterTable allowed = b64token_table();
+  return consists_of(text.substr(0, text.find_last_not_of('=') + 1), allowed);
+}
+
+bool is_visible(std::string_view text) noexcept {
+  static constexpr CharacterTable allowed = visible_table();
+  return consists_of(text, allowed);
+}
+
+bool is_token(std::string_view text, TokenSyntax syntax) noexcept {
+  return syntax == TokenSyntax::b64token ? is_b64token(text) : is_visible(text);
 }
 
 }  // namespace
 
-BearerCredentials parse_bearer(std::string_view authorization) noexcept {
+BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept {
   const auto end =
       std::find_if(authorization.begin(), authorization.end(), [](char c) { return c == ' ' || c == '\t'; });
   const std::string_view scheme = authorization.substr(0, static_cast<std::size_t>(end - authorization.begin()));
@@ -42,7 +66,7 @@ BearerCredentials parse_bearer(std::string_view authorization) noexcept {
 
   std::string_view token = authorization.substr(scheme.size());
   token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
-  if (!is_b64token(token)) {
+  if (!is_token(token, syntax)) {
     return {Credentials::malformed, {}};
   }
   return {Credentials::bearer, token};

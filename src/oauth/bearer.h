@@ -8,8 +8,14 @@ namespace oauth {
 /// What an Authorization header holds, as far as RFC 6750 is concerned.
 enum class Credentials : std::uint8_t {
   missing,    ///< no header, or another scheme
-  malformed,  ///< scheme Bearer without a well-formed b64token
+  malformed,  ///< scheme Bearer without a well-formed token
   bearer,
+};
+
+/// What a token may be made of.
+enum class TokenSyntax : std::uint8_t {
+  b64token,  ///< RFC 6750 section 2.1
+  visible,   ///< any visible ASCII but `"`, `,`, `;` and `\`: some servers' tokens have `!`, `|`, `:`, `%`, `@`, `*`
 };
 
 struct BearerCredentials {
@@ -17,9 +23,9 @@ struct BearerCredentials {
   std::string_view token;  ///< a view into the header; empty unless kind is bearer
 };
 
-/// Reads `Authorization: Bearer b64token` (RFC 6750 section 2.1). The scheme's case does not matter (RFC 9110 section
+/// Reads `Authorization: Bearer token` (RFC 6750 section 2.1). The scheme's case does not matter (RFC 9110 section
 /// 11.1) and several spaces may follow it; a TAB may not.
 /// @param authorization the header's value; empty where there is none.
-BearerCredentials parse_bearer(std::string_view authorization) noexcept;
+BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept;
 
 }  // namespace oauth

@@ -132,6 +132,18 @@ Introspection read_body(const Response &response, Strings jwt_members, Memory &m
   return bad_response("the Content-Type is neither application/jwt nor application/json");
 }
 
+/// A refusal with what the server says of its error.
+Introspection explained(const Response &response, Outcome outcome, const char *problem, Memory &memory) noexcept {
+  Introspection result = refused_response(outcome, problem);
+  if (response.body_size != 0 && explain_unreadable(response) == nullptr &&
+      has_media_type(response, "application/json")) {
+    const char *unreadable = nullptr;
+    const JsonValue *error = parse_json(response.body, response.body_size, memory, unreadable);
+    result.server_message = error == nullptr ? std::string_view() : server_message(*error);
+  }
+  return result;
+}
+
 }  // namespace
 
 Introspection refused_response(Outcome outcome, const char *problem) noexcept {
@@ -153,14 +165,15 @@ std::string_view server_message(const JsonValue &error) noexcept {
 
 Introspection refused_by_status(const Response &response, Memory &memory) noexcept {
   const Failure status = failure(response);
-  Introspection result = refused_response(status.outcome, status.problem);
-  if (response.body_size != 0 && explain_unreadable(response) == nullptr &&
-      has_media_type(response, "application/json")) {
-    const char *problem = nullptr;
-    const JsonValue *error = parse_json(response.body, response.body_size, memory, problem);
-    result.server_message = error == nullptr ? std::string_view() : server_message(*error);
-  }
-  return result;
+  return explained(response, status.outcome, status.problem, memory);
+}
+
+bool is_inactive_by_status(const Response &response, const InactiveStatuses &statuses) noexcept {
+  return response.answered && statuses.has(response.status);
+}
+
+Introspection inactive_by_status(const Response &response, Memory &memory) noexcept {
+  return explained(response, Outcome::inactive, "its status is one of phantom_token_inactive_status", memory);
 }
 
 Introspection accept_jwt(std::string_view compact, const JsonValue *members, Memory &memory) noexcept {

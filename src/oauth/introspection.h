@@ -45,6 +45,16 @@ std::string_view server_message(const JsonValue &error) noexcept;
 /// @param members see Introspection::members.
 Introspection accept_jwt(std::string_view compact, const JsonValue *members, Memory &memory) noexcept;
 
+/// @return whether the response's status says that the token is inactive, whatever else it says. nginx's own status,
+/// where
+///   the server gave none, does not.
+bool is_inactive_by_status(const Response &response, const InactiveStatuses &statuses) noexcept;
+
+/// @return the token is inactive, with what the server says of its error: where it has refused the gateway itself by
+/// the
+///   same status, the log tells.
+Introspection inactive_by_status(const Response &response, Memory &memory) noexcept;
+
 /// Reads a response by the contract's table "What the AS may answer". Whatever the table does not name is refused.
 /// `active` is looked at before anything else in a JSON response.
 /// @param jwt_members names of the members that may hold the JWT, in order of preference.

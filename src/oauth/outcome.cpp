@@ -39,6 +39,7 @@ constexpr Row table[] = {
     {Outcome::passed_jwt, {"passed_jwt", 0, no_error}},
     {Outcome::preflight, {"preflight", 0, no_error}},
     {Outcome::bypassed, {"bypassed", 0, no_error}},
+    {Outcome::anonymous, {"anonymous", 0, no_error}},
     {Outcome::internal_error, {"internal_error", 500, no_error}},
 };
 

@@ -31,6 +31,7 @@ enum class Outcome : std::uint8_t {
   passed_jwt,
   preflight,
   bypassed,
+  anonymous,  ///< without a token, under `phantom_token optional`
   internal_error,
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <cstddef>
 #include <string_view>
 
@@ -17,6 +18,21 @@ struct Response {
   bool too_large = false;             ///< the body is longer than phantom_token_max_response_size
   char *body = nullptr;               ///< rewritten while it is read; body[body_size] must be writable
   std::size_t body_size = 0;          ///< bytes
+};
+
+/// Statuses by which an authorization server says that it does not know a token.
+class InactiveStatuses {
+ public:
+  static constexpr unsigned lowest = 400;
+  static constexpr unsigned highest = 499;
+
+  void add(unsigned status) noexcept { statuses_[status - lowest] = true; }
+  bool has(unsigned status) const noexcept {
+    return status >= lowest && status <= highest && statuses_[status - lowest];
+  }
+
+ private:
+  std::bitset<highest - lowest + 1> statuses_;
 };
 
 /// @return whether the response's media type is this one, whatever its parameters and its case.

@@ -10,6 +10,14 @@ namespace {
 
 using std::literals::operator""sv;
 
+BearerCredentials parse_bearer(std::string_view authorization) {
+  return oauth::parse_bearer(authorization, TokenSyntax::b64token);
+}
+
+BearerCredentials parse_visible(std::string_view authorization) {
+  return oauth::parse_bearer(authorization, TokenSyntax::visible);
+}
+
 TEST(Bearer, IsMissingWithoutHeaderOrWithAnotherScheme) {
   for (const std::string_view header :
        {""sv, " "sv, "Basic dXNlcjpwdw=="sv, "Basic xBearer t"sv, "Basic Bearer t"sv, "DPoP abc"sv, "Bearerabc"sv,
@@ -69,6 +77,25 @@ TEST(Bearer, TakesEveryByteOfTheGrammarAndNoOther) {
     const bool expected = allowed.find(c) != std::string_view::npos;
     EXPECT_EQ(parse_bearer(header).kind == Credentials::bearer, expected) << byte;
   }
+}
+
+TEST(Bearer, TakesEveryVisibleByteButFourUnderTheOtherSyntax) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const bool expected = byte > 0x20 && byte < 0x7F && std::string_view("\",;\\").find(c) == std::string_view::npos;
+    for (const std::string &token : {std::string("a") + c + "z", c + std::string("z"), std::string("a") + c}) {
+      const std::string header = "Bearer " + token;
+      const bool accepted = parse_visible(header).kind == Credentials::bearer;
+      EXPECT_EQ(accepted, expected || (c == ' ' && token[0] == ' ')) << byte;
+      EXPECT_EQ(parse_visible(header).token, accepted ? token.substr(token[0] == ' ' ? 1 : 0) : "") << byte;
+    }
+  }
+  EXPECT_EQ(parse_visible("Bearer =").token, "=");
+  EXPECT_EQ(parse_visible("bearer   a=b=c").token, "a=b=c");
+  EXPECT_EQ(parse_visible("Bearer").kind, Credentials::malformed);
+  EXPECT_EQ(parse_visible("Bearer\tabc").kind, Credentials::malformed);
+  EXPECT_EQ(parse_visible("Bearer a b").kind, Credentials::malformed);
+  EXPECT_EQ(parse_visible("Basic a!b").kind, Credentials::missing);
 }
 
 struct Accepted {

@@ -350,6 +350,27 @@ TEST(Introspection, RefusesAnEnvelopeWithoutItsType) {
   EXPECT_EQ(word(Read(envelope_type, make_jwt(R"({"active":true})")).outcome()), "as_bad_response");
 }
 
+TEST(Introspection, IsInactiveByAStatusThatTheServerGave) {
+  InactiveStatuses statuses;
+  statuses.add(401);
+  TestMemory memory;
+  const TestText text(R"({"error":"invalid_client","active":true})");
+  Response response = Read::whole(json_type);
+  response.body = text.data();
+  response.body_size = text.size();
+  for (const unsigned status : {200U, 204U, 400U, 401U, 404U, 502U}) {
+    response.status = status;
+    response.answered = true;
+    EXPECT_EQ(is_inactive_by_status(response, statuses), status == 401) << status;
+    response.answered = false;  // nginx's own
+    EXPECT_FALSE(is_inactive_by_status(response, statuses)) << status;
+  }
+  const Introspection introspection = inactive_by_status(response, memory);
+  EXPECT_EQ(word(introspection.outcome), "inactive");
+  EXPECT_EQ(introspection.server_message, "invalid_client");
+  EXPECT_TRUE(introspection.jwt.compact.empty());
+}
+
 TEST(Introspection, IsNotActiveWithoutMemory) {
   const std::string jwt = make_jwt(R"({"sub":"alice","aud":["a"]})");
   const struct {

@@ -42,6 +42,7 @@ constexpr Row rows[] = {
     {Outcome::passed_jwt, "passed_jwt", 0, ""},
     {Outcome::preflight, "preflight", 0, ""},
     {Outcome::bypassed, "bypassed", 0, ""},
+    {Outcome::anonymous, "anonymous", 0, ""},
     {Outcome::internal_error, "internal_error", 500, ""},
 };
 
@@ -68,7 +69,8 @@ TEST(Outcome, IsOneOfTheseRows) {
 TEST(Outcome, LeavesTheAnswerToTheApiForFourOnly) {
   for (const Row &row : rows) {
     const bool reaches_api = row.outcome == Outcome::active || row.outcome == Outcome::passed_jwt ||
-                             row.outcome == Outcome::preflight || row.outcome == Outcome::bypassed;
+                             row.outcome == Outcome::preflight || row.outcome == Outcome::bypassed ||
+                             row.outcome == Outcome::anonymous;
     EXPECT_EQ(meaning(row.outcome).status == 0, reaches_api) << row.word;
   }
 }

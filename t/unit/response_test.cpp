@@ -47,6 +47,19 @@ TEST(Response, IsUnreadableUnlessItIsWholeAndPlain) {
   EXPECT_STREQ(explain_unreadable(response), "the response is larger than phantom_token_max_response_size");
 }
 
+TEST(InactiveStatuses, AreThoseThatWereAdded) {
+  InactiveStatuses statuses;
+  for (unsigned status = 0; status <= 999; ++status) {
+    EXPECT_FALSE(statuses.has(status)) << status;
+  }
+  for (const unsigned status : {400U, 404U, 404U, 499U}) {
+    statuses.add(status);
+  }
+  for (unsigned status = 0; status <= 999; ++status) {
+    EXPECT_EQ(statuses.has(status), status == 400 || status == 404 || status == 499) << status;
+  }
+}
+
 TEST(Response, FailsByItsStatus) {
   for (unsigned status = 0; status <= 999; ++status) {
     Response response;
