@@ -406,6 +406,7 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
      *     plcf->is_hidden = 0;
      *     plcf->has_branches = 0;
      *     plcf->shares_cache_zone = 0;
+     *     plcf->caches_responses = 0;
      */
 
     plcf->enabled = NGX_CONF_UNSET_UINT;

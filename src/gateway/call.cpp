@@ -269,11 +269,9 @@ bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcep
   return call.arrived && ngx_http_get_module_ctx(subrequest, ngx_http_phantom_token_module) != &call;
 }
 
-bool token_key(const ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+bool token_key(const ngx_http_request_t *r, const oauth::Strings &location_parts, std::string_view endpoint,
                std::string_view token, char *hex) noexcept {
   const ServerIdentity server = server_of(r);
-  const oauth::Strings &location_parts = location.policy->question.key_parts;
-
   const std::string_view request_parts[] = {token, endpoint, server.name, server.ordinal};
   const std::size_t count = location_parts.count + std::size(request_parts);
   auto *parts = static_cast<std::string_view *>(ngx_palloc(r->pool, count * sizeof(std::string_view)));

@@ -105,10 +105,11 @@ void settle(ngx_http_request_t *subrequest, Call &call) noexcept;
 bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcept;
 
 /// Computes $phantom_token_key.
+/// @param location_parts what the location adds to it.
 /// @param endpoint evaluated.
 /// @param hex room for oauth::cache_key_size characters.
 /// @return false where OpenSSL fails or there is no memory.
-bool token_key(const ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+bool token_key(const ngx_http_request_t *r, const oauth::Strings &location_parts, std::string_view endpoint,
                std::string_view token, char *hex) noexcept;
 
 /// Whether the call's response may not count, whatever it says: nullptr where it may.

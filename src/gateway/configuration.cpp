@@ -12,6 +12,7 @@
 #include "read_answers.h"
 #include "text.h"
 #include "token_locations.h"
+#include "upstreams.h"
 #include "variables.h"
 
 namespace gateway {
@@ -166,6 +167,31 @@ void mark_branches(const phantom_token_block_t &block) noexcept {
   }
 }
 
+/// What an `if` passes on, it may keep as its location does.
+void mark_caches(const ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
+  if (block.location->enabled != PHANTOM_TOKEN_OFF && has_cache(upstream_of(cf, block))) {
+    block.location->home->caches_responses = 1;
+  }
+}
+
+/// The key itself cannot be seen.
+void warn_of_cached_responses(const ngx_conf_t *cf, const phantom_token_main_t &main,
+                              const phantom_token_block_t &block) noexcept {
+  const phantom_token_location_t &location = *block.location;
+  if (location.home != &location || location.caches_responses == 0 || is_server_block(*block.core, *block.server) ||
+      may_serve_gateway(main, block)) {
+    return;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                "location \"%V\" is protected and keeps responses in a cache: its cache key must hold "
+                "$phantom_token_key, or one client may get the response that was for another%s",
+                &name,
+                location.enabled == PHANTOM_TOKEN_OPTIONAL
+                    ? "; requests without a token, for which that is empty, share their responses"
+                    : "");
+}
+
 /// @return NGX_OK where the target of a constant endpoint is there, and internal.
 ngx_int_t check_target(ngx_conf_t *cf, const phantom_token_block_t &block, const EndpointDirective &endpoint) noexcept {
   const ngx_str_t name = display_name(*block.core);
@@ -301,11 +327,16 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
     warn_of_unverified(cf, block);
     hide(main, block);
     mark_branches(block);
+    warn_of_cached_responses(cf, main, block);
     const bool is_good = check_endpoints(cf, main, block) == NGX_OK && check_hot_cache(cf, block) == NGX_OK &&
                          check_block(cf, main, block) == NGX_OK;
     return is_good ? NGX_OK : NGX_ERROR;
   };
-  if (for_each_block(main, mark_targets) != NGX_OK || for_each_block(main, check) != NGX_OK) {
+  const auto mark = [&](const phantom_token_block_t &block) {
+    mark_caches(cf, block);
+    return mark_targets(block);
+  };
+  if (for_each_block(main, mark) != NGX_OK || for_each_block(main, check) != NGX_OK) {
     return NGX_ERROR;
   }
   return check_token_locations(cf, main_configuration(cf));

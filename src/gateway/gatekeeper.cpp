@@ -262,7 +262,7 @@ ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_
     return wait(r, state, location, state.call);
   }
   // nginx would turn a variable that fails into an empty string, so the key is ready before anybody asks for it.
-  if (!token_key(r, location, question.endpoint, question.token, key)) {
+  if (!token_key(r, location.policy->question.key_parts, question.endpoint, question.token, key)) {
     return refuse(r, state, location, {Outcome::internal_error, "OpenSSL failed to compute a cache key"});
   }
   state.call = start_token_call(r, location, question, key);

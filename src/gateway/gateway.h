@@ -121,6 +121,7 @@ typedef struct phantom_token_location_s {
     unsigned                   is_hidden:1;          /* no request of a client may be here */
     unsigned                   has_branches:1;       /* there is an `if` in it */
     unsigned                   shares_cache_zone:1;  /* another location uses the same proxy_cache zone */
+    unsigned                   caches_responses:1;   /* it, or an `if` in it, is protected and has a proxy_cache */
 } phantom_token_location_t;
 
 /** What tells servers apart in a cache key: see the contract on $phantom_token_key. */

@@ -119,6 +119,16 @@ ngx_int_t log_handler(ngx_http_request_t *r) {
   return NGX_OK;
 }
 
+/// Before anything is sent that a cache may have found by an incomplete key, or would keep under one.
+ngx_int_t refuse_without_key(ngx_http_request_t *r) noexcept {
+  forget_variables(r);
+  RequestState *state = get_state(r);
+  return state == nullptr ? NGX_HTTP_INTERNAL_SERVER_ERROR
+                          : refuse(r, *state, location_of(r),
+                                   {oauth::Outcome::internal_error,
+                                    "$phantom_token_key cannot be computed: no memory, or OpenSSL failed"});
+}
+
 ngx_int_t header_filter(ngx_http_request_t *r) {
   if (r != r->main) {
     if (Call *call = call_of(r)) {
@@ -128,7 +138,7 @@ ngx_int_t header_filter(ngx_http_request_t *r) {
       guard_background_update(r, *call);
     }
   }
-  const ngx_int_t refusal = refuse_other_answer(r, location_of(r));
+  const ngx_int_t refusal = has_lost_key(r) ? refuse_without_key(r) : refuse_other_answer(r, location_of(r));
   if (refusal != NGX_DECLINED) {
     return ngx_http_filter_finalize_request(r, &ngx_http_phantom_token_module, refusal);
   }

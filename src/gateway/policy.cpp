@@ -101,6 +101,26 @@ bool make_key_parts(ngx_pool_t *pool, const oauth::ClientCredentials &credential
   return true;
 }
 
+/// Nobody is asked about a client's own JWT that is verified here or passed on: the word says so, and the client stands
+/// beside it as in every key.
+bool make_client_jwt_key_parts(ngx_pool_t *pool, ngx_uint_t inbound_jwt, const oauth::ClientCredentials &credentials,
+                               TokenQuestion &question) noexcept {
+  const bool is_verified = inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY;
+  if (!is_verified && inbound_jwt != PHANTOM_TOKEN_INBOUND_PASS) {
+    return true;
+  }
+  constexpr std::size_t fixed_parts = 3;
+  KeyParts parts(pool, fixed_parts);
+  if (!parts.has_memory()) {
+    return false;
+  }
+  parts.add(is_verified ? "verify" : "pass");
+  parts.add(credentials.id);
+  parts.add(oauth::name(credentials.method));
+  question.client_jwt_key_parts = parts.strings();
+  return true;
+}
+
 bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, TokenQuestion &question) noexcept {
   const oauth::ClientCredentials credentials = client_credentials(location);
   oauth::ExchangeParameters exchange;
@@ -129,7 +149,8 @@ bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, T
   };
   return oauth::write_text(memory, describe_suffix, question.body_suffix) &&
          oauth::write_basic_authorization(credentials, memory, question.authorization) &&
-         make_key_parts(pool, credentials, exchange, question);
+         make_key_parts(pool, credentials, exchange, question) &&
+         make_client_jwt_key_parts(pool, location.inbound_jwt, credentials, question);
 }
 
 void put_number(oauth::Writer &writer, std::size_t number) noexcept {

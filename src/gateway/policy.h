@@ -23,6 +23,9 @@ struct TokenQuestion {
   bool body_has_secret = false;
   oauth::Strings key_parts;  ///< what the location adds to the cache key
 
+  /// The same for a client's own JWT under `phantom_token_inbound_jwt verify` and `pass`; else empty.
+  oauth::Strings client_jwt_key_parts;
+
   /// All that the location adds to a question and to the reading of its answer, in one text, each part behind its
   /// length: two locations with the same one would get the same from the same endpoint.
   std::string_view identity;

@@ -27,8 +27,7 @@ void warn(const ngx_conf_t *cf, const phantom_token_block_t &block, const char *
 void warn_of_mistakes(const ngx_conf_t *cf, const phantom_token_block_t &block,
                       const ngx_http_upstream_conf_t &upstream) noexcept {
 #if (NGX_HTTP_CACHE)
-  const bool caches = upstream.cache_zone != nullptr || upstream.cache_value != nullptr;
-  if (caches && block.location->serves_tokens != 0 && (upstream.cache_methods & NGX_HTTP_POST) == 0) {
+  if (has_cache(&upstream) && block.location->serves_tokens != 0 && (upstream.cache_methods & NGX_HTTP_POST) == 0) {
     warn(cf, block, "by POST, which its cache leaves out: add \"proxy_cache_methods POST;\"");
   }
 #endif

@@ -43,11 +43,19 @@ ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const phantom_token_
     if (upstream->upstream != nullptr) {
       return upstream;
     }
-    if (candidate == nullptr && cache_zone(upstream) != nullptr) {
+    if (candidate == nullptr && has_cache(upstream)) {
       candidate = upstream;
     }
   }
   return candidate;
+}
+
+bool has_cache(const ngx_http_upstream_conf_t *upstream) noexcept {
+#if (NGX_HTTP_CACHE)
+  return upstream != nullptr && (upstream->cache_zone != nullptr || upstream->cache_value != nullptr);
+#else
+  return false;
+#endif
 }
 
 const ngx_shm_zone_t *cache_zone(const ngx_http_upstream_conf_t *upstream) noexcept {

@@ -13,6 +13,9 @@ bool has_module(const ngx_conf_t *cf, std::string_view name) noexcept;
 ///   location passes nothing on.
 ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const phantom_token_block_t &block) noexcept;
 
+/// @return whether it keeps responses in a cache.
+bool has_cache(const ngx_http_upstream_conf_t *upstream) noexcept;
+
 /// @return its cache zone; nullptr where it has none, or one that a variable names.
 const ngx_shm_zone_t *cache_zone(const ngx_http_upstream_conf_t *upstream) noexcept;
 

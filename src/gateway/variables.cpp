@@ -45,6 +45,45 @@ std::string_view client_token(const ngx_http_request_t *r, oauth::TokenSyntax sy
   return header == nullptr ? std::string_view() : oauth::parse_bearer(view(header->value), syntax).token;
 }
 
+/// What a key is over beside the token and the server.
+struct KeySource {
+  oauth::Strings parts;
+  ngx_http_complex_value_t *endpoint = nullptr;  ///< nullptr: an empty one
+};
+
+/// As the location would treat the token: a client's own JWT may have a way of its own, and where there is nobody to
+/// ask, every token has that.
+/// @return false where there is no memory.
+bool find_key_source(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view token,
+                     KeySource &source) noexcept {
+  const TokenQuestion &question = location.policy->question;
+  source = {question.key_parts, question.endpoint};
+  if (question.client_jwt_key_parts.empty()) {
+    return true;
+  }
+  PoolMemory memory(r->pool);
+  oauth::Jwt jwt;
+  const char *problem = nullptr;
+  if (question.endpoint == nullptr || oauth::parse_jwt(token, memory, jwt, problem)) {
+    source = {question.client_jwt_key_parts, location.jwks_endpoint};
+  }
+  return !memory.ran_out();
+}
+
+/// @return an empty view where there is no memory, or OpenSSL fails.
+std::string_view make_key(ngx_http_request_t *r, const phantom_token_location_t &location,
+                          std::string_view token) noexcept {
+  KeySource source;
+  ngx_str_t endpoint = ngx_null_string;
+  auto *key = static_cast<char *>(ngx_pnalloc(r->pool, oauth::cache_key_size));
+  if (key == nullptr || !find_key_source(r, location, token, source) ||
+      (source.endpoint != nullptr && ngx_http_complex_value(r, source.endpoint, &endpoint) != NGX_OK) ||
+      !token_key(r, source.parts, view(endpoint), token, key)) {
+    return {};
+  }
+  return {key, oauth::cache_key_size};
+}
+
 /// $phantom_token_key: in the subrequest, what has been computed for it; elsewhere, what would be.
 ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
   if (const Call *call = call_above(r)) {
@@ -52,18 +91,17 @@ ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
   }
   const auto *location =
       static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(r, ngx_http_phantom_token_module));
-  ngx_http_complex_value_t *question = location->policy->question.endpoint;
+  const bool has_endpoint = location->policy->question.endpoint != nullptr;
   const std::string_view token = client_token(r, location->policy->token_syntax);
-  if (question == nullptr || token.empty()) {
+  if (token.empty() || (location->enabled == PHANTOM_TOKEN_OFF && !has_endpoint)) {
     return set_not_found(v);
   }
-  ngx_str_t endpoint;
-  auto *key = static_cast<char *>(ngx_pnalloc(r->pool, oauth::cache_key_size));
-  if (key == nullptr || ngx_http_complex_value(r, question, &endpoint) != NGX_OK ||
-      !token_key(r, *location, view(endpoint), token, key)) {
+  const std::string_view key = make_key(r, *location, token);
+  if (key.empty()) {
+    v->no_cacheable = 0;  // how has_lost_key() tells this from a request without a token
     return NGX_ERROR;
   }
-  return set_value(v, {key, oauth::cache_key_size});
+  return set_value(v, key);
 }
 
 /// $phantom_token_jwks_refresh: for proxy_cache_bypass in the location that reaches the JWK Set.
@@ -254,6 +292,15 @@ ngx_int_t index_variables(ngx_conf_t *cf) noexcept {
     *index = i;
   }
   return NGX_OK;
+}
+
+bool has_lost_key(const ngx_http_request_t *r) noexcept {
+  const ngx_int_t index = main_of(r).key_index;
+  if (index == NGX_ERROR) {
+    return false;
+  }
+  const ngx_http_variable_value_t &value = r->variables[index];
+  return value.not_found != 0 && value.no_cacheable == 0;
 }
 
 void forget_authorization(ngx_http_request_t *r) noexcept {

@@ -18,6 +18,10 @@ ngx_int_t index_variables(ngx_conf_t *cf) noexcept;
 /// @return the index of a variable that the configuration reads; NGX_ERROR where it does not.
 ngx_int_t find_variable_index(const ngx_conf_t *cf, std::string_view name) noexcept;
 
+/// Whether $phantom_token_key could not be computed when somebody read it. nginx goes on with an empty string, which in
+/// the key of a cache would be that of other requests.
+bool has_lost_key(const ngx_http_request_t *r) noexcept;
+
 /// Drops the values of $http_authorization that have been read so far.
 void forget_authorization(ngx_http_request_t *r) noexcept;
 
