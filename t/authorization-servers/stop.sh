@@ -1,7 +1,7 @@
 #!/bin/bash
 # stop.sh DIR: ends the server that start.sh started with that DIR.
 pid=$(cat "$1/pid") && kill "$pid" || exit 1
-for _ in $(seq 100); do
+for _ in $(seq 600); do
   kill -0 "$pid" 2> /dev/null || break
   sleep 0.1
 done

@@ -45,7 +45,7 @@ wait_for_port() { # PORT GROUP NAME LOG
   local tries=0
   until (: < "/dev/tcp/127.0.0.1/$1") 2> /dev/null; do
     alive "$2" || die "$3 ended at once:" "$4"
-    [ $((tries += 1)) -le 200 ] || die "$3 does not answer on port $1:" "$4"
+    [ $((tries += 1)) -le 2400 ] || die "$3 does not answer on port $1:" "$4"
     sleep 0.05
   done
 }
@@ -90,11 +90,11 @@ start_gateway() {
   wait_for_port "$port" "${groups[-1]}" 'nginx' "$folder/gateway.log"
 }
 
-stop() { # GROUP: asks it to end, and after five seconds makes it
+stop() { # GROUP: asks it to end, and after thirty seconds makes it
   local tries=0
   alive "$1" || return 0
   kill -TERM -- "-$1" 2> /dev/null || true
-  while alive "$1" && [ $((tries += 1)) -le 100 ]; do sleep 0.05; done
+  while alive "$1" && [ $((tries += 1)) -le 600 ]; do sleep 0.05; done
   kill -KILL -- "-$1" 2> /dev/null || true
 }
 

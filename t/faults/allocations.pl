@@ -24,6 +24,7 @@ GetOptions('every=i' => \$every) or die "allocations.pl [--every K] [KIND...]\n"
 my @named = @ARGV;
 my $library = $ENV{PHANTOM_TOKEN_ALLOCATIONS_LIBRARY} // die "PHANTOM_TOKEN_ALLOCATIONS_LIBRARY is not set: run ./dev faults\n";
 time_limit(3600);
+my $silence = 15; # seconds; who waits so long waits for ever, on a busy machine too
 
 # --- which allocation fails ------------------------------------------------------------------------------------------------
 
@@ -168,7 +169,7 @@ my @kinds = (
 # What came of a request: its status, 'closed', or what is wrong with it.
 sub send_request {
     my ($request) = @_;
-    my $response = eval { $gateway->request(%{$request}, timeout => 3) };
+    my $response = eval { $gateway->request(%{$request}, timeout => $silence) };
     if (!$response) { return $@ =~ /timeout/ ? 'the client waits for ever' : 'closed' }
     my $told = secret_in(join "\n", $response->{head}, $response->status < 300 ? () : $response->body);
     return defined $told ? 'the response holds a token' : $response->status;
@@ -212,7 +213,7 @@ sub sockets { my ($pid) = @_; return scalar grep { (readlink // q{}) =~ /^socket
 # A request whose response is read later, when the authorization server has been asked.
 sub send_first {
     my ($request) = @_;
-    my $client = $gateway->connect('', timeout => 3);
+    my $client = $gateway->connect('', timeout => $silence);
     $client->send(Harness::Client::request_bytes({ %{$request} }));
     $as->wait_for_requests(1);
     return $client;
@@ -227,7 +228,7 @@ sub outcome_of {
         return 'the client waits for ever' if !$answered && $@ =~ /timeout/;
     }
     return 'the worker ended' if !alive($worker);
-    return $outcome if $outcome =~ /^the/ || until_true(patience(1), sub { sockets($worker) <= $sockets });
+    return $outcome if $outcome =~ /^the/ || until_true($silence, sub { sockets($worker) <= $sockets });
     return 'a connection stays open';
 }
 

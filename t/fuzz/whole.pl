@@ -26,7 +26,7 @@ use Harness::Challenge 'parse_challenge';
 use Harness::Client;
 use Harness::Jwt qw(rsa_key jwks);
 use Harness::Nginx;
-use Harness::Process qw(fork_child end_process temporary_folder until_true alive time_limit);
+use Harness::Process qw(fork_child end_process temporary_folder until_true patience alive time_limit);
 use JSON::PP ();
 
 my %option = (seconds => 10, seed => int(rand 1_000_000_000), clients => 4);
@@ -148,7 +148,7 @@ my @clients = defined $only_client && $only_client ne '' ? $only_client : 0 .. $
 my @numbers = defined $only_number ? $only_number : ();
 print "seed $option{seed}, ", scalar @clients, " clients\n";
 my @pids = map { my $client = $_; fork_child(sub { run_client($client, @numbers) }, "$folder/errors.$client") } @clients;
-until_true($option{seconds} + 60, sub { my @found = glob "$folder/wrong.*"; @found || !grep { alive($_) } @pids }) or print "the clients do not end\n";
+until_true($option{seconds} + patience(60), sub { my @found = glob "$folder/wrong.*"; @found || !grep { alive($_) } @pids }) or print "the clients do not end\n";
 my $seconds = time - $start;
 end_process($_, at_once => 1) for @pids;
 $gateway->stop;

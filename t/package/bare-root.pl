@@ -80,28 +80,28 @@ guard(pidfile => "$pidfile.oldbin");
 sub nginx_accepts { my ($name) = @_; return succeeds("$name: nginx -t", 'nginx', '-t') }
 
 # Debian's error_log is for errors alone.
-sub start_nginx { my ($name) = @_; succeeds("$name: nginx starts", '/usr/sbin/nginx', '-g', "error_log $LOG notice;"); return until_true(5, \&nginx_pid) }
+sub start_nginx { my ($name) = @_; succeeds("$name: nginx starts", '/usr/sbin/nginx', '-g', "error_log $LOG notice;"); return until_true(patience(5), \&nginx_pid) }
 
 sub nginx_pid { my ($pid) = slurp($pidfile) =~ /^(\d+)\n/; return $pid }
 
 sub stop_nginx {
     my $pid = nginx_pid() or return;
     kill QUIT => $pid;
-    return until_true(10, sub { !alive($pid) }) // die "nginx in the root does not quit\n";
+    return until_true(patience(10), sub { !alive($pid) }) // die "nginx in the root does not quit\n";
 }
 
 sub reload_nginx {
     kill HUP => nginx_pid();
-    return until_true(10, sub { slurp("$root$LOG") =~ /signal 1 \(SIGHUP\).*: start worker process \d+$/ms }) // die "nginx in the root does not reload\n";
+    return until_true(patience(10), sub { slurp("$root$LOG") =~ /signal 1 \(SIGHUP\).*: start worker process \d+$/ms }) // die "nginx in the root does not reload\n";
 }
 
 # As Debian's own "upgrade" does: a new master takes over, and opens the module's file anew.
 sub upgrade_nginx {
     my $old = nginx_pid();
     kill USR2 => $old;
-    until_true(10, sub { my $new = nginx_pid(); $new && $new != $old }) or die "no new master takes over\n";
+    until_true(patience(10), sub { my $new = nginx_pid(); $new && $new != $old }) or die "no new master takes over\n";
     kill QUIT => $old;
-    return until_true(10, sub { !alive($old) }) // die "the old master does not quit\n";
+    return until_true(patience(10), sub { !alive($old) }) // die "the old master does not quit\n";
 }
 
 sub serves_its_site {

@@ -15,7 +15,7 @@ export STATE=$PWD PYTHONDONTWRITEBYTECODE=1
 /usr/bin/python3 "$here/as_site.py" setup
 /usr/bin/gunicorn -w 2 -b "127.0.0.1:$port" --chdir "$here" as_site:application > out 2>&1 < /dev/null &
 echo $! > pid
-for _ in $(seq 400); do
+for _ in $(seq 2400); do
   if curl --noproxy '*' -s -o /dev/null "http://127.0.0.1:$port/o/token/"; then echo "$PWD/pid"; exit; fi
   kill -0 "$(cat pid)" || break
   sleep 0.05

@@ -20,7 +20,7 @@ sed "s#@DIR@#$PWD#; s#@PORT@#$port#" "$here/glewlwyd.conf.in" > glewlwyd.conf
 [ -f key.pem ] || { openssl genrsa -out key.pem 2048; openssl rsa -in key.pem -pubout -out pub.pem; } 2> /dev/null
 glewlwyd -c glewlwyd.conf > out 2>&1 < /dev/null &
 echo $! > pid
-for _ in $(seq 200); do
+for _ in $(seq 2400); do
   curl --noproxy '*' -s -o /dev/null "$url/api/scope/" && break
   kill -0 "$(cat pid)" || { cat out log >&2; exit 1; }
   sleep 0.05

@@ -8,7 +8,7 @@ mkdir -p "$dir"
 cd "$dir"
 PORT=$port node "$modules/as.mjs" > as.log 2>&1 < /dev/null &
 echo $! > pid
-for _ in $(seq 200); do
+for _ in $(seq 2400); do
   if curl --noproxy '*' -s -o /dev/null "http://127.0.0.1:$port/jwks"; then echo "$PWD/pid"; exit; fi
   kill -0 "$(cat pid)" || break
   sleep 0.05

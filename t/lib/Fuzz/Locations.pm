@@ -59,10 +59,11 @@ my %LOCATION = (
     redirected      => { lines => 'phantom_token_scopes read; try_files /nonexistent /cached-scopes/landed;', %SCOPED },
 );
 
-# Behind the locations that flap the server is up for two seconds and down for two. An entry of its cache is good for one:
-# in the last second whatever is left there is stale.
-sub is_down      { my ($time) = @_; return int($time) % 4 >= 2 }
-sub is_long_down { my ($time) = @_; return int($time) % 4 == 3 && $time - int $time > 0.1 }
+# Behind the locations that flap the server is up for three seconds and down for six. An entry of its cache is good for one:
+# in the last two seconds whatever is left there is stale, also where a busy machine was three seconds late with the last
+# good answer.
+sub is_down      { my ($time) = @_; return int($time) % 9 >= 3 }
+sub is_long_down { my ($time) = @_; return int($time) % 9 >= 7 && $time - int $time > 0.1 }
 
 sub locations {
     return map { { way => 'introspection', scopes => [], issuers => [], audiences => [], leeway => 0, match => 'all', preflight => 'pass', inbound => 'introspect',
@@ -73,7 +74,8 @@ sub locations {
 sub configuration {
     my $cache = 'proxy_cache_methods POST; proxy_ignore_headers Cache-Control Expires Set-Cookie;';
     my $hour  = 'proxy_cache_valid 200 204 1h;';
-    my @ask   = ('internal;', 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_read_timeout 2s;');
+    # The server closes a kept connection whenever it likes; the question is then asked once more, since what must pass must.
+    my @ask   = ('internal;', 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_next_upstream error timeout non_idempotent; proxy_read_timeout 20s;');
     my $text  = '';
     for my $location (locations()) {
         my $endpoint = $location->{endpoint} // ($location->{way} eq 'exchange' ? '_exchange' : '_introspect');
