@@ -215,7 +215,7 @@ END
                 cases($gateway, { name => 'request', %case });
                 my ($asked) = $gateway->as->requests;
                 my ($seen)  = $gateway->api->requests;
-                is_deeply [sort map { lc } $asked->header_names], [sort map { lc } grep { $_ ne 'X-Client-Cookie' } @as], 'AS: its own headers, once, and none of the client\'s';
+                is_deeply [sort map { lc } $asked->header_names], [sort map { lc } grep { $_ ne 'X-Client-Cookie' } @as, $host eq 'off' ? () : 'User-Agent'], 'AS: its own headers, once, and none of the client\'s';
                 is_deeply [$seen->header_names], \@expected, 'API: names, order and number of the headers are the client\'s';
                 is join("\n", map { "$_->[0]: $_->[1]" } grep { $_->[0] !~ /^(?:Host|Connection|Content-Length|Authorization)$/i } @{ $seen->{headers} }), join("\n", grep { !/^authorization/i } @headers, @usual), 'API: their values too';
                 is_deeply [$seen->headers('Authorization')], ['Bearer ' . $gateway->as->jwt_for('alice-token')], 'API: one Authorization, the JWT';

@@ -10,7 +10,9 @@
 #include "policy.h"
 #include "pool_memory.h"
 #include "server_identity.h"
+#include "subrequest_headers.h"
 #include "text.h"
+#include "variables.h"
 
 namespace gateway {
 namespace {
@@ -21,20 +23,6 @@ struct Preparation {
   ngx_http_request_body_t *request_body = nullptr;
   ngx_http_variable_value_t *variables = nullptr;
   ngx_connection_t *connection = nullptr;
-  ngx_http_headers_in_t headers_in = {};
-};
-
-struct Header {
-  std::string_view name;
-  std::string_view lowercase_name;
-  std::string_view value;
-  ngx_table_elt_t *ngx_http_headers_in_t::*field;  ///< nullptr where nginx keeps no pointer to it
-};
-
-/// What the subrequest's own header list says.
-struct RequestHeaders {
-  std::string_view accept;
-  std::string_view authorization;  ///< left out where empty
 };
 
 bool build_request_body(ngx_pool_t *pool, const TokenQuestion &question, std::string_view token,
@@ -73,63 +61,14 @@ ngx_http_request_body_t *wrap_request_body(ngx_pool_t *pool, std::string_view bo
   return request_body;
 }
 
-bool add_header(ngx_http_headers_in_t &headers_in, const Header &header) noexcept {
-  auto *element = static_cast<ngx_table_elt_t *>(ngx_list_push(&headers_in.headers));
-  if (element == nullptr) {
-    return false;
-  }
-  element->key = text(header.name);
-  element->value = text(header.value);
-  element->lowcase_key = text(header.lowercase_name).data;
-  element->hash = ngx_hash_key(element->lowcase_key, header.lowercase_name.size());
-  unlink_header(element);
-  if (header.field != nullptr) {
-    headers_in.*header.field = element;
-  }
-  return true;
-}
-
-bool add_body_headers(ngx_pool_t *pool, std::string_view body, ngx_http_headers_in_t &headers_in) noexcept {
-  auto *length = static_cast<u_char *>(ngx_pnalloc(pool, NGX_SIZE_T_LEN));
-  if (length == nullptr) {
-    return false;
-  }
-  const u_char *end = ngx_sprintf(length, "%uz", body.size());
-  return add_header(headers_in, {"Content-Type", "content-type", "application/x-www-form-urlencoded",
-                                 &ngx_http_headers_in_t::content_type}) &&
-         add_header(headers_in, {"Content-Length", "content-length", view({static_cast<size_t>(end - length), length}),
-                                 &ngx_http_headers_in_t::content_length});
-}
-
-/// The subrequest's copy of the parent's headers shares the parent's list, so it gets headers of its own, and nothing
-/// that the client sent. What remains is what nginx needs to find out the server's name.
-bool build_headers(ngx_http_request_t *r, std::string_view body, const RequestHeaders &headers,
-                   ngx_http_headers_in_t &headers_in) noexcept {
-  if (ngx_list_init(&headers_in.headers, r->pool, 4, sizeof(ngx_table_elt_t)) != NGX_OK) {
-    return false;
-  }
-  headers_in.server = r->headers_in.server;
-  headers_in.keep_alive_n = -1;
-  headers_in.content_length_n = -1;
-  return add_header(headers_in, {"Accept", "accept", headers.accept, nullptr}) &&
-         (headers.authorization.empty() ||
-          add_header(headers_in, {"Authorization", "authorization", headers.authorization,
-                                  &ngx_http_headers_in_t::authorization})) &&
-         (body.empty() || add_body_headers(r->pool, body, headers_in));
-}
-
-bool prepare(ngx_http_request_t *r, Call *call, const RequestHeaders &headers, Preparation &preparation) noexcept {
-  const auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+bool prepare(ngx_http_request_t *r, Call *call, const OwnHeaders &headers, Preparation &preparation) noexcept {
   preparation.post_subrequest = make<ngx_http_post_subrequest_t>(r->pool);
   preparation.request_body = wrap_request_body(r->pool, call->request_body);
-  // Variables are cached by request: in the parent's array, a $request_body that the parent has read would be the
-  // cache key of another token.
-  preparation.variables = static_cast<ngx_http_variable_value_t *>(
-      ngx_pcalloc(r->pool, cmcf->variables.nelts * sizeof(ngx_http_variable_value_t)));
+  preparation.variables = make_variables(r);
   preparation.connection = make_fake_connection(r);
+  call->headers = make_subrequest_headers(r, headers);
   if (preparation.post_subrequest == nullptr || preparation.request_body == nullptr ||
-      preparation.variables == nullptr || preparation.connection == nullptr ||
-      !build_headers(r, call->request_body, headers, preparation.headers_in)) {
+      preparation.variables == nullptr || preparation.connection == nullptr || call->headers == nullptr) {
     return false;
   }
   preparation.post_subrequest->handler = finish_capture;
@@ -137,22 +76,20 @@ bool prepare(ngx_http_request_t *r, Call *call, const RequestHeaders &headers, P
   return true;
 }
 
-void apply(ngx_http_request_t *subrequest, const Preparation &preparation) noexcept {
+void apply(ngx_http_request_t *subrequest, const Call &call, const Preparation &preparation) noexcept {
   if (preparation.request_body->bufs != nullptr) {
     subrequest->method = NGX_HTTP_POST;
     subrequest->method_name = text("POST");
   }
   subrequest->request_body = preparation.request_body;
-  subrequest->headers_in = preparation.headers_in;
-  // ngx_list_t points into itself while it has one part.
-  subrequest->headers_in.headers.last = &subrequest->headers_in.headers.part;
+  lend_clients_headers(subrequest, *call.headers);
   subrequest->variables = preparation.variables;
   // A cached response comes as a file; with this the copy filter reads it into memory.
   subrequest->filter_need_in_memory = 1;
   attach(subrequest, preparation.connection);
 }
 
-Call *start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) noexcept {
+Call *start(ngx_http_request_t *r, Call *call, const OwnHeaders &headers) noexcept {
   Preparation preparation;
   if (!prepare(r, call, headers, preparation)) {
     return nullptr;
@@ -169,7 +106,7 @@ Call *start(ngx_http_request_t *r, Call *call, const RequestHeaders &headers) no
     return nullptr;
   }
   call->subrequest->background = 0;
-  apply(call->subrequest, preparation);
+  apply(call->subrequest, *call, preparation);
   call->started = ngx_current_msec;
   return call;
 }
@@ -225,7 +162,7 @@ Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &lo
   call->request_has_secret = policy.question.body_has_secret;
   call->authorization = policy.question.authorization;
   call->may_be_kept = location.hot_cache != nullptr;
-  return start(r, call, {policy.question.accept, policy.question.authorization});
+  return start(r, call, {policy.question.accept, policy.question.authorization, call->request_body});
 }
 
 Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
@@ -237,7 +174,7 @@ Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &loc
     return nullptr;
   }
   call->refreshes_keys = refresh;
-  return start(r, call, {"application/json", {}});
+  return start(r, call, {"application/json", {}, {}});
 }
 
 Call *call_of(const ngx_http_request_t *r) noexcept {
@@ -255,14 +192,12 @@ Call *call_above(const ngx_http_request_t *r) noexcept {
   return nullptr;
 }
 
-void settle(ngx_http_request_t *subrequest, Call &call) noexcept {
+bool settle(ngx_http_request_t *subrequest, Call &call) noexcept {
   call.arrived = true;
-  // Not before ngx_http_core_find_config_phase(): client_max_body_size is for what clients send.
-  if (!call.request_body.empty()) {
-    subrequest->headers_in.content_length_n = static_cast<off_t>(call.request_body.size());
-  }
   // nginx clears the modules' contexts at every redirect: that is how has_strayed() knows.
   ngx_http_set_ctx(subrequest, &call, ngx_http_phantom_token_module);
+  forget_evaluated_variables(subrequest);
+  return take_own_headers(subrequest, *call.headers);
 }
 
 bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcept {

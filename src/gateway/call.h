@@ -12,6 +12,7 @@
 namespace gateway {
 
 struct Flight;
+struct SubrequestHeaders;
 
 /// One question to an endpoint of the authorization server and what came of it: by a subrequest of this request or of
 /// one that it follows, or out of the hot cache. It lives in the pool of the client's request, so that it can be used
@@ -35,7 +36,8 @@ struct Call {
   // While it runs.
   ngx_http_request_t *subrequest = nullptr;  ///< nullptr where another request's call is followed
   ngx_http_posted_request_t wake = {};       ///< for the request that waits
-  Flight *flight = nullptr;                  ///< where other requests may follow it
+  SubrequestHeaders *headers = nullptr;
+  Flight *flight = nullptr;  ///< where other requests may follow it
   ngx_event_t *deadline = nullptr;
   ngx_msec_t late_from = 0;  ///< from when on nginx's own timer may have ended the response; with a deadline only
   ngx_msec_t started = 0;
@@ -97,8 +99,10 @@ Call *call_of(const ngx_http_request_t *r) noexcept;
 ///   are such children.
 Call *call_above(const ngx_http_request_t *r) noexcept;
 
-/// Notes that the call's subrequest has come to its location.
-void settle(ngx_http_request_t *subrequest, Call &call) noexcept;
+/// Notes that the call's subrequest has come to its location, and takes from it what is the client's: its headers and
+/// what has been made of them.
+/// @return false where there is no memory.
+bool settle(ngx_http_request_t *subrequest, Call &call) noexcept;
 
 /// @return whether the call's subrequest has been redirected since: by the server's X-Accel-Redirect, perhaps to a
 ///   location that answers in its rewrite phase, or by something else in its location.

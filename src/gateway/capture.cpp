@@ -9,6 +9,7 @@
 #include "fake_connection.h"
 #include "header_list.h"
 #include "locations.h"
+#include "subrequest_headers.h"
 #include "text.h"
 #include "waiting.h"
 
@@ -134,8 +135,11 @@ bool came_to_server(const ngx_http_request_t &subrequest) noexcept {
   return true;
 }
 
-/// A location that answers in its rewrite phase has not passed the preaccess phase.
+/// A location that answers in its rewrite phase has not passed the preaccess phase; nothing that asks a server does so.
 const char *find_misconfiguration(ngx_http_request_t *subrequest, const Call &call) noexcept {
+  if (!call.arrived && subrequest->upstream != nullptr) {
+    return "another module keeps the subrequest from the preaccess and precontent phases: load this module after it";
+  }
   const auto *location =
       static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
   return is_internal(*location) ? find_unsafe_cache_key(subrequest, call)
@@ -144,6 +148,7 @@ const char *find_misconfiguration(ngx_http_request_t *subrequest, const Call &ca
 
 /// What the call is about is known, or will not be: who waits for it goes on.
 void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept {
+  restore_parents_headers(subrequest->parent, *call.headers);
   stop_deadline(call);
   call.duration = ngx_current_msec - call.started;
   record_result(call, rc);

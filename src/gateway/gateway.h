@@ -146,6 +146,8 @@ typedef struct {
     ngx_int_t        proxy_host_index;     /* of $proxy_host; NGX_ERROR where there is no proxy module */
     ngx_int_t        key_index;            /* of $phantom_token_key; NGX_ERROR where nothing reads it */
     ngx_int_t        request_body_index;   /* of $request_body; likewise */
+    ngx_int_t        request_id_index;     /* of $request_id; likewise */
+    ngx_str_t        variable_origins;     /* for each index a byte: who gives the value in a subrequest of ours */
     ngx_array_t     *variable_indices;     /* ngx_uint_t: of all $phantom_token_* that the configuration uses */
     ngx_array_t      hot_caches;           /* ngx_shm_zone_t *: of all phantom_token_hot_cache zone=... */
     ngx_shm_zone_t  *metrics;              /* NULL where no location has phantom_token_metrics */

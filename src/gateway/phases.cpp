@@ -37,13 +37,20 @@ ngx_int_t access_handler(ngx_http_request_t *r) {
   return location.enabled == PHANTOM_TOKEN_OFF ? NGX_DECLINED : check_request(r, location);
 }
 
+bool is_at_home(const ngx_http_request_t *r, const Call &call) noexcept {
+  return call_of(r) != nullptr && call.arrived && !has_strayed(r, call);
+}
+
 /// A subrequest of ours runs in the location that its endpoint leads to and nowhere else: a response with
 /// X-Accel-Redirect sends it to another one before any filter sees that header.
 ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
   if (call_of(r) == nullptr || call.arrived) {
     return NGX_HTTP_BAD_GATEWAY;
   }
-  settle(r, call);
+  if (!settle(r, call)) {
+    call.out_of_memory = true;
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
   if (is_server_block(core_location_of(r), *static_cast<ngx_http_core_srv_conf_t *>(
                                                ngx_http_get_module_srv_conf(r, ngx_http_core_module)))) {
     call.misconfiguration = "no location matches it: add one that is internal";
@@ -101,9 +108,16 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
 }
 
 /// Precontent phase: whoever comes here has been granted access, by this module or, under `satisfy any`, by another, or
-/// has missed the access handler.
+/// has missed the access handler. A subrequest of ours has missed the preaccess handler where another module's has ended
+/// that phase: none may answer it with the client's headers.
 ngx_int_t precontent_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
+  if (r != r->main) {
+    Call *call = call_above(r);
+    if (call != nullptr && !is_at_home(r, *call)) {
+      return keep_at_home(r, *call);
+    }
+  }
   if (r != r->main || location.enabled == PHANTOM_TOKEN_OFF) {
     return NGX_DECLINED;
   }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view prefix = "phantom_token_";
 constexpr std::string_view claim_prefix = "phantom_token_claim_";
+constexpr std::string_view header_prefix = "phantom_token_http_";
 
 ngx_int_t set_value(ngx_http_variable_value_t *v, std::string_view value) noexcept {
   v->valid = 1;
@@ -206,6 +207,22 @@ ngx_int_t get_scope(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr
   return set_claim(r, v, "scope");
 }
 
+/// $phantom_token_http_NAME: $http_NAME of the client's request, but Authorization as the client sent it.
+ngx_int_t get_client_header(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): so nginx hands over the name of a variable with a prefix.
+  ngx_str_t name = text(view(*reinterpret_cast<ngx_str_t *>(data)).substr(prefix.size()));
+  const RequestState *state = find_state(r->main);
+  if (state != nullptr && view(name) == "http_authorization") {
+    return state->authorization.data == nullptr ? set_not_found(v) : set_value(v, view(state->authorization));
+  }
+  const ngx_http_variable_value_t *header = ngx_http_get_variable(r->main, &name, ngx_hash_key(name.data, name.len));
+  if (header == nullptr) {
+    return NGX_ERROR;
+  }
+  *v = *header;
+  return NGX_OK;
+}
+
 void forget(ngx_http_request_t *r, ngx_uint_t index) noexcept {
   r->variables[index].valid = 0;
   r->variables[index].not_found = 0;
@@ -233,10 +250,105 @@ constexpr Variable variables[] = {
     {"phantom_token_client_id", get_client_id, NGX_HTTP_VAR_NOCACHEABLE},
     {"phantom_token_scope", get_scope, NGX_HTTP_VAR_NOCACHEABLE},
     {claim_prefix, get_claim, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX},
+    {header_prefix, get_client_header, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX},
     {"phantom_token_jwks_refresh", get_jwks_refresh, NGX_HTTP_VAR_NOCACHEABLE},
 };
 
+/// Where the value of a variable comes from, as a subrequest of ours has it.
+enum Origin : u_char {
+  evaluated,      ///< by its handler, as often as is needed
+  of_subrequest,  ///< written while its rewrite phases run
+  of_client       ///< the client's request
+};
+
+/// The get_handler of variables that are named captures (ngx_http_regex_compile); it is static in nginx, so a regex of
+/// our own shows it.
+/// @return false where that fails.
+bool find_capture_handler([[maybe_unused]] ngx_conf_t *cf, ngx_http_get_variable_pt &handler) noexcept {
+  handler = nullptr;
+#if (NGX_PCRE)
+  u_char error[NGX_MAX_CONF_ERRSTR];
+  ngx_regex_compile_t regex = {};
+  regex.pattern = text("(?<phantom_token_capture>x)");
+  regex.err = {sizeof(error), error};
+  if (ngx_http_regex_compile(cf, &regex) == nullptr) {
+    return false;
+  }
+  const ngx_http_variable_t *variable = find_variable(cf, "phantom_token_capture");
+  handler = variable == nullptr ? nullptr : variable->get_handler;
+#endif
+  return true;
+}
+
+/// Whether the values of this variable are written into a request's array, so that no handler can give them again.
+/// `set` (ngx_http_rewrite_set; NDK's ndk_set_var_*, by which lua's set_by_lua works, does as it does) writes there
+/// unless the variable has a set_handler; its get_handler is for what has not been set, and its data is the variable's
+/// own index. auth_request_set writes in the access phase, where no subrequest comes. What is a map or a header too is
+/// evaluated anew.
+bool is_written(const ngx_http_variable_t &variable, ngx_uint_t index,
+                ngx_http_get_variable_pt capture_handler) noexcept {
+  if ((variable.flags & NGX_HTTP_VAR_CHANGEABLE) == 0 || (variable.flags & NGX_HTTP_VAR_NOCACHEABLE) != 0 ||
+      variable.set_handler != nullptr || variable.get_handler == nullptr) {
+    return false;
+  }
+  return variable.data == index || variable.get_handler == capture_handler;
+}
+
+/// What a regex in server_name has captured (ngx_http_set_virtual_server) is there before any phase, and is never run
+/// for a subrequest.
+void note_server_name_captures([[maybe_unused]] const ngx_http_core_main_conf_t &cmcf,
+                               [[maybe_unused]] phantom_token_main_t &main) noexcept {
+#if (NGX_PCRE)
+  auto *const *servers = static_cast<ngx_http_core_srv_conf_t **>(cmcf.servers.elts);
+  for (ngx_uint_t i = 0; i < cmcf.servers.nelts; i++) {
+    const auto *names = static_cast<const ngx_http_server_name_t *>(servers[i]->server_names.elts);
+    for (ngx_uint_t n = 0; n < servers[i]->server_names.nelts; n++) {
+      for (ngx_uint_t v = 0; names[n].regex != nullptr && v < names[n].regex->nvariables; v++) {
+        main.variable_origins.data[names[n].regex->variables[v].index] = of_client;
+      }
+    }
+  }
+#endif
+}
+
+bool note_origins(ngx_conf_t *cf, phantom_token_main_t &main) noexcept {
+  const auto *cmcf =
+      static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  ngx_http_get_variable_pt capture_handler = nullptr;
+  if (!find_capture_handler(cf, capture_handler)) {
+    return false;
+  }
+  const auto *used = static_cast<const ngx_http_variable_t *>(cmcf->variables.elts);
+  main.variable_origins.len = cmcf->variables.nelts;
+  main.variable_origins.data = static_cast<u_char *>(ngx_pcalloc(cf->pool, cmcf->variables.nelts));
+  if (main.variable_origins.data == nullptr) {
+    return false;
+  }
+  for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
+    const ngx_http_variable_t *variable = find_variable(cf, view(used[i].name));
+    const bool written = variable != nullptr && is_written(*variable, i, capture_handler);
+    main.variable_origins.data[i] = written ? of_subrequest : evaluated;
+  }
+  note_server_name_captures(*cmcf, main);
+  if (main.request_id_index != NGX_ERROR) {
+    main.variable_origins.data[main.request_id_index] = of_client;
+  }
+  return true;
+}
+
 }  // namespace
+
+const ngx_http_variable_t *find_variable(const ngx_conf_t *cf, std::string_view name) noexcept {
+  const auto *cmcf =
+      static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  const auto *keys = static_cast<const ngx_hash_key_t *>(cmcf->variables_keys->keys.elts);
+  for (ngx_uint_t i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+    if (view(keys[i].key) == name) {
+      return static_cast<const ngx_http_variable_t *>(keys[i].value);
+    }
+  }
+  return nullptr;
+}
 
 ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
   for (const Variable &variable : variables) {
@@ -269,12 +381,13 @@ ngx_int_t index_variables(ngx_conf_t *cf) noexcept {
   main->authorization_index = ngx_http_get_variable_index(cf, &authorization);
   main->key_index = find_variable_index(cf, "phantom_token_key");
   main->request_body_index = find_variable_index(cf, "request_body");
+  main->request_id_index = find_variable_index(cf, "request_id");
   // Not to be found by its name at request time: it is not in the hash of variables.
   ngx_str_t proxy_host = ngx_string("proxy_host");
   main->proxy_host_index =
       has_module(cf, "ngx_http_proxy_module") ? ngx_http_get_variable_index(cf, &proxy_host) : NGX_ERROR;
   main->variable_indices = ngx_array_create(cf->pool, 4, sizeof(ngx_uint_t));
-  if (main->authorization_index == NGX_ERROR || main->variable_indices == nullptr) {
+  if (main->authorization_index == NGX_ERROR || main->variable_indices == nullptr || !note_origins(cf, *main)) {
     return NGX_ERROR;
   }
 
@@ -301,6 +414,37 @@ bool has_lost_key(const ngx_http_request_t *r) noexcept {
   }
   const ngx_http_variable_value_t &value = r->variables[index];
   return value.not_found != 0 && value.no_cacheable == 0;
+}
+
+ngx_http_variable_value_t *make_variables(const ngx_http_request_t *r) noexcept {
+  const auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+  auto *values = static_cast<ngx_http_variable_value_t *>(
+      ngx_pcalloc(r->pool, cmcf->variables.nelts * sizeof(ngx_http_variable_value_t)));
+  if (values == nullptr) {
+    return nullptr;
+  }
+  const phantom_token_main_t &main = main_of(r);
+  if (main.request_id_index != NGX_ERROR) {
+    (void)ngx_http_get_indexed_variable(r->main, static_cast<ngx_uint_t>(main.request_id_index));
+  }
+  for (ngx_uint_t i = 0; i < main.variable_origins.len; i++) {
+    if (main.variable_origins.data[i] == of_client) {
+      values[i] = r->main->variables[i];
+    }
+  }
+  return values;
+}
+
+void forget_evaluated_variables(ngx_http_request_t *subrequest) noexcept {
+  const auto *cmcf =
+      static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(subrequest, ngx_http_core_module));
+  const ngx_str_t &origins = main_of(subrequest).variable_origins;
+  // Modules that come after this one may have added variables, but no `set`: those are all read by then.
+  for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
+    if (i >= origins.len || origins.data[i] == evaluated) {
+      forget(subrequest, i);
+    }
+  }
 }
 
 void forget_authorization(ngx_http_request_t *r) noexcept {
