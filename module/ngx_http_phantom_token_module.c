@@ -404,6 +404,7 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
      *     plcf->serves_gateway = 0;
      *     plcf->serves_tokens = 0;
      *     plcf->is_hidden = 0;
+     *     plcf->is_wide = 0;
      *     plcf->has_branches = 0;
      *     plcf->shares_cache_zone = 0;
      *     plcf->caches_responses = 0;

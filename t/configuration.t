@@ -176,8 +176,6 @@ accepted(locations =>
     ['phantom_token on and the endpoint at server',        "$on location / { $api } $way"],
     ['endpoint without a slash, no internal',              "location / { phantom_token on; phantom_token_introspection_endpoint introspect; $api } location introspect { proxy_pass http://%%AS%%; }"],
     ['endpoint without a slash, exact, no internal',       "location / { phantom_token on; phantom_token_introspection_endpoint introspect; $api } location = introspect { proxy_pass http://%%AS%%; }"],
-    ['endpoint of a regex location that is internal',      "location / { phantom_token on; phantom_token_introspection_endpoint /_as/one; $api } location ~ ^/_as/ { internal; proxy_pass http://%%AS%%; }"],
-    ['endpoint of a prefix location that is internal',     "location / { phantom_token on; phantom_token_introspection_endpoint /_as/one; $api } location ^~ /_as/ { internal; proxy_pass http://%%AS%%; } location ~ one { }"],
     ['endpoint of a nested location that is internal',     "location / { phantom_token on; phantom_token_introspection_endpoint /_as/one; $api location = /_as/one { internal; proxy_pass http://%%AS%%; } }"],
     ['endpoint of a nested location, internal inherited',  "location /a { phantom_token on; phantom_token_introspection_endpoint /_as/one; $api } location /_as { internal; location = /_as/one { proxy_pass http://%%AS%%; } }"],
     ['endpoint with arguments',                            "location / { phantom_token on; phantom_token_introspection_endpoint /_introspect?tenant=1; $api } $way"],

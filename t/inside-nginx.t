@@ -85,7 +85,9 @@ my $gateway = gateway(
         location /policy-set   { phantom_token on; auth_request /policy-set-header; proxy_pass http://%%API%%; }
         location /policy-no-slash { phantom_token on; auth_request policy; proxy_pass http://%%API%%; }
         location policy           { internal; proxy_pass http://%%API%%; }
-        location /policy-prefix   { phantom_token on; auth_request /shared/policy; proxy_pass http://%%API%%; }
+        location /policy-beside   { phantom_token on; auth_request /shared/policy; proxy_pass http://%%API%%; }
+        location /policy-prefix   { phantom_token on; auth_request /shared/other; proxy_pass http://%%API%%; }
+        location = /shared/policy { internal; proxy_pass http://%%API%%; }
         location /shared/         { internal; proxy_pass http://%%API%%; }
         location /shares          { phantom_token on; phantom_token_introspection_endpoint /shared/introspect; proxy_pass http://%%API%%; }
         location /same            { if ($arg_x) { set $y 1; } proxy_pass http://%%API%%; }
@@ -320,7 +322,8 @@ inside(
     { name => 'limit_except: off for POST, POST', request => { path => '/limit-off', method => 'POST', body => 'x' }, as => 0, status => 200, api => 1 },
 
     { name => 'order: a policy service in a location without a slash, where endpoints have variables', request => token('/policy-no-slash'), as => [$asked], status => 200, api => [seen('policy'), seen('/policy-no-slash')] },
-    { name => 'order: a policy service beside an endpoint in one location', request => token('/policy-prefix'), as => [$asked], status => 200, api => [seen('/shared/policy'), seen('/policy-prefix')] },
+    { name => 'order: a policy service beside an endpoint, in a location of its own', request => token('/policy-beside'), as => [$asked], status => 200, api => [seen('/shared/policy'), seen('/policy-beside')] },
+    { name => 'order: a policy service in a location that asks the authorization server', request => token('/policy-prefix'), as => [$asked], status => 500, refusal => 'any', log => qr/\[error\].*brought a request to location "\/shared\/", where only the gateway itself asks/ },
     { name => 'internal: a location of the same name that is another', request => { path => '/same/x?x=1' }, as => 0, status => 200, api => [{ uri => '/same/x?x=1' }] },
     { name => 'auth_request to a protected location: the client\'s token, its scopes', request => token('/guarded'), as => [$asked], api => [], status => 403 },
     { name => 'auth_request to a protected location: no token, one challenge', request => { path => '/guarded' }, as => 0, api => [], status => 401, challenge => { realm => 'api', scope => 'admin' } },

@@ -107,13 +107,17 @@ EndpointDirectives endpoints(const phantom_token_location_t &location) noexcept 
            {"phantom_token_jwks_endpoint", location.jwks_endpoint, location.jwks_endpoint_at, false}}};
 }
 
-bool has_constant(const EndpointDirective &endpoint) noexcept {
-  return endpoint.value != nullptr && is_constant(*endpoint.value);
+bool has_known_path(const EndpointDirective &endpoint) noexcept {
+  return endpoint.value != nullptr && has_constant_path(*endpoint.value);
+}
+
+std::string_view path_of(const EndpointDirective &endpoint) noexcept {
+  return split_endpoint(view(endpoint.value->value)).path;
 }
 
 ngx_http_core_loc_conf_t *constant_target(const phantom_token_block_t &block,
                                           const EndpointDirective &endpoint) noexcept {
-  return find_location(*block.server, split_endpoint(view(endpoint.value->value)).path);
+  return find_location(*block.server, path_of(endpoint));
 }
 
 ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
@@ -121,7 +125,7 @@ ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
     return NGX_OK;
   }
   for (const EndpointDirective &endpoint : endpoints(*block.location)) {
-    const ngx_http_core_loc_conf_t *target = has_constant(endpoint) ? constant_target(block, endpoint) : nullptr;
+    const ngx_http_core_loc_conf_t *target = has_known_path(endpoint) ? constant_target(block, endpoint) : nullptr;
     if (target != nullptr && is_internal(*target)) {
       auto *location =
           static_cast<phantom_token_location_t *>(target->loc_conf[ngx_http_phantom_token_module.ctx_index]);
@@ -135,7 +139,7 @@ ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
 
 bool has_varying_endpoint(const phantom_token_block_t &block) noexcept {
   for (const EndpointDirective &endpoint : endpoints(*block.location)) {
-    if (endpoint.value != nullptr && !is_constant(*endpoint.value)) {
+    if (endpoint.value != nullptr && !has_known_path(endpoint)) {
       return true;
     }
   }
@@ -195,21 +199,21 @@ void warn_of_cached_responses(const ngx_conf_t *cf, const phantom_token_main_t &
 /// @return NGX_OK where the target of a constant endpoint is there, and internal.
 ngx_int_t check_target(ngx_conf_t *cf, const phantom_token_block_t &block, const EndpointDirective &endpoint) noexcept {
   const ngx_str_t name = display_name(*block.core);
+  const ngx_str_t path = text(path_of(endpoint));
   const ngx_http_core_loc_conf_t *target = constant_target(block, endpoint);
   if (target == nullptr) {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"%s\" of location \"%V\" is \"%V\", but no location of the server matches that: add "
                   "\"location = %V { internal; ... }\" in %V:%ui",
-                  endpoint.name, &name, &endpoint.value->value, &endpoint.value->value, &endpoint.at.file,
-                  endpoint.at.line);
+                  endpoint.name, &name, &endpoint.value->value, &path, &endpoint.at.file, endpoint.at.line);
     return NGX_ERROR;
   }
-  if (!is_internal(*target) && view(target->name) != split_endpoint(view(endpoint.value->value)).path) {
+  if (!is_internal(*target) && view(target->name) != path_of(endpoint)) {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"%s\" of location \"%V\" is \"%V\", which leads to location \"%V\", since none has that name, and "
                   "clients can reach that: correct the URI, or add \"location = %V { internal; ... }\" in %V:%ui",
-                  endpoint.name, &name, &endpoint.value->value, &target->name, &endpoint.value->value,
-                  &endpoint.at.file, endpoint.at.line);
+                  endpoint.name, &name, &endpoint.value->value, &target->name, &path, &endpoint.at.file,
+                  endpoint.at.line);
     return NGX_ERROR;
   }
   if (!is_internal(*target)) {
@@ -220,6 +224,25 @@ ngx_int_t check_target(ngx_conf_t *cf, const phantom_token_block_t &block, const
     return NGX_ERROR;
   }
   return NGX_OK;
+}
+
+/// Nobody but the gateway gets into a location that reaches the authorization server for tokens, whatever the path is.
+/// A name that is not the endpoint's may have been meant for other requests too.
+void warn_of_wide_location(ngx_conf_t *cf, const phantom_token_block_t &block,
+                           const EndpointDirective &endpoint) noexcept {
+  const ngx_http_core_loc_conf_t &target = *constant_target(block, endpoint);
+  auto *location = static_cast<phantom_token_location_t *>(target.loc_conf[ngx_http_phantom_token_module.ctx_index]);
+  const ngx_str_t path = text(path_of(endpoint));
+  if (location->serves_tokens == 0 || location->is_wide != 0 || view(target.name) == view(path)) {
+    return;
+  }
+  location->is_wide = 1;
+  ngx_log_error(
+      NGX_LOG_WARN, cf->log, 0,
+      "location \"%V\" serves \"%V\", where the gateway asks the authorization server: whatever else comes to "
+      "this location, by an include, auth_request or a redirect, is refused; give the endpoint one of its own: "
+      "\"location = %V { internal; ... }\"; the endpoint is in %V:%ui",
+      &target.name, &path, &path, &endpoint.at.file, endpoint.at.line);
 }
 
 /// What must not stand together, or not alone, in a protected location.
@@ -298,8 +321,11 @@ ngx_int_t check_block(ngx_conf_t *cf, const phantom_token_main_t &main, const ph
     return NGX_ERROR;
   }
   for (const EndpointDirective &endpoint : endpoints(location)) {
-    if (has_constant(endpoint) && check_target(cf, block, endpoint) != NGX_OK) {
+    if (has_known_path(endpoint) && check_target(cf, block, endpoint) != NGX_OK) {
       return NGX_ERROR;
+    }
+    if (has_known_path(endpoint)) {
+      warn_of_wide_location(cf, block, endpoint);
     }
   }
   return NGX_OK;
@@ -369,8 +395,8 @@ void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
 
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {
   gateway::number_servers(cf);
-  if (gateway::identify_all(cf) != NGX_OK || gateway::check_configuration(cf) != NGX_OK ||
-      gateway::index_variables(cf) != NGX_OK) {
+  if (gateway::identify_all(cf) != NGX_OK || gateway::index_variables(cf) != NGX_OK ||
+      gateway::check_configuration(cf) != NGX_OK) {
     return NGX_ERROR;
   }
   return gateway::install_phases(cf);

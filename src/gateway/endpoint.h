@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "nginx.h"
+#include "text.h"
 
 namespace gateway {
 
@@ -23,6 +24,11 @@ constexpr Endpoint split_endpoint(std::string_view uri) noexcept {
 /// @return whether the endpoint is the same for all requests, so that it can be checked with the configuration.
 inline bool is_constant(const ngx_http_complex_value_t &endpoint) noexcept {
   return endpoint.lengths == nullptr;
+}
+
+/// @return whether the endpoint's path is the same for all requests, whatever its arguments are (`/_introspect?$host`).
+inline bool has_constant_path(const ngx_http_complex_value_t &endpoint) noexcept {
+  return is_constant(endpoint) || split_endpoint(view(endpoint.value)).path.find('$') == std::string_view::npos;
 }
 
 }  // namespace gateway

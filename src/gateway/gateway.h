@@ -119,6 +119,7 @@ typedef struct phantom_token_location_s {
     unsigned                   serves_gateway:1;     /* one does */
     unsigned                   serves_tokens:1;      /* one for introspection or exchange does */
     unsigned                   is_hidden:1;          /* no request of a client may be here */
+    unsigned                   is_wide:1;            /* its name is not that of an endpoint that leads here */
     unsigned                   has_branches:1;       /* there is an `if` in it */
     unsigned                   shares_cache_zone:1;  /* another location uses the same proxy_cache zone */
     unsigned                   caches_responses:1;   /* it, or an `if` in it, is protected and has a proxy_cache */

@@ -65,15 +65,12 @@ ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
 
 /// `internal` keeps out what a client asks for, but a rewrite, an error page or X-Accel-Redirect gets there with the
 /// client's body, and an SSI include from the API's page: the authorization server would answer as if the gateway
-/// asked, and nginx keep the answer under the key of the client's token. Other subrequests may go to what else a
-/// location with a shorter name serves: they are the configuration's own. With variables in an endpoint, only a name
-/// without a slash tells that no client belongs there.
+/// asked, and nginx keep the answer under the key of the client's token. Whatever the path is: which ones the
+/// authorization server takes for an endpoint (`/introspect/x`, `/Introspect;x`) only that server knows, and the
+/// location's credentials go with all of them. With variables in an endpoint's path, only a name without a slash tells
+/// that no client belongs there.
 bool is_intruder(const ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
-  const bool asks_about_tokens = location.home->serves_tokens != 0;
-  if (r == r->main) {
-    return asks_about_tokens || location.is_hidden != 0;
-  }
-  return asks_about_tokens && view(r->uri) == view(core_location_of(r).name);
+  return location.home->serves_tokens != 0 || (r == r->main && location.is_hidden != 0);
 }
 
 /// nginx's own answer for an `internal` location.
@@ -108,8 +105,8 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
 }
 
 /// Precontent phase: whoever comes here has been granted access, by this module or, under `satisfy any`, by another, or
-/// has missed the access handler. A subrequest of ours has missed the preaccess handler where another module's has ended
-/// that phase: none may answer it with the client's headers.
+/// has missed the access handler. A subrequest of ours has missed the preaccess handler where another module's has
+/// ended that phase: none may answer it with the client's headers.
 ngx_int_t precontent_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   if (r != r->main) {
