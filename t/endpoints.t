@@ -38,6 +38,9 @@ my $gateway = gateway(
         proxy_cache_valid 200 1h;
         map $host $tenant { one.example one; two.example two; }
         map $host $endpoint { one.example /_one; two.example /_two; nowhere.example nowhere; public.example /public; named.example @as; noslash.example as-one; arguments.example /_one?tenant=7; }
+        map $http_authorization $by_token { volatile; "~* first-" /_one; default /_two; }
+        map $uri $by_uri { volatile; default /_two; /uri/first /_one; }
+        map $uri $kept_by_uri { default /_two; /kept/first /_one; }
         map $host $address { one.example %%ONE%%; default %%TWO%%; }
 END
     server_name => '_',
@@ -50,6 +53,16 @@ END
         location /verified { phantom_token_introspection_endpoint $endpoint; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_jwks/$tenant; proxy_pass http://%%API%%; }
         location = /first { phantom_token_introspection_endpoint /_one; try_files /nonexistent /second; }
         location = /second { phantom_token_introspection_endpoint /_two; proxy_pass http://%%API%%; }
+        location = /token/first { phantom_token_introspection_endpoint $by_token; try_files /nonexistent /token/second; }
+        location = /token/second { phantom_token_introspection_endpoint $by_token; proxy_pass http://%%API%%; }
+        location = /token/keys { phantom_token_introspection_endpoint /_one; try_files /nonexistent /token/keys/second; }
+        location = /token/keys/second { phantom_token_introspection_endpoint /_one; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_jwks$by_token; proxy_pass http://%%API%%; }
+        location = /_jwks/_one { internal; proxy_pass http://%%ONE%%/jwks; }
+        location = /_jwks/_two { internal; proxy_pass http://%%TWO%%/jwks; }
+        location = /uri/first { phantom_token_introspection_endpoint $by_uri; try_files /nonexistent /uri/second; }
+        location = /uri/second { phantom_token_introspection_endpoint $by_uri; proxy_pass http://%%API%%; }
+        location = /kept/first { phantom_token_introspection_endpoint $kept_by_uri; try_files /nonexistent /kept/second; }
+        location = /kept/second { phantom_token_introspection_endpoint $kept_by_uri; proxy_pass http://%%API%%; }
         location /header { phantom_token_introspection_endpoint /_$http_x_as; proxy_pass http://%%API%%; }
 
         location = /_one { internal; proxy_cache tokens; proxy_cache_key $phantom_token_key; proxy_pass http://%%ONE%%/introspect; }
@@ -119,6 +132,14 @@ is +($two->requests)[0]->{body}, 'token=moved-token&token_type_hint=access_token
 $two->answers('half-token' => { status => 204 });
 $one->answers('half-token' => { jwt => { sub => 'half' } });
 ask('redirect to a location with another AS: which says no', 'one.example', '/first', token => 'half-token', status => 401, outcome => 'inactive', saw => [1, 1], logged => { sub => '' });
+
+# A map over $http_authorization sees what the client has sent, though the header holds a JWT after the first location.
+$one->answers('first-token' => { jwt => { sub => 'first-one' } }, 'uri-token' => { jwt => { sub => 'uri-one' } }, 'kept-token' => { jwt => { sub => 'kept-one' } }, 'first-signed-token' => { jwt => $own[0] });
+$two->answers('first-token' => { jwt => { sub => 'first-two' } }, 'uri-token' => { jwt => { sub => 'uri-two' } }, 'kept-token' => { jwt => { sub => 'kept-two' } });
+ask('redirect, a map over $http_authorization: the same AS, asked once', 'one.example', '/token/first', token => 'first-token', logged => { sub => 'first-one' }, saw => [1, 0]);
+ask('redirect, a map over $http_authorization: the same JWKS', 'one.example', '/token/keys', token => 'first-signed-token', logged => { sub => 'own-0' }, saw => [2, 0]);
+ask('redirect, a volatile map over $uri: each location its AS', 'one.example', '/uri/first', token => 'uri-token', logged => { sub => 'uri-two' }, saw => [1, 1]);
+ask('redirect, a map over $uri that is not volatile: the first one\'s, as nginx -t warns', 'one.example', '/kept/first', token => 'kept-token', logged => { sub => 'kept-one' }, saw => [1, 0]);
 
 # --- an endpoint that evaluates to nothing, or to where nobody answers ----------------------------------------------------------------------
 
@@ -245,6 +266,15 @@ configurations(
     { name => 'nginx -t: an endpoint that is a constant and missing', protected => '', locations => 'location / { phantom_token on; phantom_token_introspection_endpoint /_nowhere; }  location = /x { return 204; }', refuses => [qr/phantom_token_introspection_endpoint/, qr/internal/] },
     { name => 'nginx -t: an exchange endpoint that is not internal', locations => 'location / { phantom_token on; phantom_token_exchange_endpoint /exchange; } location /exchange { proxy_pass http://%%AS%%; }', refuses => [qr/phantom_token_exchange_endpoint/, qr/add "internal;"/] },
     { name => 'nginx -t: an endpoint with variables is for the first request to check', locations => 'location / { phantom_token on; phantom_token_introspection_endpoint /_$host; }', @nothing },
+    (map { my ($name, $maps, $endpoint) = @{$_}; { name => "nginx -t warns: a map that keeps its value over a redirect: $name", http => $maps, locations => "location / { phantom_token on; phantom_token_introspection_endpoint $endpoint; }", accepts => 1, warns => qr/phantom_token_introspection_endpoint.*"\$as" of a map.*add "volatile;"/ } }
+        ['$uri', 'map $uri $as { default /_a; }', '$as'], ['$args', 'map $args $as { default /_a; }', '$as'], ['an argument, in a part of the endpoint', 'map $arg_x $as { default a; }', '/_${as}'],
+        ['several variables', 'map $host$uri $as { default /_a; }', '$as'], ['a map over a map', 'map $uri $tenant { default a; } map $tenant $as { default /_a; }', '$as'], ['a map over a volatile map', 'map $uri $tenant { volatile; default a; } map ${host}x$tenant $as { default /_a; }', '$as'],
+        ['what set gives', 'map $tenant $as { default /_a; } server { listen 127.0.0.1:%%PORT:s%%; set $tenant a; }', '$as'], ['regexes', 'map $uri $as { hostnames; ~^/x /_x; default /_a; }', '$as']),
+    { name => 'nginx -t warns: a map of the JWKS endpoint', http => 'map $uri $as { default /_a; }', locations => 'location / { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience a; phantom_token_jwks_endpoint $as; }', accepts => 1, warns => qr/phantom_token_jwks_endpoint.*"\$as" of a map/ },
+    (map { my ($name, $maps, $endpoint) = @{$_}; { name => "nginx -t: a map that may keep its value: $name", http => $maps, locations => "location / { phantom_token on; phantom_token_introspection_endpoint $endpoint; }", @nothing } }
+        ['volatile', 'map $uri $as { volatile; default /_a; }', '$as'], ['$host', 'map $host $as { default /_a; }', '$as'], ['$server_name and a header', 'map $server_name:$http_x_tenant $as { default /_a; }', '$as'], ['a map over a map over a cookie', 'map $cookie_x $tenant { default a; } map $tenant $as { default /_a; }', '$as'],
+        ['a capture of server_name', 'map $tenant $as { default /_a; } server { listen 127.0.0.1:%%PORT:s%%; server_name ~^(?<tenant>[a-z]+)\.example$; }', '$as'], ['text alone', 'map x $as { default /_a; }', '$as'], ['no map', 'geo $as { default /_a; }', '$as'], ['nginx\'s own', '', '/_a$uri']),
+    { name => 'nginx -t: a map that no endpoint has', http => 'map $uri $as { default /_a; }', @nothing },
     { name => 'nginx -t: two AS in one zone, body-only keys', http => $zone, locations => 'location /a { phantom_token on; phantom_token_introspection_endpoint /_a; } location /b { phantom_token on; phantom_token_introspection_endpoint /_b; }'
         . join('', map { " location = /_$_ { internal; proxy_pass http://%%AS%%/$_; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key \$request_body; }" } qw(a b)), refuses => [qr/cache zone "tokens"/, qr/proxy_cache_key \$phantom_token_key/] },
 );

@@ -7,6 +7,7 @@
 #include "hot_cache_zone.h"
 #include "key_store.h"
 #include "locations.h"
+#include "map_variables.h"
 #include "phases.h"
 #include "policy.h"
 #include "read_answers.h"
@@ -341,6 +342,47 @@ void warn_of_unverified(ngx_conf_t *cf, const phantom_token_block_t &block) noex
   }
 }
 
+bool is_first_with(const phantom_token_main_t &main, const phantom_token_block_t &block,
+                   const EndpointDirective &endpoint) noexcept {
+  const auto *blocks = static_cast<const phantom_token_block_t *>(main.blocks.elts);
+  for (const phantom_token_block_t *earlier = blocks; earlier != &block; earlier++) {
+    for (const EndpointDirective &other : endpoints(*earlier->location)) {
+      if (other.value == endpoint.value && is_protected(*earlier)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/// nginx evaluates a map once for a request, unless it is `volatile`: after a redirect the first location's
+/// authorization server would be asked again.
+ngx_int_t warn_of_kept_maps(ngx_conf_t *cf, const phantom_token_main_t &main,
+                            const phantom_token_block_t &block) noexcept {
+  if (!is_protected(block)) {
+    return NGX_OK;
+  }
+  for (const EndpointDirective &endpoint : endpoints(*block.location)) {
+    if (endpoint.value == nullptr || is_constant(*endpoint.value)) {
+      continue;
+    }
+    if (main.map_handler == nullptr && learn_maps(cf) != NGX_OK) {
+      return NGX_ERROR;
+    }
+    const std::string_view map = find_kept_map(cf, view(endpoint.value->value));
+    if (!map.empty() && is_first_with(main, block, endpoint)) {
+      const ngx_str_t name = display_name(*block.core);
+      const ngx_str_t variable = text(map);
+      ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                    "\"%s\" of location \"%V\" has the variable \"$%V\" of a map: after a redirect from one protected "
+                    "location to another, nginx keeps the value that it had in the first, and the authorization server "
+                    "of the first is asked again: add \"volatile;\" to the map; the endpoint is in %V:%ui",
+                    endpoint.name, &name, &variable, &endpoint.at.file, endpoint.at.line);
+    }
+  }
+  return NGX_OK;
+}
+
 ngx_int_t identify_all(ngx_conf_t *cf) noexcept {
   return for_each_block(main_configuration(cf), [cf](const phantom_token_block_t &block) {
     return identify(cf->pool, block) ? NGX_OK : NGX_ERROR;
@@ -355,7 +397,7 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
     mark_branches(block);
     warn_of_cached_responses(cf, main, block);
     const bool is_good = check_endpoints(cf, main, block) == NGX_OK && check_hot_cache(cf, block) == NGX_OK &&
-                         check_block(cf, main, block) == NGX_OK;
+                         check_block(cf, main, block) == NGX_OK && warn_of_kept_maps(cf, main, block) == NGX_OK;
     return is_good ? NGX_OK : NGX_ERROR;
   };
   const auto mark = [&](const phantom_token_block_t &block) {

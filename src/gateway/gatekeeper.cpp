@@ -9,6 +9,7 @@
 #include "../oauth/packed_introspection.h"
 #include "authorization.h"
 #include "coalescing.h"
+#include "endpoint.h"
 #include "header_list.h"
 #include "hot_cache.h"
 #include "key_store.h"
@@ -159,7 +160,7 @@ ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const pha
 ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                  const oauth::Jwt &jwt) noexcept {
   ngx_str_t endpoint;
-  if (ngx_http_complex_value(r, location.jwks_endpoint, &endpoint) != NGX_OK) {
+  if (!evaluate_endpoint(r, location.jwks_endpoint, endpoint)) {
     return refuse_for_memory(r, state, location);
   }
   state.endpoint_directive = "phantom_token_jwks_endpoint";
@@ -280,7 +281,7 @@ ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_lo
   ngx_str_t endpoint;
   state.endpoint_directive = location.policy->question.is_exchange ? "phantom_token_exchange_endpoint"
                                                                    : "phantom_token_introspection_endpoint";
-  if (ngx_http_complex_value(r, location.policy->question.endpoint, &endpoint) != NGX_OK) {
+  if (!evaluate_endpoint(r, location.policy->question.endpoint, endpoint)) {
     return refuse_for_memory(r, state, location);
   }
   if (!is_uri(endpoint)) {

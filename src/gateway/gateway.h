@@ -149,6 +149,8 @@ typedef struct {
     ngx_int_t        request_body_index;   /* of $request_body; likewise */
     ngx_int_t        request_id_index;     /* of $request_id; likewise */
     ngx_str_t        variable_origins;     /* for each index a byte: who gives the value in a subrequest of ours */
+    ngx_http_get_variable_pt  map_handler;  /* of the variables of `map`; NULL where no endpoint needs to know */
+    unsigned         can_read_maps:1;      /* what they are over is where we look */
     ngx_array_t     *variable_indices;     /* ngx_uint_t: of all $phantom_token_* that the configuration uses */
     ngx_array_t      hot_caches;           /* ngx_shm_zone_t *: of all phantom_token_hot_cache zone=... */
     ngx_shm_zone_t  *metrics;              /* NULL where no location has phantom_token_metrics */

@@ -5,6 +5,7 @@
 #include "../oauth/bearer.h"
 #include "../oauth/claim.h"
 #include "../oauth/packed_introspection.h"
+#include "endpoint.h"
 #include "policy.h"
 #include "pool_memory.h"
 #include "request_state.h"
@@ -78,7 +79,7 @@ std::string_view make_key(ngx_http_request_t *r, const phantom_token_location_t 
   ngx_str_t endpoint = ngx_null_string;
   auto *key = static_cast<char *>(ngx_pnalloc(r->pool, oauth::cache_key_size));
   if (key == nullptr || !find_key_source(r, location, token, source) ||
-      (source.endpoint != nullptr && ngx_http_complex_value(r, source.endpoint, &endpoint) != NGX_OK) ||
+      (source.endpoint != nullptr && !evaluate_endpoint(r, source.endpoint, endpoint)) ||
       !token_key(r, source.parts, view(endpoint), token, key)) {
     return {};
   }
@@ -372,6 +373,14 @@ ngx_int_t find_variable_index(const ngx_conf_t *cf, std::string_view name) noexc
     }
   }
   return NGX_ERROR;
+}
+
+bool is_of_client(const ngx_conf_t *cf, std::string_view name) noexcept {
+  const auto *main =
+      static_cast<phantom_token_main_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_phantom_token_module));
+  const ngx_int_t index = find_variable_index(cf, name);
+  return index >= 0 && static_cast<std::size_t>(index) < main->variable_origins.len &&
+         main->variable_origins.data[index] == of_client;
 }
 
 ngx_int_t index_variables(ngx_conf_t *cf) noexcept {

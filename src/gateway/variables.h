@@ -18,6 +18,10 @@ ngx_int_t index_variables(ngx_conf_t *cf) noexcept;
 /// @return what is declared under that name, prefixes aside, or nullptr; while the configuration is read.
 const ngx_http_variable_t *find_variable(const ngx_conf_t *cf, std::string_view name) noexcept;
 
+/// @return whether a subrequest of ours has the client's value of this variable: what server_name has captured, and
+///   $request_id. After index_variables().
+bool is_of_client(const ngx_conf_t *cf, std::string_view name) noexcept;
+
 /// @return the index of a variable that the configuration reads; NGX_ERROR where it does not.
 ngx_int_t find_variable_index(const ngx_conf_t *cf, std::string_view name) noexcept;
 

@@ -1,0 +1,158 @@
+#include "map_variables.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "text.h"
+#include "variables.h"
+
+namespace gateway {
+namespace {
+
+/// How nginx's ngx_http_map_ctx_t begins, which is private to its module. learn_maps() compares it with a map of its
+/// own.
+struct MapContext {
+  ngx_http_map_t map;
+  ngx_http_complex_value_t source;
+};
+
+constexpr std::string_view sample_name = "phantom_token_map";
+
+phantom_token_main_t &main_of(ngx_conf_t *cf) noexcept {
+  return *static_cast<phantom_token_main_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_phantom_token_module));
+}
+
+const ngx_module_t *find_module(const ngx_conf_t *cf, std::string_view name) noexcept {
+  for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
+    if (cf->cycle->modules[i]->name == name) {
+      return cf->cycle->modules[i];
+    }
+  }
+  return nullptr;
+}
+
+ngx_command_t *find_command(const ngx_module_t &module, std::string_view name) noexcept {
+  for (ngx_command_t *command = module.commands; command != nullptr && command->name.len != 0; command++) {
+    if (view(command->name) == name) {
+      return command;
+    }
+  }
+  return nullptr;
+}
+
+/// Declares `map <source> $phantom_token_map { }` as if it stood in the configuration.
+bool declare_sample(ngx_conf_t *cf, const ngx_module_t &module, ngx_command_t *command, ngx_str_t source) noexcept {
+  const ngx_conf_t saved = *cf;
+  ngx_str_t words[] = {text("map"), source, copy(cf->pool, "$phantom_token_map")};
+  ngx_array_t arguments = {words, std::size(words), sizeof(ngx_str_t), std::size(words), cf->pool};
+  u_char rest[] = "}";
+  ngx_buf_t buffer = {};
+  buffer.start = buffer.pos = rest;
+  buffer.last = buffer.end = rest + 1;
+  // Not NGX_INVALID_FILE, by which ngx_conf_parse() knows the command line; it reads no further than the brace.
+  ngx_conf_file_t file = {};
+  file.buffer = &buffer;
+  cf->args = &arguments;
+  cf->conf_file = &file;
+  void *conf = static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->main_conf[module.ctx_index];
+  const bool is_declared = words[2].data != nullptr && command->set(cf, command, conf) == NGX_CONF_OK;
+  *cf = saved;
+  return is_declared;
+}
+
+const MapContext &context_of(const ngx_http_variable_t &variable) noexcept {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): so nginx keeps a variable's data.
+  return *reinterpret_cast<const MapContext *>(variable.data);
+}
+
+bool is_name_character(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/// Takes the next variable's name off a value with `$name` and `${name}`.
+/// @return false where there is no more.
+bool next_name(std::string_view &value, std::string_view &name) noexcept {
+  const std::size_t mark = value.find('$');
+  if (mark == std::string_view::npos) {
+    return false;
+  }
+  value.remove_prefix(mark + 1);
+  value.remove_prefix(!value.empty() && value.front() == '{' ? 1 : 0);
+  const auto *end = std::find_if_not(value.begin(), value.end(), is_name_character);
+  name = value.substr(0, static_cast<std::size_t>(end - value.begin()));
+  value.remove_prefix(name.size());
+  return true;
+}
+
+/// What nginx takes from the connection, the request line and the headers stays as it is over redirects.
+bool is_of_request(ngx_conf_t *cf, std::string_view name) noexcept {
+  constexpr std::string_view names[] = {"host",           "server_name",     "server_port", "server_addr",
+                                        "scheme",         "https",           "request",     "request_uri",
+                                        "request_method", "server_protocol", "remote_addr", "binary_remote_addr",
+                                        "remote_port",    "content_type",    "hostname",    "connection"};
+  constexpr std::string_view prefixes[] = {
+      "http_", "cookie_", "ssl_", "proxy_protocol_", "realip_", "geoip_", "phantom_token_http_"};
+  const auto begins = [name](std::string_view prefix) { return name.substr(0, prefix.size()) == prefix; };
+  return std::find(std::begin(names), std::end(names), name) != std::end(names) ||
+         std::any_of(std::begin(prefixes), std::end(prefixes), begins) || is_of_client(cf, name);
+}
+
+bool is_map(ngx_conf_t *cf, const ngx_http_variable_t *variable) noexcept {
+  const phantom_token_main_t &main = main_of(cf);
+  return variable != nullptr && main.map_handler != nullptr && variable->get_handler == main.map_handler;
+}
+
+// A map's source may be a map again; nginx refuses a cycle only when it evaluates one.
+// NOLINTNEXTLINE(misc-no-recursion)
+bool changes_over_redirects(ngx_conf_t *cf, const ngx_http_variable_t &map, unsigned depth) noexcept {
+  if (!main_of(cf).can_read_maps || depth == 0) {
+    return true;
+  }
+  std::string_view source = view(context_of(map).source.value);
+  for (std::string_view name; next_name(source, name);) {
+    const ngx_http_variable_t *variable = find_variable(cf, name);
+    const bool changes =
+        is_map(cf, variable) ? changes_over_redirects(cf, *variable, depth - 1) : !is_of_request(cf, name);
+    if (changes) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+ngx_int_t learn_maps(ngx_conf_t *cf) noexcept {
+  phantom_token_main_t &main = main_of(cf);
+  const ngx_module_t *module = find_module(cf, "ngx_http_map_module");
+  ngx_command_t *command = module == nullptr ? nullptr : find_command(*module, "map");
+  if (command == nullptr) {
+    return NGX_OK;
+  }
+  const ngx_str_t source = copy(cf->pool, "$host");
+  const ngx_http_variable_t *sample = nullptr;
+  if (source.data != nullptr && declare_sample(cf, *module, command, source)) {
+    sample = find_variable(cf, sample_name);
+  }
+  if (sample == nullptr) {
+    return NGX_ERROR;
+  }
+  main.map_handler = sample->get_handler;
+  const ngx_str_t &found = context_of(*sample).source.value;
+  main.can_read_maps = found.data == source.data && found.len == source.len ? 1 : 0;
+  return NGX_OK;
+}
+
+std::string_view find_kept_map(ngx_conf_t *cf, std::string_view value) noexcept {
+  constexpr unsigned deepest = 8;
+  for (std::string_view name; next_name(value, name);) {
+    const ngx_http_variable_t *variable = find_variable(cf, name);
+    if (is_map(cf, variable) && (variable->flags & NGX_HTTP_VAR_NOCACHEABLE) == 0 &&
+        changes_over_redirects(cf, *variable, deepest)) {
+      return name;
+    }
+  }
+  return {};
+}
+
+}  // namespace gateway
