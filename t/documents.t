@@ -293,7 +293,7 @@ is join(' ', grep { !$known{$_} } $reference =~ /^### (phantom_token\w*)$/mg), '
 is join(' ', grep { !$known{$_} } $text{'README.md'} =~ /^\| \[`(phantom_token\w*)/mg), '', 'no row in the README about what is no directive';
 
 my ($variables) = slurp('src/gateway/variables.cpp') =~ /constexpr Variable variables\[\] = \{(.*?)\n\};/s;
-my @variables = (($variables =~ /\{"(phantom_token_\w+)"/g), 'phantom_token_claim_NAME');
+my @variables = (($variables =~ /\{"(phantom_token_\w+)"/g), qw(phantom_token_claim_NAME phantom_token_http_NAME));
 for my $variable (@variables) {
     like $reference, qr/^### \$$variable$/m, "reference: \$$variable has a section";
     next if $variable eq 'phantom_token_jwks_refresh';

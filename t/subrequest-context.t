@@ -166,4 +166,42 @@ for my $site ('plain', 'h2') {
     is $asked_last->header('X-Request-ID'), $gateway->logged($response)->{request_id}, "handed on ($site): \$request_id is the access log's";
 }
 
+# --- modules that set request headers or variables in the rewrite phase ------------------------------------------------
+
+if ($ENV{NGINX_BINARY}) { done_testing; exit }
+
+my $scripted = gateway(
+    main => join('', map { "load_module /usr/lib/nginx/modules/$_.so;\n" } qw(ndk_http_module ngx_http_lua_module ngx_http_headers_more_filter_module)),
+    locations => <<'END');
+        location / { phantom_token on; phantom_token_introspection_endpoint /_lua; proxy_pass http://%%API%%; }
+        location /more { phantom_token on; phantom_token_introspection_endpoint /_more; proxy_pass http://%%API%%; }
+        location = /_lua {
+            internal;
+            set_by_lua_block $from_set { return "of " .. (ngx.var.http_x_tenant or "nobody") }
+            rewrite_by_lua_block {
+                ngx.req.set_header("X-Api-Key", "a key")
+                ngx.req.set_header("X-Tenant", "changed")
+                ngx.req.set_header("Accept", "application/jwt;q=1")
+                ngx.req.set_header("Content-Length", "1")
+                ngx.req.clear_header("X-Client")
+            }
+            proxy_set_header X-From-Set $from_set;
+            proxy_pass http://%%AS%%/introspect;
+        }
+        location = /_more { internal; more_set_input_headers "Authorization: Basic Z2F0ZXdheTpzZWNyZXQ=" "Accept: application/jwt;q=1" "Range: none" "X-Api-Key: a key"; proxy_pass http://%%AS%%/introspect; }
+END
+$scripted->as->answers('*' => { jwt => { sub => 'somebody' } });
+my %clients = (x_tenant => 'blue', x_client => 'alice', x_api_key => undef, range => undef, cookie => 'session=secret');
+for my $accept ('', 'Accept: text/html') {
+    my @sent = (@client, $accept ? $accept : ());
+    cases($scripted,
+        { name => "lua: what rewrite_by_lua and set_by_lua set goes to the AS, and to nobody else ($accept)", request => { method => 'POST', path => '/', token => 'lua-token', body => 'a=b&c=d', headers => \@sent }, status => 200,
+          as => [{ body => 'token=lua-token&token_type_hint=access_token', x_api_key => 'a key', x_tenant => 'changed', accept => 'application/jwt;q=1', x_client => undef, x_from_set => 'of blue', user_agent => $agent, cookie => undef, content_length => 44 }],
+          api => [{ authorization => 'Bearer <jwt>', body => 'a=b&c=d', accept => $accept ? 'text/html' : undef, %clients }] },
+        { name => "headers-more: what more_set_input_headers sets goes to the AS, and to nobody else ($accept)", request => { method => 'POST', path => '/more', token => 'more-token', body => 'a=b&c=d', headers => \@sent }, status => 200,
+          as => [{ body => 'token=more-token&token_type_hint=access_token', authorization => 'Basic Z2F0ZXdheTpzZWNyZXQ=', x_api_key => 'a key', accept => 'application/jwt;q=1', x_tenant => undef, user_agent => $agent, cookie => undef }],
+          api => [{ authorization => 'Bearer <jwt>', body => 'a=b&c=d', accept => $accept ? 'text/html' : undef, %clients }] },
+    );
+}
+
 done_testing;

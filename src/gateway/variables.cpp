@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view prefix = "phantom_token_";
 constexpr std::string_view claim_prefix = "phantom_token_claim_";
-constexpr std::string_view header_prefix = "phantom_token_http_";
+constexpr std::string_view client_header_prefix = "phantom_token_http_";
 
 ngx_int_t set_value(ngx_http_variable_value_t *v, std::string_view value) noexcept {
   v->valid = 1;
@@ -251,7 +251,7 @@ constexpr Variable variables[] = {
     {"phantom_token_client_id", get_client_id, NGX_HTTP_VAR_NOCACHEABLE},
     {"phantom_token_scope", get_scope, NGX_HTTP_VAR_NOCACHEABLE},
     {claim_prefix, get_claim, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX},
-    {header_prefix, get_client_header, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX},
+    {client_header_prefix, get_client_header, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX},
     {"phantom_token_jwks_refresh", get_jwks_refresh, NGX_HTTP_VAR_NOCACHEABLE},
 };
 
