@@ -250,7 +250,7 @@ configurations(
     { name => 'nginx -t: proxy_cache_methods POST inherited', http => "$zone proxy_cache_methods POST;", introspection => $key, @nothing },
     { name => 'nginx -t: no cache', @nothing },
     { name => 'nginx -t: proxy_cache off', http => $zone, introspection => 'proxy_cache off;', @nothing },
-    { name => 'nginx -t: the API\'s cache needs no POST', http => $zone, protected => 'proxy_cache tokens;', introspection => '', @nothing },
+    { name => 'nginx -t: the API\'s cache needs no POST', http => $zone, protected => 'proxy_cache tokens;', introspection => '', accepts => 1, warns => qr/location "\/" is protected and keeps responses in a cache/ },
     { name => 'nginx -t: nor does the JWKS\'s', http => $zone, server => 'phantom_token_jwks_endpoint /_jwks; phantom_token_verify_jwt on; location = /_jwks { internal; proxy_pass http://%%AS%%/jwks; proxy_cache tokens; }', @nothing },
     { name => 'nginx -t: an https AS whose certificate is not verified, at any port', locations => location_of_as('proxy_pass https://%%AS%%;'), @any_port },
     { name => 'nginx -t: proxy_ssl_verify off, at any port', locations => location_of_as('proxy_pass https://%%AS%%; proxy_ssl_verify off;'), @any_port },
