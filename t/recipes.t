@@ -138,6 +138,24 @@ my $max_age = ['Cache-Control: max-age=300'];
     is join(' ', map { $early->get('/orders/', port => 80, token => $_)->status } qw(acme-token other-token)), '200 403', 'a claim: read too early, and read again';
 }
 
+# --- optional tokens -------------------------------------------------------------------------------------------------------------
+
+{
+    my $gateway = gateway(config => recipe('Optional tokens'));
+    my $forged  = 'X-Visitor: active';
+    cases($gateway,
+        { name => 'optional: no token', request => { port => 80, path => '/catalogue/x', headers => [$forged] }, as => 0, status => 200, api => [{ uri => '/catalogue/x', authorization => undef, x_visitor => 'anonymous' }], outcome => 'anonymous' },
+        { name => 'optional: a good token', request => { port => 80, path => '/catalogue/x', token => 'alice-token', headers => ['X-Visitor: anonymous'] }, answers => { 'alice-token' => { jwt => { sub => 'alice' } } }, status => 200, api => [{ authorization => 'Bearer <jwt>', x_visitor => 'active' }] },
+        { name => 'optional: a bad token', request => { port => 80, path => '/catalogue/x', token => 'gone-token' }, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'optional: a malformed token', request => { port => 80, path => '/catalogue/x', headers => ['Authorization: Bearer a b'] }, as => 0, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'optional: another scheme', request => { port => 80, path => '/catalogue/x', headers => ['Authorization: Basic eA=='] }, as => 0, status => 200, api => [{ authorization => undef, x_visitor => 'anonymous' }] },
+        { name => 'optional: not for orders', request => { port => 80, path => '/catalogue/orders/', headers => [$forged] }, as => 0, status => 401, challenge => { realm => 'api' } },
+        { name => 'optional: orders, with a token', request => { port => 80, path => '/catalogue/orders/', token => 'alice-token' }, status => 200, api => [{ authorization => 'Bearer <jwt>' }] },
+        { name => 'optional: the AS is down for those with a token', request => { port => 80, path => '/catalogue/x', token => 'error-token' }, answers => { 'error-token' => { status => 500 } }, status => 502 },
+        { name => 'optional: visitors are served', request => { port => 80, path => '/catalogue/x' }, as => 0, status => 200 },
+    );
+}
+
 # --- tokens from cookies, queries and WebSocket subprotocols -----------------------------------------------------------------------
 
 {
