@@ -173,7 +173,7 @@ my @loaded = map { @{ $_->{rules} } } @{ ask('rules')->{groups} };
 is_deeply [map { $_->{name} } @loaded], \@alerts, 'Prometheus has the rules';
 is join(' ', map { $_->{lastError} // () } @loaded), '', 'and evaluates each without an error';
 my $active = until_true(patience(10), sub { my ($alert) = grep { $_->{labels}{alertname} eq 'PhantomTokenCredentialsRefused' } @{ ask('alerts')->{alerts} }; $alert });
-is $active && $active->{annotations}{summary}, "$target: the authorization server refuses the gateway's own credentials", 'a single refused call is noticed' or diag explain ask('alerts');
+is $active && $active->{annotations}{summary}, "$target: the authorization server refuses the gateway itself", 'a single refused call is noticed' or diag explain ask('alerts');
 
 # --- the log -----------------------------------------------------------------------------------------------------------------------------------------
 

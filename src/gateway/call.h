@@ -6,6 +6,7 @@
 #include "../oauth/cache_key.h"
 #include "../oauth/introspection.h"
 #include "../oauth/response.h"
+#include "contact.h"
 #include "nginx.h"
 #include "question.h"
 
@@ -58,12 +59,14 @@ struct Call {
   std::size_t body_capacity = 0;
   ngx_msec_t duration = 0;
   ngx_str_t retry_after = ngx_null_string;
-  ngx_str_t location_name = ngx_null_string;  ///< of the location that served the subrequest
-  ngx_uint_t cache_status = 0;                ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
-  const char *misconfiguration = nullptr;     ///< why the response must not count; a constant for the log line
-  time_t cached_until = 0;                    ///< when proxy_cache's entry ends; 0 where it holds none, or an old one
-  bool may_be_kept = false;                   ///< a hot cache asks for cached_until
-  bool came_to_server = false;                ///< and has not been counted yet
+  ngx_str_t redirect_target = ngx_null_string;  ///< the Location of the answer
+  Contact contact = Contact::nginx;             ///< whose word response.status is
+  ngx_str_t location_name = ngx_null_string;    ///< of the location that served the subrequest
+  ngx_uint_t cache_status = 0;                  ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
+  const char *misconfiguration = nullptr;       ///< why the response must not count; a constant for the log line
+  time_t cached_until = 0;                      ///< when proxy_cache's entry ends; 0 where it holds none, or an old one
+  bool may_be_kept = false;                     ///< a hot cache asks for cached_until
+  bool came_to_server = false;                  ///< and has not been counted yet
 
   // What it means for the token; read on first use.
   bool interpreted = false;

@@ -5,6 +5,7 @@
 #include "cache_entry.h"
 #include "cache_guard.h"
 #include "coalescing.h"
+#include "contact.h"
 #include "deadline.h"
 #include "fake_connection.h"
 #include "header_list.h"
@@ -86,16 +87,19 @@ bool is_nginx_business(const ngx_http_request_t *subrequest, ngx_int_t rc) noexc
          (rc == NGX_OK && subrequest->buffered != 0);
 }
 
-void record_result(Call &call, ngx_int_t rc) noexcept {
+void record_result(const ngx_http_request_t &subrequest, Call &call, ngx_int_t rc) noexcept {
   oauth::Response &response = call.response;
   const bool is_status = rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_HTTP_CREATED || rc == NGX_HTTP_NO_CONTENT;
   if (call.timed_out || (!response.complete && is_late(call))) {
     response.status = NGX_HTTP_GATEWAY_TIME_OUT;
-  } else if (is_status && !call.gave_up) {
-    response.status = static_cast<unsigned>(rc);
-  } else if (response.status == 0) {
-    response.status = NGX_HTTP_BAD_GATEWAY;
+    call.contact = Contact::late;
+  } else if ((is_status && !call.gave_up) || response.status == 0) {
+    response.status = is_status ? static_cast<unsigned>(rc) : NGX_HTTP_BAD_GATEWAY;
+    call.contact = contact_of_failure(subrequest, response.status);
   }
+  // With proxy_intercept_errors no header comes to the filter.
+  response.answered = response.answered || call.contact == Contact::server || call.contact == Contact::cache;
+  response.explanation = explain(call.contact);
   // A cache file that has been cut short is served without complaint.
   if (rc == NGX_ERROR ||
       (call.declared_length != -1 && call.declared_length != static_cast<off_t>(response.body_size))) {
@@ -110,11 +114,6 @@ ngx_str_t find_retry_after(const ngx_http_request_t *subrequest) noexcept {
     header = find_header(subrequest->upstream->headers_in.headers, "Retry-After");
   }
   return header == nullptr ? ngx_str_t(ngx_null_string) : header->value;
-}
-
-/// With proxy_intercept_errors nginx ends the subrequest with the server's status, and no header comes to the filter.
-bool is_status_of_server(const ngx_http_request_t *subrequest, unsigned status) noexcept {
-  return subrequest->upstream != nullptr && subrequest->upstream->headers_in.status_n == status;
 }
 
 /// Whether the authorization server has been asked: a cache that answers by itself, stale or not, asks nobody.
@@ -151,9 +150,9 @@ void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept
   restore_parents_headers(subrequest->parent, *call.headers);
   stop_deadline(call);
   call.duration = ngx_current_msec - call.started;
-  record_result(call, rc);
-  call.response.answered = call.response.answered || is_status_of_server(subrequest, call.response.status);
+  record_result(*subrequest, call, rc);
   call.retry_after = find_retry_after(subrequest);
+  call.redirect_target = redirect_target(*subrequest, call.response.status);
   call.strayed = has_strayed(subrequest, call);
   const auto *location =
       static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
@@ -210,6 +209,7 @@ ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
   }
   call.response.status = static_cast<unsigned>(headers.status);
   call.response.answered = true;
+  call.contact = contact_of_response(*subrequest);
   call.response.content_type = view(headers.content_type);
   if (headers.content_encoding != nullptr && headers.content_encoding->hash != 0) {
     call.response.content_encoding = view(headers.content_encoding->value);

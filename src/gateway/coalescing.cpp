@@ -98,9 +98,10 @@ bool copy_text(ngx_pool_t *pool, std::string_view from, std::string_view &to) no
 bool copy_response(ngx_pool_t *pool, const Call &from, Call &to) noexcept {
   const ngx_str_t body = copy(pool, {from.response.body, from.response.body_size});  // with room for a terminator
   to.retry_after = copy(pool, view(from.retry_after));
+  to.redirect_target = copy(pool, view(from.redirect_target));
   to.response = from.response;
   to.response.body = reinterpret_cast<char *>(body.data);
-  return body.data != nullptr && to.retry_after.data != nullptr &&
+  return body.data != nullptr && to.retry_after.data != nullptr && to.redirect_target.data != nullptr &&
          copy_text(pool, from.response.content_type, to.response.content_type) &&
          copy_text(pool, from.response.content_encoding, to.response.content_encoding);
 }
@@ -116,6 +117,7 @@ void copy_result(const Call &from, Follower &follower) noexcept {
   to.misconfiguration = from.misconfiguration;
   to.authorization = from.authorization;
   to.location_name = from.location_name;
+  to.contact = from.contact;
   to.cache_status = from.cache_status;
   to.cached_until = from.cached_until;
   to.duration = ngx_current_msec - to.started;

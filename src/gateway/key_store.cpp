@@ -1,6 +1,7 @@
 #include "key_store.h"
 
 #include "../oauth/cache_key.h"
+#include "contact.h"
 #include "text.h"
 
 namespace gateway {
@@ -65,10 +66,14 @@ KeyStoreEntry *add_entry(const ngx_http_core_srv_conf_t *server, std::string_vie
 }
 
 void log_failure(const ngx_http_request_t *r, const Call &call, const char *problem) noexcept {
+  u_char buffer[longest_status];
+  const ngx_str_t status = status_in_log(call, buffer);
+  const ngx_str_t target = printable(r->pool, view(call.redirect_target), {});
+  const char *to_do = call.response.status == NGX_HTTP_OK ? nullptr : advice(call);
   ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "phantom token: the JWK Set cannot be used: %s, location \"%V\", "
-                "its status %ui",
-                problem, &call.location_name, static_cast<ngx_uint_t>(call.response.status));
+                "phantom token: the JWK Set cannot be used: %s%s%V%s%s, location \"%V\"%V", problem,
+                target.len == 0 ? "" : ": ", &target, to_do == nullptr ? "" : "; ", to_do == nullptr ? "" : to_do,
+                &call.location_name, &status);
 }
 
 /// @return active, or why the response is no JWK Set.

@@ -4,6 +4,7 @@
 
 #include "../oauth/bearer.h"
 #include "../oauth/challenge.h"
+#include "contact.h"
 #include "error_body.h"
 #include "locations.h"
 #include "policy.h"
@@ -173,12 +174,18 @@ std::string_view basic_credentials(std::string_view authorization) noexcept {
 /// What the authorization server says of itself, made fit for a log line.
 ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
                          const phantom_token_location_t &location, const Call *call) noexcept {
-  if (call == nullptr || call->introspection.server_message.empty()) {
+  if (call == nullptr) {
     return ngx_null_string;
   }
-  return printable(r->pool, call->introspection.server_message,
+  const std::string_view said = call->introspection.server_message;
+  return printable(r->pool, said.empty() ? view(call->redirect_target) : said,
                    {oauth::parse_bearer(view(state.authorization), location.policy->token_syntax).token,
                     view(location.client_secret), basic_credentials(call->authorization)});
+}
+
+/// @return what to do, where the status alone has decided.
+const char *advice_about(const Call &call, const oauth::Decision &decision) noexcept {
+  return decision.problem == oauth::failure(call.response).problem ? advice(call) : nullptr;
 }
 
 /// The client's mistakes are its own, and there can be many; the others' are for the operator.
@@ -211,10 +218,12 @@ void log_refusal(const ngx_http_request_t *r, const RequestState &state, const p
     ngx_log_error(level, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
     return;
   }
-  ngx_log_error(level, r->connection->log, 0,
-                "phantom token: %V: %s%s%V, location \"%V\", asked location \"%V\", its status %ui", &word, problem,
-                message.len == 0 ? "" : ": ", &message, &name, &call->location_name,
-                static_cast<ngx_uint_t>(call->response.status));
+  u_char buffer[longest_status];
+  const ngx_str_t status = status_in_log(*call, buffer);
+  const char *to_do = advice_about(*call, decision);
+  ngx_log_error(level, r->connection->log, 0, "phantom token: %V: %s%s%V%s%s, location \"%V\", asked location \"%V\"%V",
+                &word, problem, message.len == 0 ? "" : ": ", &message, to_do == nullptr ? "" : "; ",
+                to_do == nullptr ? "" : to_do, &name, &call->location_name, &status);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace oauth {
 struct Response {
   unsigned status = 0;                ///< HTTP status
   bool answered = false;              ///< the status is the server's own, not nginx's for it
+  const char *explanation = nullptr;  ///< a constant: who has said the status, where the server has not
   std::string_view content_type;      ///< with parameters, as sent
   std::string_view content_encoding;  ///< empty where there was none
   bool complete = false;              ///< the body arrived whole
@@ -41,7 +42,7 @@ bool has_media_type(const Response &response, std::string_view type) noexcept;
 /// @return nullptr where the body is all there and plain, else a constant that says what is wrong.
 const char *explain_unreadable(const Response &response) noexcept;
 
-/// What a status means on which the body is not looked at, such as 503.
+/// What a status means on which the body is not looked at, such as 503, and who has said it.
 struct Failure {
   Outcome outcome;
   const char *problem;

@@ -60,17 +60,55 @@ TEST(InactiveStatuses, AreThoseThatWereAdded) {
   }
 }
 
-TEST(Response, FailsByItsStatus) {
+Outcome outcome_of(unsigned status) {
+  switch (status) {
+    case 401:
+    case 403:
+      return Outcome::as_refused_client;
+    case 429:
+    case 503:
+      return Outcome::as_busy;
+    case 504:
+      return Outcome::as_timeout;
+    default:
+      return status < 300 ? Outcome::as_bad_response : Outcome::as_error;
+  }
+}
+
+TEST(Response, FailsByTheStatusThatTheServerSays) {
   for (unsigned status = 0; status <= 999; ++status) {
     Response response;
     response.status = status;
-    const Outcome expected = status == 401 || status == 403   ? Outcome::as_refused_client
-                             : status == 429 || status == 503 ? Outcome::as_busy
-                             : status == 504                  ? Outcome::as_timeout
-                             : status < 300                   ? Outcome::as_bad_response
-                                                              : Outcome::as_error;
-    EXPECT_EQ(failure(response).outcome, expected) << status;
-    EXPECT_NE(failure(response).problem, nullptr) << status;
+    EXPECT_EQ(failure(response).outcome, outcome_of(status)) << status;
+    ASSERT_NE(failure(response).problem, nullptr) << status;
+    const std::string_view problem = failure(response).problem;
+    EXPECT_EQ(problem.find("gateway's own"), std::string_view::npos) << status;
+    EXPECT_EQ(problem.find("reached"), std::string_view::npos) << status << ": a status has come";
+  }
+}
+
+TEST(Response, SaysWhatTheStatusIs) {
+  const struct {
+    unsigned status;
+    std::string_view part;
+  } rows[] = {{301, "redirects"}, {302, "redirects"},   {303, "redirects"},    {307, "redirects"}, {308, "redirects"},
+              {400, "request"},   {401, "credentials"}, {403, "firewall"},     {404, "URL"},       {405, "method"},
+              {406, "Accept"},    {413, "too large"},   {415, "Content-Type"}, {421, "host"},      {426, "HTTP"},
+              {429, "too often"}, {500, "failed"},      {502, "proxy"},        {503, "busy"},      {504, "proxy"}};
+  for (const auto &row : rows) {
+    Response response;
+    response.status = row.status;
+    EXPECT_NE(std::string_view(failure(response).problem).find(row.part), std::string_view::npos) << row.status;
+  }
+}
+
+TEST(Response, OfNoServerIsExplainedByTheGateway) {
+  for (unsigned status = 0; status <= 999; ++status) {
+    Response response;
+    response.status = status;
+    response.explanation = "the door was shut";
+    EXPECT_EQ(failure(response).outcome, outcome_of(status)) << status;
+    EXPECT_STREQ(failure(response).problem, "the door was shut") << status;
   }
 }
 
