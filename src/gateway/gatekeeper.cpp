@@ -34,7 +34,9 @@ ngx_int_t refuse_for_memory(ngx_http_request_t *r, RequestState &state,
   return refuse(r, state, location, {Outcome::internal_error, "no memory, or no more subrequests"});
 }
 
-constexpr const char *no_uri = "its variables give no URI: is there a default in the map?";
+constexpr const char *no_uri =
+    "its variables give no URI for this request: add a \"default\" to the map, with the location for all that nothing "
+    "else fits";
 
 /// A subrequest cannot go to a named location, nor to none: nginx expects no URI without a path.
 bool is_uri(const ngx_str_t &endpoint) noexcept {
