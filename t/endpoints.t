@@ -37,7 +37,7 @@ my $gateway = gateway(
         proxy_cache_methods POST;
         proxy_cache_valid 200 1h;
         map $host $tenant { one.example one; two.example two; }
-        map $host $endpoint { one.example /_one; two.example /_two; nowhere.example nowhere; public.example /public; named.example @as; noslash.example as-one; arguments.example /_one?tenant=7; }
+        map $host $endpoint { one.example /_one; two.example /_two; nowhere.example nowhere; public.example /public; named.example @as; nobody.example /_nobody; noslash.example as-one; arguments.example /_one?tenant=7; }
         map $http_authorization $by_token { volatile; "~* first-" /_one; default /_two; }
         map $uri $by_uri { volatile; default /_two; /uri/first /_one; }
         map $uri $kept_by_uri { default /_two; /kept/first /_one; }
@@ -67,6 +67,9 @@ END
 
         location = /_one { internal; proxy_cache tokens; proxy_cache_key $phantom_token_key; proxy_pass http://%%ONE%%/introspect; }
         location = /_two { internal; proxy_cache tokens; proxy_cache_key $phantom_token_key; proxy_pass http://%%TWO%%/introspect; }
+        location = /_nobody { internal; return 204; }
+        location /nobody { phantom_token_exchange_endpoint /_no_exchange; proxy_pass http://%%API%%; }
+        location = /_no_exchange { internal; default_type application/json; return 400 '{"error":"invalid_grant"}'; }
         location as-one { proxy_pass http://%%ONE%%/noslash; }
         location /public { phantom_token off; proxy_pass http://%%ONE%%/public; }
         location @as { phantom_token off; proxy_pass http://%%ONE%%; }
@@ -146,11 +149,13 @@ ask('redirect, a map over $uri that is not volatile: the first one\'s, as nginx 
 my %lost = (status => 500, outcome => 'misconfigured', saw => [0, 0]);
 for my $way (['introspection', '/'], ['exchange', '/exchange']) {
     my ($what, $path) = @{$way};
-    ask("$what endpoint: nothing: 500 misconfigured", 'other.example', $path, %lost, log => qr/\[error\].*phantom token: misconfigured: .*default in the map/);
+    ask("$what endpoint: nothing: 500 misconfigured", 'other.example', $path, %lost, log => qr/\[error\].*phantom token: misconfigured: .*"default" to the map/);
     ask("$what endpoint: a missing location: 500 misconfigured", 'nowhere.example', $path, %lost, log => qr/\[error\].*phantom token: misconfigured: .*no location matches/);
     ask("$what endpoint: a location that is not internal: 500 misconfigured", 'public.example', $path, %lost, log => qr/\[error\].*phantom token: misconfigured: .*add "internal;"/);
     ask("$what endpoint: a named location: 500 misconfigured", 'named.example', $path, %lost, log => qr/\[error\].*phantom token: misconfigured/);
 }
+ask('introspection endpoint: a default that knows no token', 'nobody.example', '/', status => 401, outcome => 'inactive', saw => [0, 0], no_log => qr/\[error\]/);
+ask('exchange endpoint: a location that knows no token', 'nobody.example', '/nobody', status => 401, outcome => 'inactive', saw => [0, 0], no_log => qr/\[error\]/);
 ask('introspection endpoint: arguments', 'arguments.example', '/', token => 'half-token', logged => { sub => 'half' }, saw => [1, 0]);
 is +($one->requests)[0]->{uri}, '/introspect?tenant=7', 'introspection endpoint: arguments arrive';
 ask('introspection endpoint: a client\'s header that leads nowhere', 'one.example', '/header', %lost, headers => ['X-AS: one/../../public']);
@@ -240,6 +245,34 @@ sub location_of_as { my ($directives) = @_; return "location /api { phantom_toke
 my $no_post   = qr/location "\/_introspect" .*proxy_cache_methods POST/;
 # Since 1.23.0 a module can tell https by its port alone.
 my @any_port  = Harness::Nginx::version() < 1.023 ? (accepts => 1, warns => qr/location "\/_introspect" .*proxy_ssl_verify on/) : @nothing;
+# What an API's cache looks at, inherited into a location whose Authorization is the gateway's own.
+my $client = 'phantom_token_client_id gateway; phantom_token_client_secret_file ' . secret_file('client-secret', oct 600) . ';';
+my $cached = "$key proxy_cache_methods POST;";
+configurations(
+    (map {
+        my ($directive, $says) = @{$_};
+        my $warns = qr/location "\/_introspect" .*$says.*"$directive" reads \$http_authorization.*add "$directive 0;"/;
+        (map { { name => "nginx -t warns: $directive $_", http => $zone, protected => $client, introspection => "$cached $directive $_;", accepts => 1, warns => $warns } } '$http_authorization', '$arg_x $HTTP_Authorization', '"${http_authorization}"', '"a$cookie_b-$http_authorization"'),
+        { name => "nginx -t warns: $directive, inherited", http => "$zone $directive \$http_authorization;", protected => $client, introspection => $cached, accepts => 1, warns => $warns },
+        { name => "nginx -t warns: $directive, exchange", http => $zone, locations => location_of_as("proxy_pass http://%%AS%%; $cached $directive \$http_authorization;") =~ s/introspection_endpoint/exchange_endpoint/r =~ s/phantom_token on;/phantom_token on; $client/r, accepts => 1, warns => $warns },
+        { name => "nginx -t: $directive, taken back", http => "$zone $directive \$http_authorization;", protected => $client, introspection => "$cached $directive 0;", @nothing },
+        { name => "nginx -t: $directive without a cache", protected => $client, introspection => "$directive \$http_authorization;", @nothing },
+        { name => "nginx -t: $directive without credentials", http => $zone, introspection => "$cached $directive \$http_authorization;", @nothing },
+        { name => "nginx -t: $directive, credentials in the body", http => $zone, protected => "$client phantom_token_client_auth post;", introspection => "$cached $directive \$http_authorization;", @nothing },
+        (map { { name => "nginx -t: $directive $_", http => $zone, protected => $client, introspection => "$cached $directive $_;", @nothing } } '$cookie_a $arg_b', '$http_authorization_x', '$http_pragma', 'http_authorization'),
+    } ['proxy_cache_bypass', 'passes its cache by'], ['proxy_no_cache', 'keeps nothing']),
+);
+{
+    my $inherits = gateway(http => "$zone proxy_cache_valid 200 1h; proxy_cache_bypass \$http_authorization;", protected => $client, introspection => $cached,
+        server => 'location /taken-back { phantom_token on; phantom_token_introspection_endpoint /_taken-back; proxy_pass http://%%API%%; } location = /_taken-back { internal; proxy_pass http://%%AS%%/; ' . "$cached proxy_cache_bypass 0; }");
+    $inherits->as->answers('alice-token' => { jwt => { sub => 'alice' } });
+    for my $way (['/', 'BYPASS', 1], ['/taken-back', 'HIT', 0]) {
+        my ($path, $status, $asked) = @{$way};
+        $inherits->get($path, token => 'alice-token');
+        cases($inherits, { name => "proxy_cache_bypass with the gateway's own Authorization: $path", request => { path => $path, token => 'alice-token' }, status => 200, as => $asked, cache => $status });
+    }
+}
+
 my $no_verify = qr/location "\/_introspect" .*proxy_ssl_verify on/;
 configurations(
     { name => 'nginx -t warns: proxy_cache without proxy_cache_methods POST', http => $zone, introspection => $key, accepts => 1, warns => $no_post },

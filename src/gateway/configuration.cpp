@@ -133,6 +133,8 @@ ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
       location->endpoint_at = endpoint.at;
       location->serves_gateway = 1;
       location->serves_tokens |= endpoint.is_about_tokens ? 1U : 0U;
+      const bool sends_credentials = !block.location->policy->question.authorization.empty();
+      location->gets_authorization |= endpoint.is_about_tokens && sends_credentials ? 1U : 0U;
     }
   }
   return NGX_OK;

@@ -118,6 +118,7 @@ typedef struct phantom_token_location_s {
     phantom_token_position_t   endpoint_at;          /* of a constant endpoint that leads here */
     unsigned                   serves_gateway:1;     /* one does */
     unsigned                   serves_tokens:1;      /* one for introspection or exchange does */
+    unsigned                   gets_authorization:1; /* and its request has the gateway's Authorization */
     unsigned                   is_hidden:1;          /* no request of a client may be here */
     unsigned                   is_wide:1;            /* its name is not that of an endpoint that leads here */
     unsigned                   has_branches:1;       /* there is an `if` in it */

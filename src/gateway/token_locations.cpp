@@ -1,5 +1,7 @@
 #include "token_locations.h"
 
+#include <algorithm>
+
 #include "locations.h"
 #include "text.h"
 #include "upstreams.h"
@@ -24,11 +26,65 @@ void warn(const ngx_conf_t *cf, const phantom_token_block_t &block, const char *
   ngx_log_error(NGX_LOG_WARN, cf->log, 0, "location \"%V\" reaches the authorization server %s", &name, problem);
 }
 
+#if (NGX_HTTP_CACHE)
+bool is_part_of_name(u_char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/// Whether the text of a compiled value names the variable: as $name, or with the name in braces. nginx looks names up
+/// in lower case.
+bool names_variable(const ngx_str_t &value, std::string_view name) noexcept {
+  const u_char *end = value.data + value.len;
+  for (u_char *dollar = value.data; dollar != end; dollar++) {
+    const auto rest = static_cast<std::size_t>(end - dollar) - 1;
+    const std::size_t brace = rest != 0 && dollar[1] == '{' ? 1 : 0;
+    if (*dollar == '$' && rest >= brace + name.size() &&
+        ngx_strncasecmp(dollar + 1 + brace, text(name).data, name.size()) == 0 &&
+        (rest == brace + name.size() || !is_part_of_name(dollar[1 + brace + name.size()]))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool reads_authorization(const ngx_array_t *conditions) noexcept {
+  if (conditions == nullptr) {
+    return false;
+  }
+  const auto *values = static_cast<const ngx_http_complex_value_t *>(conditions->elts);
+  return std::any_of(values, values + conditions->nelts, [](const ngx_http_complex_value_t &value) {
+    return names_variable(value.value, "http_authorization");
+  });
+}
+
+/// Written for an API's own cache, and inherited: in this location it is the gateway's Authorization, which is always
+/// there.
+void warn_of_conditions(const ngx_conf_t *cf, const phantom_token_block_t &block,
+                        const ngx_http_upstream_conf_t &upstream) noexcept {
+  if (block.location->gets_authorization == 0) {
+    return;
+  }
+  if (reads_authorization(upstream.cache_bypass)) {
+    warn(cf, block,
+         "and passes its cache by each time, since \"proxy_cache_bypass\" reads $http_authorization, which holds the "
+         "gateway's own credentials here: add \"proxy_cache_bypass 0;\"");
+  }
+  if (reads_authorization(upstream.no_cache)) {
+    warn(cf, block,
+         "and keeps nothing in its cache, since \"proxy_no_cache\" reads $http_authorization, which holds the "
+         "gateway's own credentials here: add \"proxy_no_cache 0;\"");
+  }
+}
+#endif
+
 void warn_of_mistakes(const ngx_conf_t *cf, const phantom_token_block_t &block,
                       const ngx_http_upstream_conf_t &upstream) noexcept {
 #if (NGX_HTTP_CACHE)
   if (has_cache(&upstream) && block.location->serves_tokens != 0 && (upstream.cache_methods & NGX_HTTP_POST) == 0) {
     warn(cf, block, "by POST, which its cache leaves out: add \"proxy_cache_methods POST;\"");
+  }
+  if (has_cache(&upstream)) {
+    warn_of_conditions(cf, block, upstream);
   }
 #endif
 #if (NGX_HTTP_SSL)
