@@ -20,10 +20,11 @@ sub as_body   { my (%claims) = @_; return { jwt => \%claims, headers => ['Cache-
 sub as_member { my (%claims) = @_; return { json => { active => true, %claims, jwt => jwt(\%claims) }, headers => $no_cache } }
 
 # The address of an authorization server behind TLS, and who has signed its certificate.
+# In front of it, a server that speaks TLS 1.3 and nothing older.
 sub with_tls {
     my ($as) = @_;
     my $front = gateway(module => 0, servers => { AS => $as }, locations => 'location / { proxy_pass http://%%AS%%; }',
-        server => 'listen 127.0.0.1:%%PORT:tls%% ssl; ssl_certificate %%TLS%%/server.pem; ssl_certificate_key %%TLS%%/server.key;');
+        server => 'listen 127.0.0.1:%%PORT:tls%% ssl; ssl_protocols TLSv1.3; ssl_certificate %%TLS%%/server.pem; ssl_certificate_key %%TLS%%/server.key;');
     return ('127.0.0.1:' . $front->port('tls'), $front->ca);
 }
 
@@ -45,7 +46,7 @@ my %shown = (
         request => { port => 80, path => '/api/orders' }, way => '/token/introspection',
         answer  => sub { return { %{ as_body(@_) }, headers => $no_cache } }, claims => { sub => 'alice' },
         more    => [
-            { name => 'an inactive answer is cached', request => { port => 80, path => '/api/', token => 'gone-token' }, status => 401, as => 0, cache => 'HIT' },
+            { name => 'a token that nobody knows leaves nothing in the cache', request => { port => 80, path => '/api/', token => 'gone-token' }, status => 401, as => 1, cache => 'MISS' },
             { name => 'what is not protected is a 404', request => { port => 80, path => '/' }, status => 404, as => 0, api => 0 },
         ],
     },
@@ -96,6 +97,7 @@ my %shown = (
         answer  => sub { return { %{ as_body(@_) }, headers => $no_cache } }, claims => { sub => 'alice', scope => 'read', iss => 'https://login.example.com', aud => 'https://api.example.com' },
         scopes  => 'read', realm => 'api.example.com', cache => 'HOT',
         more    => [
+            { name => 'an inactive answer is cached', request => { port => 443, tls => 1, path => '/orders/', token => 'gone-token' }, status => 401, as => 0, cache => 'HIT' },
             { name => 'health needs no token', request => { port => 443, tls => 1, path => '/health' }, status => 204, as => 0, api => 0 },
             { name => 'limit_except: who may read may not write', request => { port => 443, tls => 1, method => 'POST', path => '/orders/', token => 'alice-token' }, status => 403, as => 0,
               challenge => { realm => 'api.example.com', scope => 'read write', error => 'insufficient_scope' }, cache => 'HOT' },

@@ -136,7 +136,7 @@ sub stored { my ($folder) = @_; my @stored; find({ no_chdir => 1, wanted => sub 
 {
     my %servers  = servers();
     my @gateways = map { gateway(config => slurp('nginx-conf/minimal.conf'), servers => \%servers,
-        replace => ['/var/cache/phantom-token' => '%%DIR%%/cache', '200 204 30s' => '200 204 10m', @servers]) } 1 .. 3;
+        replace => ['/var/cache/phantom-token' => '%%DIR%%/cache', '200 30s' => '200 204 10m', @servers]) } 1 .. 3;
     is count_calls(\@gateways, 'each-for-itself'), 3 * $TOKENS, 'each for itself: the authorization server is asked by each gateway';
 }
 
