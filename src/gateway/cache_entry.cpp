@@ -31,6 +31,10 @@ bool holds_response(const ngx_http_upstream_t &upstream, const ngx_http_cache_t 
   }
 }
 
+bool is_stale(ngx_uint_t cache_status) noexcept {
+  return cache_status == NGX_HTTP_CACHE_STALE || cache_status == NGX_HTTP_CACHE_UPDATING;
+}
+
 #endif
 
 }  // namespace
@@ -40,6 +44,19 @@ time_t cached_until(const ngx_http_request_t *subrequest) noexcept {
   const ngx_http_cache_t *cache = subrequest->cache;
   const ngx_http_upstream_t *upstream = subrequest->upstream;
   return cache != nullptr && upstream != nullptr && holds_response(*upstream, *cache) ? cache->valid_sec : 0;
+#else
+  return 0;
+#endif
+}
+
+time_t stale_since(const ngx_http_request_t *subrequest) noexcept {
+#if (NGX_HTTP_CACHE)
+  const ngx_http_cache_t *cache = subrequest->cache;
+  if (cache == nullptr || cache->buf == nullptr || !is_stale(subrequest->upstream->cache_status)) {
+    return 0;
+  }
+  // Before ngx_http_upstream_cache() asks the server, it sets valid_sec to 0. The head of the file still has it.
+  return reinterpret_cast<const ngx_http_file_cache_header_t *>(cache->buf->start)->valid_sec;
 #else
   return 0;
 #endif

@@ -125,16 +125,6 @@ ServerIdentity server_of(const ngx_http_request_t *r) noexcept {
       *static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module)));
 }
 
-bool keys_key(const ngx_http_request_t *r, std::string_view endpoint, char *hex) noexcept {
-  const ServerIdentity server = server_of(r);
-  const std::string_view parts[] = {"jwks", endpoint, server.name, server.ordinal};
-  return oauth::cache_key({parts, std::size(parts)}, hex);
-}
-
-bool is_stale(const Call &call) noexcept {
-  return call.cache_status == NGX_HTTP_CACHE_STALE || call.cache_status == NGX_HTTP_CACHE_UPDATING;
-}
-
 }  // namespace
 
 Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &location,
@@ -165,12 +155,32 @@ Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &lo
   return start(r, call, {policy.question.accept, policy.question.authorization, call->request_body});
 }
 
-Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
-                      bool refresh) noexcept {
-  Question question;
+bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, Question &question) noexcept {
+  const ServerIdentity server = server_of(r);
+  const std::string_view parts[] = {"jwks", endpoint, server.name, server.ordinal};
+  auto *key = static_cast<char *>(ngx_pnalloc(r->pool, oauth::cache_key_size));
+  if (key == nullptr || !oauth::cache_key({parts, std::size(parts)}, key)) {
+    return false;
+  }
+  question = {};
+  question.identity = {key, oauth::cache_key_size};
   question.endpoint = endpoint;
+  return true;
+}
+
+Call *make_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location,
+                     const Question &question) noexcept {
   Call *call = make_call(r, location, question);
-  if (call == nullptr || !keys_key(r, endpoint, call->key)) {
+  if (call != nullptr) {
+    question.identity.copy(call->key, sizeof(call->key));
+  }
+  return call;
+}
+
+Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+                      bool refresh) noexcept {
+  Call *call = make_keys_call(r, location, question);
+  if (call == nullptr) {
     return nullptr;
   }
   call->refreshes_keys = refresh;
@@ -216,6 +226,10 @@ bool token_key(const ngx_http_request_t *r, const oauth::Strings &location_parts
   std::string_view *end = std::uninitialized_copy(location_parts.begin(), location_parts.end(), parts);
   std::uninitialized_copy(std::begin(request_parts), std::end(request_parts), end);
   return oauth::cache_key({parts, count}, hex);
+}
+
+bool is_stale(const Call &call) noexcept {
+  return call.cache_status == NGX_HTTP_CACHE_STALE || call.cache_status == NGX_HTTP_CACHE_UPDATING;
 }
 
 Obstacle find_obstacle(const Call &call, bool accept_stale) noexcept {

@@ -64,6 +64,7 @@ struct Call {
   ngx_str_t location_name = ngx_null_string;    ///< of the location that served the subrequest
   ngx_uint_t cache_status = 0;                  ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
   const char *misconfiguration = nullptr;       ///< why the response must not count; a constant for the log line
+  time_t ended = 0;                             ///< when proxy_cache's entry ended, where it has been served stale
   time_t cached_until = 0;                      ///< when proxy_cache's entry ends; 0 where it holds none, or an old one
   bool may_be_kept = false;                     ///< a hot cache asks for cached_until
   bool came_to_server = false;                  ///< and has not been counted yet
@@ -88,11 +89,21 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
 Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
                        const char *key) noexcept;
 
-/// Starts a subrequest for the JWK Set. Its $phantom_token_key is over the endpoint and the server, so that a cache
-/// with that key may be inherited.
+/// The question for the JWK Set: its identity is the call's $phantom_token_key, over the endpoint and the server, so
+/// that a cache with that key may be inherited.
+/// @param endpoint evaluated; it must live as long as the result.
+/// @param question set where the result is true.
+/// @return false where OpenSSL fails or there is no memory.
+bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, Question &question) noexcept;
+
+/// @return a call for the JWK Set that has not been started, or nullptr where there is no memory.
+Call *make_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location,
+                     const Question &question) noexcept;
+
+/// Starts a subrequest for the JWK Set. It goes on when its client has gone: see waiting.cpp.
 /// @param refresh whether the cache is to be passed by, where the location's configuration allows that.
 /// @return nullptr where there is no memory or nginx refuses another subrequest.
-Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view endpoint,
+Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
                       bool refresh) noexcept;
 
 /// @return the call that this request carries out, or nullptr where it is a request of somebody else's.
@@ -118,6 +129,9 @@ bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcep
 /// @return false where OpenSSL fails or there is no memory.
 bool token_key(const ngx_http_request_t *r, const oauth::Strings &location_parts, std::string_view endpoint,
                std::string_view token, char *hex) noexcept;
+
+/// @return whether proxy_cache has served the response after its time.
+bool is_stale(const Call &call) noexcept;
 
 /// Whether the call's response may not count, whatever it says: nullptr where it may.
 struct Obstacle {

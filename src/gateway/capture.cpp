@@ -9,7 +9,9 @@
 #include "deadline.h"
 #include "fake_connection.h"
 #include "header_list.h"
+#include "key_store.h"
 #include "locations.h"
+#include "metrics.h"
 #include "subrequest_headers.h"
 #include "text.h"
 #include "waiting.h"
@@ -160,6 +162,7 @@ void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept
   if (subrequest->upstream != nullptr) {
     call.cache_status = subrequest->upstream->cache_status;
   }
+  call.ended = stale_since(subrequest);
   call.came_to_server = came_to_server(*subrequest);
   // What is wrong with the cache's key may be this client's doing.
   call.is_for_all = call.may_be_kept && call.misconfiguration == nullptr && answers_question(subrequest, call);
@@ -167,6 +170,9 @@ void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept
     call.cached_until = cached_until(subrequest);
   }
   call.done = true;
+  if (!call.is_about_token) {
+    count_call(subrequest, call, store_keys(subrequest, call));
+  }
   share(call);
   post(subrequest->parent, call);
 }

@@ -106,6 +106,13 @@ bool copy_response(ngx_pool_t *pool, const Call &from, Call &to) noexcept {
          copy_text(pool, from.response.content_encoding, to.response.content_encoding);
 }
 
+/// What a JWK Set brings is in the key store by now.
+void copy_keys_result(const Call &from, Call &to) noexcept {
+  to.misconfiguration = from.misconfiguration;
+  to.refreshes_keys = from.refreshes_keys;
+  to.done = true;
+}
+
 void copy_result(const Call &from, Follower &follower) noexcept {
   Call &to = *follower.call;
   if (!copy_response(follower.request->pool, from, to)) {
@@ -138,13 +145,18 @@ void lead(ngx_http_request_t *r, Call &call) noexcept {
   flight->is_registered = true;
 }
 
+bool is_under_way(const Question &question) noexcept {
+  return find(question) != nullptr;
+}
+
 Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept {
   Flight *flight = find(question);
   if (flight == nullptr) {
     return nullptr;
   }
   auto *follower = make_with_cleanup<Follower>(r, stop_following);
-  Call *call = make_token_call(r, location, question);
+  Call *call =
+      flight->call->is_about_token ? make_token_call(r, location, question) : make_keys_call(r, location, question);
   if (follower == nullptr || call == nullptr) {
     return nullptr;
   }
@@ -161,7 +173,9 @@ void share(Call &call) noexcept {
     return;
   }
   dismiss(*call.flight, [&](Follower &follower) noexcept {
-    if (call.is_for_all) {
+    if (!call.is_about_token) {
+      copy_keys_result(call, *follower.call);
+    } else if (call.is_for_all) {
       copy_result(call, follower);
     } else {
       follower.call->abandoned = true;

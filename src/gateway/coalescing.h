@@ -17,6 +17,9 @@ void lead(ngx_http_request_t *r, Call &call) noexcept;
 ///   there is none to follow. The request is then woken as by a subrequest's end.
 Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept;
 
+/// @return whether there is a call to follow.
+bool is_under_way(const Question &question) noexcept;
+
 /// Hands the call's result to those that follow it; where it is not for all, each asks by itself.
 void share(Call &call) noexcept;
 

@@ -438,6 +438,9 @@ void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
 }
 
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {
+  // With `master_process off` the process that reads a new configuration has the sets of the old one, under servers
+  // whose memory a later configuration may get.
+  gateway::clear_key_store();
   gateway::number_servers(cf);
   if (gateway::identify_all(cf) != NGX_OK || gateway::index_variables(cf) != NGX_OK ||
       gateway::check_configuration(cf) != NGX_OK) {

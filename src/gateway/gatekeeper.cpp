@@ -140,22 +140,75 @@ ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_
   return NGX_OK;
 }
 
+/// Asks for the set, or waits with others for the call that does: there is one at a time.
 ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                     std::string_view endpoint, bool refresh) noexcept {
-  // One for the set and one for an unknown key: an endpoint whose variables change with each reading would go on for
-  // ever.
-  constexpr std::size_t most_calls = 2;
+                     KeyStoreEntry &entry, const Question &question, bool refresh) noexcept {
+  // One for the set, one that another request has begun, and one for an unknown key: an endpoint whose variables change
+  // with each reading would go on for ever.
+  constexpr std::size_t most_calls = 3;
   if (++state.keys_calls > most_calls) {
     return refuse(r, state, location, {Outcome::jwks_unavailable, "the JWK Set cannot be asked for here"});
   }
-  state.keys_call = start_keys_call(r, location, endpoint, refresh);
-  return state.keys_call == nullptr ? refuse_for_memory(r, state, location) : wait(r, state, location, state.keys_call);
+  state.keys_call = r == r->main ? follow(r, location, question) : nullptr;
+  if (state.keys_call != nullptr) {
+    return wait(r, state, location, state.keys_call);
+  }
+  state.keys_call = start_keys_call(r, location, question, refresh);
+  if (state.keys_call == nullptr) {
+    return refuse_for_memory(r, state, location);
+  }
+  note_call(entry);
+  if (!is_under_way(question)) {
+    lead(r, *state.keys_call);
+  }
+  return wait(r, state, location, state.keys_call);
+}
+
+/// For a key that is not in the set.
+ngx_int_t refresh_keys(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                       KeyStoreEntry &entry, std::string_view endpoint) noexcept {
+  Question question;
+  return make_keys_question(r, endpoint, question) ? fetch_keys(r, state, location, entry, question, true)
+                                                   : refuse_for_memory(r, state, location);
+}
+
+/// Asks for the set, or waits for it, where that is due. While one request asks, the others go on with the set that is
+/// there; but where clients have taken calls with them, all wait, until one of them gets an answer.
+/// @return NGX_OK where the request is to go on with the set that is there, if any; else what the handler is to return.
+ngx_int_t await_keys(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                     KeyStoreEntry &entry, std::string_view endpoint, time_t now) noexcept {
+  if (state.keys_call != nullptr && state.keys_call->question.endpoint == endpoint) {
+    const Call &call = *state.keys_call;
+    state.keys_refreshed |= call.refreshes_keys;
+    state.keys_call = nullptr;
+    return call.misconfiguration == nullptr
+               ? NGX_OK
+               : refuse(r, state, location, {Outcome::misconfigured, call.misconfiguration});
+  }
+  if (!can_ask(r) || !is_fetch_due(entry, now)) {
+    return NGX_OK;
+  }
+  Question question;
+  if (!make_keys_question(r, endpoint, question)) {
+    return refuse_for_memory(r, state, location);
+  }
+  const bool is_needed = usable_keys(entry, now) == nullptr || has_lost_calls(entry) || !is_under_way(question);
+  return is_needed ? fetch_keys(r, state, location, entry, question, false) : NGX_OK;
 }
 
 ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                            const char *problem) noexcept {
   const Outcome outcome = state.client_jwt != nullptr ? Outcome::signature_of_client : Outcome::signature_of_server;
   return refuse(r, state, location, {outcome, problem});
+}
+
+/// Why there is no JWK Set.
+Decision explain_lack(const ngx_http_request_t *r, const KeyStoreEntry &entry) noexcept {
+  if (const char *misconfiguration = find_misconfiguration(entry)) {
+    return {Outcome::misconfigured, misconfiguration};
+  }
+  return {Outcome::jwks_unavailable,
+          can_ask(r) ? "there is no JWK Set to verify signatures with" : "the JWK Set cannot be asked for here"};
 }
 
 /// The last check: every other one costs less.
@@ -175,21 +228,13 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   }
 
   const time_t now = key_store_time();
-  if (state.keys_call != nullptr && state.keys_call->question.endpoint == view(endpoint)) {
-    count_call(r, *state.keys_call, store_keys(r, *entry, *state.keys_call, now));
-    const char *misconfiguration = state.keys_call->misconfiguration;
-    state.keys_call = nullptr;
-    if (misconfiguration != nullptr) {
-      return refuse(r, state, location, {Outcome::misconfigured, misconfiguration});
-    }
-  } else if (can_ask(r) && claim_fetch(*entry, now)) {
-    return fetch_keys(r, state, location, view(endpoint), false);
+  const ngx_int_t rc = await_keys(r, state, location, *entry, view(endpoint), now);
+  if (rc != NGX_OK) {
+    return rc;
   }
   oauth::KeySet *keys = usable_keys(*entry, now);
   if (keys == nullptr) {
-    return refuse(r, state, location,
-                  {Outcome::jwks_unavailable, can_ask(r) ? "there is no JWK Set to verify signatures with"
-                                                         : "the JWK Set cannot be asked for here"});
+    return refuse(r, state, location, explain_lack(r, *entry));
   }
   if (oauth::has_verified(*keys, jwt.compact)) {
     return allow(r, state, location, jwt);
@@ -201,9 +246,8 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   }
   const oauth::VerificationResult result = oauth::verify_signature(*keys, jwt);
   if (result.verification == oauth::Verification::unknown_key && !state.keys_refreshed && can_ask(r) &&
-      claim_refresh(*entry, now)) {
-    state.keys_refreshed = true;
-    return fetch_keys(r, state, location, view(endpoint), true);
+      is_refresh_due(*entry, now)) {
+    return refresh_keys(r, state, location, *entry, view(endpoint));
   }
   if (result.verification == oauth::Verification::no_memory) {
     return refuse(r, state, location, {Outcome::internal_error, result.problem});
@@ -415,6 +459,20 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
   return check_token(r, state, location, credentials.token);
 }
 
+/// The call that this request has followed has ended without an answer for it.
+ngx_int_t begin_anew(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
+  const Call &lost = *state.waiting_for;
+  state.waiting_for = nullptr;
+  if (lost.is_about_token) {
+    state.asks_alone = lost.must_ask_alone;
+    return begin(r, state, location);
+  }
+  // The next call for the JWK Set is perhaps this request's own.
+  state.keys_call = nullptr;
+  state.keys_calls--;
+  return conclude(r, state, location);
+}
+
 /// Not under `satisfy any`, where another module may have granted access before ours was asked. But modules that want
 /// to be the last of the access phase (srcache, lua) move its handlers when they first run in a worker, and a request
 /// that was waiting in ours then goes on behind it.
@@ -438,8 +496,7 @@ ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &l
     return wait(r, *state, location, call);
   }
   if (call->abandoned) {
-    state->asks_alone = call->must_ask_alone;
-    return begin(r, *state, location);
+    return begin_anew(r, *state, location);
   }
   state->waiting_for = nullptr;
   return conclude(r, *state, location);

@@ -16,6 +16,8 @@ struct KeyStoreEntry {
   time_t last_good = 0;
   time_t next_fetch = 0;
   time_t next_refresh = 0;
+  const char *misconfiguration = nullptr;  ///< of the last call's location
+  std::size_t unanswered = 0;              ///< calls that have begun since the last one that ended
 };
 
 namespace {
@@ -89,6 +91,32 @@ oauth::Failure find_failure(const Call &call) noexcept {
   return {problem == nullptr ? oauth::Outcome::active : oauth::Outcome::as_bad_response, problem};
 }
 
+/// Parses the set, unless it is the one that is there.
+/// @return false where it cannot be used, which has been logged; then the entry is as before.
+bool replace_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call) noexcept {
+  const std::string_view body = {call.response.body, call.response.body_size};
+  char digest[oauth::cache_key_size] = {};
+  const bool has_digest = oauth::cache_key({&body, 1}, digest);
+  if (has_digest && entry.keys != nullptr && ngx_memcmp(digest, entry.digest, sizeof(digest)) == 0) {
+    return true;
+  }
+  const oauth::KeySetResult result = oauth::parse_key_set(body);
+  if (result.keys == nullptr) {
+    log_failure(r, call, result.problem);
+    return false;
+  }
+  if (result.ignored != 0) {
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "phantom token: %uz keys of the JWK Set are broken or shorter than 2048 bits and not used, location "
+                  "\"%V\"",
+                  result.ignored, &call.location_name);
+  }
+  oauth::free_key_set(entry.keys);
+  entry.keys = result.keys;
+  ngx_memcpy(entry.digest, digest, sizeof(digest));
+  return true;
+}
+
 }  // namespace
 
 time_t key_store_time() noexcept {
@@ -113,53 +141,58 @@ oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept {
   return now - entry.last_good < usable_for ? entry.keys : nullptr;
 }
 
-bool claim_fetch(KeyStoreEntry &entry, time_t now) noexcept {
-  // Where ngx_msec_t has 32 bits, this clock begins anew after some weeks.
-  const bool due = now >= entry.next_fetch || entry.next_fetch - now > fresh_for;
-  if (due && usable_keys(entry, now) != nullptr) {
-    entry.next_fetch = now + refresh_interval;
-  }
-  return due;
+const char *find_misconfiguration(const KeyStoreEntry &entry) noexcept {
+  return entry.misconfiguration;
 }
 
-bool claim_refresh(KeyStoreEntry &entry, time_t now) noexcept {
-  const bool due = now >= entry.next_refresh || entry.next_refresh - now > refresh_interval;
-  if (due) {
-    entry.next_refresh = now + refresh_interval;
-  }
-  return due;
+// Where ngx_msec_t has 32 bits, this clock begins anew after some weeks.
+
+bool is_fetch_due(const KeyStoreEntry &entry, time_t now) noexcept {
+  return now >= entry.next_fetch || entry.next_fetch - now > fresh_for;
 }
 
-oauth::Outcome store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call, time_t now) noexcept {
-  entry.next_fetch = now + (usable_keys(entry, now) != nullptr ? refresh_interval : retry_without_keys);
+bool is_refresh_due(const KeyStoreEntry &entry, time_t now) noexcept {
+  return now >= entry.next_refresh || entry.next_refresh - now > refresh_interval;
+}
+
+void note_call(KeyStoreEntry &entry) noexcept {
+  entry.unanswered++;
+}
+
+bool has_lost_calls(const KeyStoreEntry &entry) noexcept {
+  return entry.unanswered > 1;
+}
+
+oauth::Outcome store_keys(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+  KeyStoreEntry *entry = find_keys(subrequest, call.question.endpoint);
+  if (entry == nullptr) {
+    return oauth::Outcome::internal_error;
+  }
+  const time_t now = key_store_time();
+  entry->unanswered = 0;
+  entry->misconfiguration = call.misconfiguration;
+  if (call.refreshes_keys) {
+    entry->next_refresh = now + refresh_interval;
+  }
+  entry->next_fetch = now + (usable_keys(*entry, now) != nullptr ? refresh_interval : retry_without_keys);
   const oauth::Failure failure = find_failure(call);
   if (failure.outcome != oauth::Outcome::active) {
-    log_failure(r, call, failure.problem);
+    log_failure(subrequest, call, failure.problem);
     return failure.outcome;
   }
-  const std::string_view body = {call.response.body, call.response.body_size};
-  char digest[oauth::cache_key_size] = {};
-  const bool has_digest = oauth::cache_key({&body, 1}, digest);
-  const bool unchanged = has_digest && entry.keys != nullptr && ngx_memcmp(digest, entry.digest, sizeof(digest)) == 0;
-  if (!unchanged) {
-    const oauth::KeySetResult result = oauth::parse_key_set(body);
-    if (result.keys == nullptr) {
-      log_failure(r, call, result.problem);
-      return oauth::Outcome::as_bad_response;
-    }
-    if (result.ignored != 0) {
-      ngx_log_error(
-          NGX_LOG_WARN, r->connection->log, 0,
-          "phantom token: %uz keys of the JWK Set are broken or shorter than 2048 bits and not used, location "
-          "\"%V\"",
-          result.ignored, &call.location_name);
-    }
-    oauth::free_key_set(entry.keys);
-    entry.keys = result.keys;
-    ngx_memcpy(entry.digest, digest, sizeof(digest));
+  if (!replace_keys(subrequest, *entry, call)) {
+    return oauth::Outcome::as_bad_response;
   }
-  entry.last_good = now;
-  entry.next_fetch = now + fresh_for;
+  // A stale one is as old as proxy_cache says, by the clock of dates.
+  const time_t good = is_stale(call) ? now - (ngx_time() - call.ended) : now;
+  if (good > entry->last_good || entry->last_good > now) {
+    entry->last_good = good;
+  }
+  if (usable_keys(*entry, now) == nullptr) {
+    log_failure(subrequest, call, "the cache has kept it for over an hour after its end");
+    return oauth::Outcome::stale;
+  }
+  entry->next_fetch = now + fresh_for;
   return oauth::Outcome::active;
 }
 

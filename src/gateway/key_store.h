@@ -22,18 +22,27 @@ KeyStoreEntry *find_keys(const ngx_http_request_t *r, std::string_view endpoint)
 /// old.
 oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept;
 
-/// Whether this request is to ask the endpoint: no set has come yet, or the last is over a minute old. Says so once in
-/// ten seconds, while others go on with the set that is there.
-bool claim_fetch(KeyStoreEntry &entry, time_t now) noexcept;
+/// @return nullptr, or a constant for the log line: what has been wrong with the location that the endpoint leads to.
+const char *find_misconfiguration(const KeyStoreEntry &entry) noexcept;
 
-/// The same for a signature whose key is not in the set; once in ten seconds over all tokens.
-bool claim_refresh(KeyStoreEntry &entry, time_t now) noexcept;
+/// @return whether the endpoint is to be asked: no set has come yet, or the last is over a minute old.
+bool is_fetch_due(const KeyStoreEntry &entry, time_t now) noexcept;
 
-/// Takes the set out of the response to a call for it; logs what is wrong with it, and then keeps the last good one.
+/// @return whether it may be asked for a key that is not in the set: once in ten seconds over all tokens.
+bool is_refresh_due(const KeyStoreEntry &entry, time_t now) noexcept;
+
+/// Notes that a call for the set has begun.
+void note_call(KeyStoreEntry &entry) noexcept;
+
+/// @return whether calls before the last one have ended with their clients' requests and brought nothing.
+bool has_lost_calls(const KeyStoreEntry &entry) noexcept;
+
+/// Takes the set out of the response to a call that has ended, whoever still waits for it; logs what is wrong with it,
+/// and then keeps the last good one. Only now the next call has its time: one that brought nothing takes none.
 /// @return active, or what is wrong.
-oauth::Outcome store_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call, time_t now) noexcept;
+oauth::Outcome store_keys(const ngx_http_request_t *subrequest, const Call &call) noexcept;
 
-/// Frees all sets; a worker's end.
+/// Frees all sets: at a worker's end, and where one process reads a new configuration.
 void clear_key_store() noexcept;
 
 }  // namespace gateway

@@ -22,11 +22,11 @@ ngx_int_t find_place(const ngx_http_request_t *r, ngx_http_handler_pt handler) n
 }
 
 /// ngx_http_upstream_check_broken_connection() lets a response go on that is being cached, and one of a location with
-/// proxy_ignore_client_abort.
+/// proxy_ignore_client_abort. A JWK Set is for all requests of the worker: no client may keep it from coming.
 bool goes_on_without_client(const Call &call) noexcept {
   const ngx_http_upstream_t *upstream = call.subrequest == nullptr ? nullptr : call.subrequest->upstream;
   return upstream != nullptr && !call.done &&
-         (upstream->conf->ignore_client_abort != 0 ||
+         (!call.is_about_token || upstream->conf->ignore_client_abort != 0 ||
           (upstream->cacheable != 0 && upstream->peer.connection != nullptr));
 }
 
