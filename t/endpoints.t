@@ -27,13 +27,18 @@ my ($one, $two) = (authorization_server(), authorization_server());
 my @keys = map { rsa_key("key-$_") } 1, 2;
 
 my $gateway = gateway(
-    servers => { ONE => $one, TWO => $two },
+    servers => { ONE => $one, TWO => $two, FASTCGI => api(protocol => 'fastcgi') },
     log     => { key => 'phantom_token_key', sub => 'phantom_token_sub' },
     http    => <<'END',
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;
         proxy_cache_path %%DIR%%/alone keys_zone=alone:1m;
         proxy_cache_path %%DIR%%/hosts keys_zone=hosts:1m;
         proxy_cache_path %%DIR%%/bodies keys_zone=bodies:1m;
+        proxy_cache_path %%DIR%%/key keys_zone=key:1m;
+        proxy_cache_path %%DIR%%/varied keys_zone=varied:1m;
+        fastcgi_cache_path %%DIR%%/fastcgi keys_zone=fastcgi:1m;
+        proxy_cache_path %%DIR%%/half keys_zone=half:1m;
+        phantom_token_hot_cache zone=hot:1m valid=1h;
         proxy_cache_methods POST;
         proxy_cache_valid 200 1h;
         map $host $tenant { one.example one; two.example two; }
@@ -82,6 +87,18 @@ END
         location = /_host { internal; proxy_cache hosts; proxy_cache_key $proxy_host$request_body; proxy_pass http://$address/introspect; }
         location /chosen/key-and-host { phantom_token_introspection_endpoint /_key_and_host; proxy_pass http://%%API%%; }
         location = /_key_and_host { internal; proxy_cache alone; proxy_cache_key $proxy_host$phantom_token_key; proxy_pass http://$address/introspect; }
+        location /chosen/key { phantom_token_introspection_endpoint /_key; proxy_pass http://%%API%%; }
+        location = /_key { internal; proxy_cache key; proxy_cache_key $phantom_token_key; proxy_pass http://$address/introspect; }
+        location /chosen/varied { phantom_token_introspection_endpoint /_varied?$host; proxy_pass http://%%API%%; }
+        location /chosen/hot { phantom_token_introspection_endpoint /_varied?$host; phantom_token_hot_cache hot; proxy_pass http://%%API%%; }
+        location = /_varied { internal; proxy_cache varied; proxy_cache_key $phantom_token_key; proxy_pass http://$address/introspect; }
+        location /chosen/half-varied { phantom_token_introspection_endpoint /_half?$host; proxy_pass http://%%API%%; }
+        location = /_half { internal; proxy_cache half; proxy_cache_key $request_body; proxy_pass http://$address/introspect; }
+        location /chosen/fastcgi { phantom_token_introspection_endpoint /_fastcgi; proxy_pass http://%%API%%; }
+        location = /_fastcgi { internal; fastcgi_cache fastcgi; fastcgi_cache_methods POST; fastcgi_cache_valid 200 1m; fastcgi_cache_key $phantom_token_key; include /etc/nginx/fastcgi_params; set $fastcgi %%FASTCGI%%; fastcgi_pass $fastcgi; }
+        location /chosen/keys { phantom_token_inbound_jwt verify; phantom_token_jwks_endpoint /_chosen_keys; phantom_token_audience api; proxy_pass http://%%API%%; }
+        location /chosen/varied-keys { phantom_token_inbound_jwt verify; phantom_token_jwks_endpoint /_chosen_keys?$host; phantom_token_audience api; proxy_pass http://%%API%%; }
+        location = /_chosen_keys { internal; proxy_pass http://$address/jwks; }
         location /chosen/plain { phantom_token_introspection_endpoint /_plain; proxy_pass http://%%API%%; }
         location = /_plain { internal; proxy_pass http://$address/introspect; }
 END
@@ -172,6 +189,27 @@ ask('proxy_pass with variables: a body-only key is refused, the other AS', 'two.
 ask('proxy_pass with variables: $proxy_host and the body: the first AS', 'one.example', '/chosen/host', %at_one, saw => [1, 0], cache => 'MISS');
 ask('proxy_pass with variables: $proxy_host and the body: the second AS', 'two.example', '/chosen/host', %at_two, saw => [0, 1], cache => 'MISS');
 ask('proxy_pass with variables: $proxy_host and the body: the first AS, cached', 'one.example', '/chosen/host', %at_one, saw => [0, 0], cache => 'HIT');
+my $both_ways = qr/\[error\].*misconfigured: .*variables choose the server .*endpoint's URI.*proxy_cache_key \$proxy_host\$phantom_token_key;/;
+for my $host ('one.example', 'two.example', 'one.example') {
+    my %refused = (status => 500, outcome => 'misconfigured', log => $both_ways);
+    ask("proxy_pass with variables: \$phantom_token_key, and an endpoint without ($host)", $host, '/chosen/key', %refused);
+    ask("proxy_pass with variables: the body, which has no endpoint in it ($host)", $host, '/chosen/half-varied', %refused);
+    ask("fastcgi_pass with variables: \$phantom_token_key, and an endpoint without ($host)", $host, '/chosen/fastcgi', %refused);
+}
+ask('proxy_pass with variables: an endpoint with variables: the first AS', 'one.example', '/chosen/varied', %at_one, saw => [1, 0], cache => 'MISS');
+ask('proxy_pass with variables: an endpoint with variables: the second AS', 'two.example', '/chosen/varied', %at_two, saw => [0, 1], cache => 'MISS');
+ask('proxy_pass with variables: an endpoint with variables: the first AS, cached', 'one.example', '/chosen/varied', %at_one, saw => [0, 0], cache => 'HIT');
+for my $cache ('HIT', 'HOT') {
+    ask("proxy_pass with variables: an endpoint with variables: the first AS, $cache", 'one.example', '/chosen/hot', %at_one, saw => [0, 0], cache => $cache);
+    ask("proxy_pass with variables: an endpoint with variables: the second AS, $cache", 'two.example', '/chosen/hot', %at_two, saw => [0, 0], cache => $cache);
+}
+ask("proxy_pass with variables: a JWKS endpoint without: 500 ($_)", $_, '/chosen/keys', token => $own[0], status => 500, outcome => 'misconfigured',
+    log => qr{\[error\].*misconfigured: .*one JWK Set is kept for all of them.*"phantom_token_jwks_endpoint".*/chosen/keys}) for 'one.example', 'two.example';
+for my $n (0, 1) {
+    my ($host, $elsewhere) = $n ? ('two.example', 'one.example') : ('one.example', 'two.example');
+    ask("proxy_pass with variables: a JWKS endpoint with: a key of $host", $host, '/chosen/varied-keys', token => $own[$n], logged => { sub => "own-$n" });
+    ask("proxy_pass with variables: a JWKS endpoint with: a key of $host at $elsewhere", $elsewhere, '/chosen/varied-keys', token => $own[$n], status => 401, outcome => 'signature');
+}
 ask('proxy_pass with variables: no cache: the first AS', 'one.example', '/chosen/plain', %at_one, saw => [1, 0], cache => '');
 ask('proxy_pass with variables: no cache: the second AS', 'two.example', '/chosen/plain', %at_two, saw => [0, 1], cache => '');
 
@@ -180,6 +218,38 @@ ask('proxy_pass with variables: no cache: the second AS', 'two.example', '/chose
     my $first  = $gateway->logged($gateway->get('/chosen/key-and-host', token => 'alice-token', host => 'one.example'));
     my $second = $gateway->logged($gateway->get('/chosen/key-and-host', token => 'alice-token', host => 'two.example'));
     is "$first->{sub} $second->{sub}", 'alice-at-one alice-at-two', 'proxy_pass with variables: $phantom_token_key and $proxy_host: each its own';
+}
+
+# --- another AS behind the same location ---------------------------------------------------------------------------------------------------------
+
+# A reload does not end what is cached: neither proxy_cache's entries nor hot copies know the server behind proxy_pass.
+{
+    my $parts = sub {
+        my ($server, %with) = @_;
+        my ($endpoint, $zone, $key) = ($with{endpoint} // '/_introspect', $with{zone} // 'first', $with{key} // '$phantom_token_key');
+        return locations => <<"END";
+            location / { phantom_token on; phantom_token_introspection_endpoint $endpoint; proxy_pass http://%%API%%; }
+            location /hot { phantom_token on; phantom_token_introspection_endpoint $endpoint; phantom_token_hot_cache hot; proxy_pass http://%%API%%; }
+            location = $endpoint { internal; proxy_cache $zone; proxy_cache_key $key; proxy_pass http://%%$server%%/introspect; }
+END
+    };
+    my $moved = gateway(
+        servers => { ONE => $one, TWO => $two }, log => { sub => 'phantom_token_sub', cache => 'phantom_token_cache' },
+        http    => join("\n", 'phantom_token_hot_cache zone=hot:1m valid=1h; proxy_cache_methods POST; proxy_cache_valid 200 1h;', map { "proxy_cache_path %%DIR%%/$_ keys_zone=$_:1m;" } qw(first second)),
+        $parts->('ONE'));
+    my $seen = sub { my $line = $moved->logged($moved->get($_[0] // '/', token => 'alice-token')); return "$line->{sub} $line->{cache}" };
+    is $seen->(), 'alice-at-one MISS', 'another AS: the first one';
+    is $seen->('/hot'), "alice-at-one $_", "another AS: the first one, $_" for 'HIT', 'HOT';
+    is $moved->reload($parts->('TWO')), '', 'another AS: reload';
+    is $seen->(), 'alice-at-one HIT', 'another AS: the old entries serve on';
+    is $seen->('/hot'), 'alice-at-one HOT', 'another AS: and the hot copies';
+    # What docs/operation.md names; each begins where the first AS is.
+    is $moved->reload($parts->('TWO', endpoint => '/_introspect_2')), '', 'another AS, another endpoint: reload';
+    is $seen->('/hot'), "alice-at-two $_", "another AS, another endpoint: $_" for 'MISS', 'HOT';
+    is $moved->reload($parts->('TWO', zone => 'second')), '', 'another AS, another zone: reload';
+    is $seen->(), "alice-at-two $_", "another AS, another zone: $_" for 'MISS', 'HIT';
+    is $moved->reload($parts->('TWO', key => '2$phantom_token_key')), '', 'another AS, another key: reload';
+    is $seen->(), "alice-at-two $_", "another AS, another key: $_" for 'MISS', 'HIT';
 }
 
 # --- the key ------------------------------------------------------------------------------------------------------------------------------------------

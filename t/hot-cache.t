@@ -65,7 +65,7 @@ my %parts = (
             location /headers { phantom_token on; phantom_token_introspection_endpoint /_headers; proxy_cache off; proxy_pass http://%%API%%; }
             location /if { phantom_token on; phantom_token_introspection_endpoint /_if; proxy_cache off; proxy_pass http://%%API%%; }
             location /rewrite { phantom_token on; phantom_token_introspection_endpoint /_rewrite; proxy_cache off; proxy_pass http://%%API%%; }
-            location /zone { phantom_token on; phantom_token_introspection_endpoint /_zone; proxy_cache off; proxy_pass http://%%API%%; }
+            location /zone { phantom_token on; phantom_token_introspection_endpoint /_zone?$host; proxy_cache off; proxy_pass http://%%API%%; }
             location = /_if        { internal; if ($host = two) { rewrite ^ /_as-two last; } proxy_pass http://%%AS%%/introspect; }
             location = /_rewrite   { internal; rewrite ^ /_as-$host last; }
             location = /_zone      { internal; proxy_cache $zone_of_host; proxy_pass http://$server_of_host/introspect; }

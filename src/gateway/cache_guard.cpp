@@ -27,6 +27,13 @@ constexpr const char *add_key =
     "its location's cache key does not tell tokens apart: add \"proxy_cache_key "
     "$phantom_token_key;\"";
 
+constexpr const char *name_server =
+    "variables choose the server that its location passes on to, and the cache key does not tell the servers apart: "
+    "use "
+    "\"proxy_cache_key $phantom_token_key;\" and put the variables into the endpoint's URI, such as "
+    "\"/_introspect?$host\", "
+    "or \"proxy_cache_key $proxy_host$phantom_token_key;\"";
+
 const phantom_token_main_t &main_of(const ngx_http_request_t *r) noexcept {
   return *static_cast<phantom_token_main_t *>(ngx_http_get_module_main_conf(r, ngx_http_phantom_token_module));
 }
@@ -88,12 +95,13 @@ bool may_share_cache_zone(const ngx_http_request_t *subrequest) noexcept {
   return location->shares_cache_zone != 0;
 }
 
+/// Whether variables choose the server, after the cache has been asked: proxy_pass and its like are evaluated then.
+bool chooses_server(const ngx_http_request_t *subrequest) noexcept {
+  return subrequest->upstream != nullptr && subrequest->upstream->resolved != nullptr;
+}
+
 /// A key that tells tokens apart, but says nothing of who is asked about them.
 const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const Call &call, const Keys &keys) noexcept {
-  if (subrequest->upstream->resolved != nullptr && !names_the_server(subrequest, keys)) {
-    return "its location's cache key does not tell the servers of proxy_pass apart: add \"proxy_cache_key "
-           "$proxy_host$phantom_token_key;\"";
-  }
   const bool body_only = keys.count == 1 && keys.items[0].len == call.request_body.size();
   if (body_only && may_share_cache_zone(subrequest)) {
     return "its location's cache zone is used by another one too, or has a variable in its name, and the cache key "
@@ -144,17 +152,30 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
     return "its location's cache key holds the gateway's client_secret, which would be written to disk: use "
            "\"proxy_cache_key $phantom_token_key;\"";
   }
-  if (holds_key) {
-    return nullptr;
+  if (!holds_key && !holds_body) {
+    return add_key;
   }
-  return holds_body ? find_fault_of_body_key(subrequest, call, keys) : add_key;
+  // An endpoint with variables is a part of $phantom_token_key, and not of the body.
+  const bool tells_servers_apart = !chooses_server(subrequest) || (holds_key && call.endpoint_varies);
+  if (!tells_servers_apart && !names_the_server(subrequest, keys)) {
+    return name_server;
+  }
+  return holds_key ? nullptr : find_fault_of_body_key(subrequest, call, keys);
 #else
   return nullptr;
 #endif
 }
 
+const char *find_unnamed_server(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+  return !call.is_about_token && !call.endpoint_varies && chooses_server(subrequest)
+             ? "variables choose the server that its location passes on to, and one JWK Set is kept for all of them: "
+               "put "
+               "the variables into the URI of \"phantom_token_jwks_endpoint\" too, such as \"/_jwks?$host\""
+             : nullptr;
+}
+
 bool answers_question(const ngx_http_request_t *subrequest, const Call &call) noexcept {
-  if (!came_from_endpoint(subrequest, call)) {
+  if (!came_from_endpoint(subrequest, call) || (chooses_server(subrequest) && !call.endpoint_varies)) {
     return false;
   }
 #if (NGX_HTTP_CACHE)
@@ -167,7 +188,7 @@ bool answers_question(const ngx_http_request_t *subrequest, const Call &call) no
     return key == std::string_view(call.key, sizeof(call.key)) || key == call.request_body;
   }
 #endif
-  return subrequest->upstream == nullptr || subrequest->upstream->resolved == nullptr;
+  return true;
 }
 
 void guard_background_update(ngx_http_request_t *update, const Call &call) noexcept {

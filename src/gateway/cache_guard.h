@@ -10,6 +10,11 @@ namespace gateway {
 /// @return nullptr where the key is good or no cache was asked, else a constant for the log line that says what to do.
 const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &call) noexcept;
 
+/// @return nullptr, or a constant for the log line where a JWK Set came from a server that variables have chosen, and
+/// the
+///   endpoint by which it is kept has none.
+const char *find_unnamed_server(const ngx_http_request_t *subrequest, const Call &call) noexcept;
+
 /// @return whether all who ask the call's question would get this answer: nothing else chooses the server, and the
 ///   cache's key tells nothing else apart.
 bool answers_question(const ngx_http_request_t *subrequest, const Call &call) noexcept;

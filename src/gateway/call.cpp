@@ -134,6 +134,7 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
     const phantom_token_policy_t &policy = *location.policy;
     call->is_about_token = true;
     call->is_exchange = policy.question.is_exchange;
+    call->endpoint_varies = !is_constant(*policy.question.endpoint);
     call->jwt_members = policy.jwt_members;
     call->requested_token_type = policy.requested_token_type;
     call->inactive_statuses = &policy.inactive_statuses;
@@ -173,6 +174,7 @@ Call *make_keys_call(ngx_http_request_t *r, const phantom_token_location_t &loca
   Call *call = make_call(r, location, question);
   if (call != nullptr) {
     question.identity.copy(call->key, sizeof(call->key));
+    call->endpoint_varies = !is_constant(*location.jwks_endpoint);
   }
   return call;
 }

@@ -26,6 +26,7 @@ struct Call {
   std::size_t largest_response = 0;  ///< bytes
   char key[oauth::cache_key_size];   ///< $phantom_token_key
   bool request_has_secret = false;   ///< the body holds the gateway's client_secret
+  bool endpoint_varies = false;      ///< its directive has variables, whose value is a part of the question
 
   // Where the question is about a token.
   bool is_about_token = false;

@@ -143,8 +143,11 @@ const char *find_misconfiguration(ngx_http_request_t *subrequest, const Call &ca
   }
   const auto *location =
       static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
-  return is_internal(*location) ? find_unsafe_cache_key(subrequest, call)
-                                : "clients can reach its location: add \"internal;\"";
+  if (!is_internal(*location)) {
+    return "clients can reach its location: add \"internal;\"";
+  }
+  const char *unnamed_server = find_unnamed_server(subrequest, call);
+  return unnamed_server != nullptr ? unnamed_server : find_unsafe_cache_key(subrequest, call);
 }
 
 /// What the call is about is known, or will not be: who waits for it goes on.
