@@ -66,6 +66,7 @@ my ($http, $locations) = ways(
     admin    => ["$KEY proxy_cache key;", 'phantom_token_introspection_endpoint /_key; phantom_token_scopes admin;'],
     stale    => "$KEY $STALE",
     'stale-on'  => ["$KEY $STALE", 'phantom_token_stale on;'],
+    'update-hot' => ["$KEY proxy_cache_background_update on;", 'phantom_token_hot_cache hot;'],
     'update'    => "$KEY $STALE proxy_cache_background_update on;",
     'update-on' => ["$KEY $STALE proxy_cache_background_update on;", 'phantom_token_stale on;'],
     revalidate  => "$KEY proxy_cache_revalidate on;",
@@ -87,6 +88,7 @@ my %parts = (
     servers => { AS2 => $other, FASTCGI => $fastcgi },
     log     => { key => 'phantom_token_key', body => 'request_body' },
     http    => $http . q{
+        phantom_token_hot_cache zone=hot:1m valid=1h;
         proxy_cache_path %%DIR%%/cache-shared keys_zone=shared:1m;
         proxy_cache_path %%DIR%%/cache-temp   keys_zone=temp:1m;
         proxy_cache_path %%DIR%%/cache-small  keys_zone=small:32k max_size=8k;
@@ -541,7 +543,7 @@ $gateway->announce(qr/\[crit\].*Permission denied/);
         { name => 'stale: phantom_token_stale on', request => { path => '/stale-on', token => 'stale-on-token' }, as => 1, status => 200, cache => 'STALE', outcome => 'active', api => [{ authorization => $still->({ sub => 'stale on' }) }] },
         { name => 'stale: never past exp', request => { path => '/stale-on', token => 'stale-exp-token' }, as => 1, status => 401, cache => 'STALE', outcome => 'expired' },
         { name => 'background update: the stale answer is refused by default', request => { path => '/update', token => 'update-off-token' }, status => 503, cache => 'STALE', outcome => 'stale' },
-        { name => 'background update: stale-while-revalidate of the AS is refused by default', request => { path => '/update', token => 'while-token' }, status => 503, cache => 'STALE', outcome => 'stale' },
+        { name => 'background update: stale-while-revalidate of the AS counts by default', request => { path => '/update', token => 'while-token' }, status => 200, cache => 'STALE', api => [{ authorization => $still->({ sub => 'while' }) }] },
         { name => 'background update: phantom_token_stale on', request => { path => '/update-on', token => 'update-token' }, status => 200, cache => 'STALE', api => [{ authorization => $still->({ sub => 'update' }) }] },
         { name => 'background update: revoked', request => { path => '/update-on', token => 'revoked-update-token' }, status => 200, cache => 'STALE', api => [{ authorization => $still->({ sub => 'revoked' }) }] },
         { name => 'background update: X-Accel-Redirect in it', request => { path => '/update-on', token => 'accel-update-token' }, status => 200, cache => 'STALE', api => [{ uri => '/update-on', authorization => $still->({ sub => 'accel' }) }] },
@@ -555,6 +557,46 @@ $gateway->announce(qr/\[crit\].*Permission denied/);
     }
     like $gateway->get('/update-on', token => 'accel-update-token')->status, qr/^(?:200|5\d\d)$/, 'background update: X-Accel-Redirect in it, afterwards';
     is scalar(grep { $_->{uri} eq '/key' && ($_->header('Authorization') // '') =~ /accel-update-token/ } $api->requests), 0, 'background update: X-Accel-Redirect in it leads nowhere';
+}
+
+# The AS's own stale-while-revalidate (RFC 5861 section 3), which nginx heeds without a directive: while one request renews the
+# entry, the others have the old answer. What proxy_cache_use_stale allows is another matter.
+{
+    my $soon  = int(time + patience(3));
+    my @while = (headers => ['Cache-Control: max-age=1, stale-while-revalidate=600']);
+    my %first = (
+        'renewed-token'     => ['/key', { jwt => { sub => 'renewed' }, @while }],
+        'renewed-exp-token' => ['/key', { jwt => { sub => 'renewed exp', exp => $soon }, @while }],
+        'operator-token'    => ['/stale', { jwt => { sub => 'operator' }, headers => ['X-Accel-Expires: 1'] }],
+        'renewed-hot-token' => ['/update-hot', { jwt => { sub => 'renewed hot' }, @while }],
+    );
+    $as->answers(map { $_ => [$first{$_}[1], { hold => "renewal of $_", jwt => { sub => 'new' } }] } keys %first);
+    is $gateway->get($first{$_}[0], token => $_)->status, 200, "renewal: in time: $_" for sort keys %first;
+    until_true(patience(10), sub { time > $soon }) or die;
+
+    my %leader;
+    for my $token (grep { !/hot/ } sort keys %first) {
+        $as->forget_requests;
+        $leader{$token} = $gateway->connect;
+        $leader{$token}->send("GET $first{$token}[0] HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\n\r\n");
+        $as->wait_for_requests(1);
+    }
+    my $still = sub { return [{ authorization => 'Bearer ' . jwt($_[0]) }] };
+    run_cases(
+        { name => 'renewal: stale-while-revalidate of the AS counts by default', request => { path => '/key', token => 'renewed-token' }, as => 0, status => 200, cache => 'UPDATING', outcome => 'active', api => $still->({ sub => 'renewed' }) },
+        { name => 'renewal: never past exp', request => { path => '/key', token => 'renewed-exp-token' }, as => 0, status => 401, cache => 'UPDATING', outcome => 'expired' },
+        { name => 'renewal: proxy_cache_use_stale updating alone does not', request => { path => '/stale', token => 'operator-token' }, as => 0, status => 503, cache => 'UPDATING', outcome => 'stale' },
+    );
+    # nginx keeps the connection of who began a background update for as long as that runs.
+    my $sent  = sub { my ($response) = @_; return $response->status . join '', map { " $_->[1]" } grep { $_->[0] eq 'Authorization' } @{ $response->json->{headers} // [] } };
+    my $begun = $gateway->connect;
+    $begun->send("GET /update-hot HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer renewed-hot-token\r\n\r\n");
+    is $sent->($begun->response('GET')), '200 ' . $still->({ sub => 'renewed hot' })->[0]{authorization}, 'renewal: in the background';
+    is $sent->($gateway->get('/update-hot', token => 'renewed-hot-token')), '200 ' . $still->({ sub => 'renewed hot' })->[0]{authorization}, 'renewal: in the background, another request';
+    $as->release("renewal of $_") for keys %first;
+    is $leader{$_}->response('GET')->status, 200, "renewal: who asked has the new answer ($_)" for sort keys %leader;
+    my $new = '200 ' . $still->({ sub => 'new' })->[0]{authorization};
+    ok until_true(patience(10), sub { $sent->($gateway->get('/update-hot', token => 'renewed-hot-token')) eq $new }), 'renewal: in the background: no hot copy of what was stale';
 }
 
 # --- a disk that is full -------------------------------------------------------------------------------------------------------

@@ -62,4 +62,19 @@ time_t stale_since(const ngx_http_request_t *subrequest) noexcept {
 #endif
 }
 
+bool is_being_renewed(const ngx_http_request_t *subrequest) noexcept {
+#if (NGX_HTTP_CACHE)
+  const ngx_http_cache_t *cache = subrequest->cache;
+  const ngx_http_upstream_t *upstream = subrequest->upstream;
+  if (cache == nullptr || upstream == nullptr || cache->stale_updating == 0) {
+    return false;
+  }
+  // STALE without a background update is what nginx serves where the server could not be reached.
+  return upstream->cache_status == NGX_HTTP_CACHE_UPDATING ||
+         (upstream->cache_status == NGX_HTTP_CACHE_STALE && cache->background != 0);
+#else
+  return false;
+#endif
+}
+
 }  // namespace gateway

@@ -244,7 +244,8 @@ Obstacle find_obstacle(const Call &call, bool accept_stale) noexcept {
   if (call.out_of_memory) {
     return {oauth::Outcome::internal_error, "no memory for the response of the authorization server"};
   }
-  if (is_stale(call) && !accept_stale) {
+  // RFC 5861 section 3: with stale-while-revalidate the authorization server itself allows it.
+  if (is_stale(call) && !call.is_being_renewed && !accept_stale) {
     return {oauth::Outcome::stale, "the cached response is stale; \"phantom_token_stale on\" would accept it"};
   }
   return {};

@@ -66,6 +66,7 @@ struct Call {
   ngx_uint_t cache_status = 0;                  ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
   const char *misconfiguration = nullptr;       ///< why the response must not count; a constant for the log line
   time_t ended = 0;                             ///< when proxy_cache's entry ended, where it has been served stale
+  bool is_being_renewed = false;                ///< stale, and being renewed, as stale-while-revalidate allows
   time_t cached_until = 0;                      ///< when proxy_cache's entry ends; 0 where it holds none, or an old one
   bool may_be_kept = false;                     ///< a hot cache asks for cached_until
   bool came_to_server = false;                  ///< and has not been counted yet

@@ -166,6 +166,7 @@ void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept
     call.cache_status = subrequest->upstream->cache_status;
   }
   call.ended = stale_since(subrequest);
+  call.is_being_renewed = is_being_renewed(subrequest);
   call.came_to_server = came_to_server(*subrequest);
   // What is wrong with the cache's key may be this client's doing.
   call.is_for_all = call.may_be_kept && call.misconfiguration == nullptr && answers_question(subrequest, call);

@@ -126,6 +126,7 @@ void copy_result(const Call &from, Follower &follower) noexcept {
   to.location_name = from.location_name;
   to.contact = from.contact;
   to.cache_status = from.cache_status;
+  to.is_being_renewed = from.is_being_renewed;
   to.cached_until = from.cached_until;
   to.duration = ngx_current_msec - to.started;
   to.done = true;
