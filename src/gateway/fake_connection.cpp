@@ -46,6 +46,7 @@ void release(void *data) {
   stop_events(fake->connection);
   fake->connection.destroyed = 1;
   fake->read.handler = free_connection;
+  fake->read.log = ngx_cycle->log;  // the client's may be gone by then, with the client's connection
   fake->read.data = fake;
   ngx_post_event(&fake->read, &ngx_posted_events);
 }
