@@ -5,7 +5,6 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
-use Harness::Clock;
 use Harness::Http2;
 
 my ($old, $new, $forger) = map { rsa_key($_) } qw(old new forger);
@@ -159,9 +158,7 @@ for my $way (sort keys %ways) {
 # --- a set whose minute is over -------------------------------------------------------------------------------------------------------------
 
 {
-    my $clock = Harness::Clock->new('time');
-    local %ENV = (%ENV, $clock->environment);
-    my %more  = %configuration;
+    my %more = (%configuration, clock => 'time');
     $more{http}      .= "proxy_cache_path %%DIR%%/cache keys_zone=keys:1m;\n";
     $more{locations} .= <<'END';
         location /stale { phantom_token_jwks_endpoint /_stale/$arg_set; proxy_pass http://%%API%%; }
@@ -175,7 +172,7 @@ END
 
     $as->answers('/sets/due' => [keys_of($old), { hold => 'due', %{ keys_of($new) } }]);
     is $gateway->get('/?set=due', token => token($old))->status, 200, 'after a minute: the old key';
-    $clock->set(61);
+    $gateway->advance(61);
     my $leader = begin('/?set=due', $old);
     wait_for_fetches('due', 2);
     is $gateway->get('/?set=due', token => token($old))->status, 200, 'after a minute: others go on with the set that is there';
@@ -190,7 +187,7 @@ END
     $as->answers('/sets/warm' => keys_of($old), '/sets/taken' => [keys_of($old), keys_of($new)]);
     $gateway->get('/limited?set=warm&slow', token => token($old));
     is $gateway->get('/limited?set=taken', token => token($old))->status, 200, 'after a minute, fetches that end with their clients: the old key';
-    $clock->set(122);
+    $gateway->advance(61);
     my $gone = begin('/limited?set=taken&slow', $old);
     settle();
     $gone->reset;
@@ -206,7 +203,7 @@ END
     my $at = 1000;
     my $step = sub {
         my ($seconds, $name, $key, $status) = @_;
-        $clock->set($at + $seconds);
+        $gateway->advance($at + $seconds - $gateway->clock);
         is $gateway->get('/stale?set=stale', token => token($key))->status, $status, "a stale set: $name, second $seconds";
         return;
     };
