@@ -179,6 +179,13 @@ static ngx_command_t  phantom_token_commands[] = {
       offsetof(phantom_token_location_t, max_response_size),
       NULL },
 
+    { ngx_string("phantom_token_response_timeout"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_milliseconds,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, response_timeout),
+      NULL },
+
     { ngx_string("phantom_token_stale"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -424,6 +431,7 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
     plcf->token_syntax = NGX_CONF_UNSET_UINT;
     plcf->inactive_statuses = NGX_CONF_UNSET_PTR;
     plcf->max_response_size = NGX_CONF_UNSET_SIZE;
+    plcf->response_timeout = NGX_CONF_UNSET_MSEC;
     plcf->stale = NGX_CONF_UNSET;
     plcf->pass_sender_constrained = NGX_CONF_UNSET_UINT;
     plcf->error_format = NGX_CONF_UNSET_UINT;
@@ -488,6 +496,8 @@ phantom_token_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                              prev->inactive_statuses, NULL);
     ngx_conf_merge_size_value(conf->max_response_size,
                               prev->max_response_size, 65536);
+    ngx_conf_merge_msec_value(conf->response_timeout,
+                              prev->response_timeout, 60000);
     ngx_conf_merge_value(conf->stale, prev->stale, 0);
     ngx_conf_merge_uint_value(conf->pass_sender_constrained,
                               prev->pass_sender_constrained, 0);

@@ -106,7 +106,7 @@ END
         way('kept', 'proxy_pass http://kept/introspect; proxy_http_version 1.1; proxy_set_header Connection "";'),
         (map { way("limit-$_->[0]", "$as proxy_read_timeout 5s; $_->[1]", 'phantom_token_max_response_size 1k;') }
             ['plain', ''], ['cached', $cached], ['unbuffered', 'proxy_buffering off;'], ['small', $small]),
-        (map { way("quick-$_->[0]", "$as $quick $_->[1]") }
+        (map { way("quick-$_->[0]", "$as $quick $_->[1]", "phantom_token_response_timeout @{[pace(1000)]}ms;") }
             ['plain', ''], ['cached', $cached], ['unbuffered', 'proxy_buffering off;'], ['small', $small]),
 );
 
@@ -423,7 +423,7 @@ my @slow = (
     $gateway->api->forget_requests;
     $_->{connection}->send(Harness::Client::request_bytes({ path => $_->{path}, token => $_->{token} })) for @waiting;
     for my $waiting (@waiting) {
-        subtest "$waiting->{name}: 504 within the read timeout" => sub {
+        subtest "$waiting->{name}: 504 in time" => sub {
             my $response = eval { $waiting->{connection}->response } or return fail "a response: $@";
             is $response->status, 504, 'status';
             cmp_ok time - $start, '<', patience(3), 'in time';
@@ -438,7 +438,7 @@ my @slow = (
         name => "$waiting->{name}: $_", request => { path => $waiting->{path}, token => $waiting->{token} }, as => /good/ ? 1 : 0, outcome('active'), cache => /good/ ? 'MISS' : 'HIT'
     } } 'not cached, the next good answer counts', 'it is cached' } grep { $_->{path} =~ /cached/ } @waiting);
 }
-answers($gateway, '/quick-plain', ['slow, but within the read timeout', { jwt => { sub => 'slow' }, split => 40, drip => 0.01 }, 'active']);
+answers($gateway, '/quick-plain', ['slow, but in time', { jwt => { sub => 'slow' }, split => 40, drip => 0.01 }, 'active']);
 
 # --- the AS cannot be reached ------------------------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ my ($http, $locations) = ways(
     readonly => $KEY,
     temp     => "$KEY proxy_cache temp;",
     small    => "$KEY proxy_cache small;",
-    drip     => "$KEY proxy_read_timeout @{[pace(700)]}ms;",
+    drip     => [$KEY, "phantom_token_response_timeout @{[pace(700)]}ms;"],
 );
 s/phantom_token_introspection_endpoint \/_admin; // for $locations;
 
@@ -337,7 +337,7 @@ rows('an error that is cached stays an error',
 # --- answers that must not be kept ---------------------------------------------------------------------------------------------
 
 my $long = 'x' x 30_000;
-my $cut  = qr/upstream prematurely closed|upstream sent invalid chunked|reset by peer|timed out|upstream sent no valid/;
+my $cut  = qr/upstream prematurely closed|upstream sent invalid chunked|reset by peer|timed out|upstream sent no valid|phantom_token_response_timeout/;
 rows('what was not received whole is not kept', map {
     my ($token, $status, $answer, $way) = @{$_};
     $way //= '/key';

@@ -9,6 +9,7 @@
 #include "fake_connection.h"
 #include "policy.h"
 #include "pool_memory.h"
+#include "response_timeout.h"
 #include "server_identity.h"
 #include "subrequest_headers.h"
 #include "text.h"
@@ -68,7 +69,8 @@ bool prepare(ngx_http_request_t *r, Call *call, const OwnHeaders &headers, Prepa
   preparation.connection = make_fake_connection(r);
   call->headers = make_subrequest_headers(r, headers);
   if (preparation.post_subrequest == nullptr || preparation.request_body == nullptr ||
-      preparation.variables == nullptr || preparation.connection == nullptr || call->headers == nullptr) {
+      preparation.variables == nullptr || preparation.connection == nullptr || call->headers == nullptr ||
+      !prepare_timeout(r->pool, *call)) {
     return false;
   }
   preparation.post_subrequest->handler = finish_capture;
@@ -89,7 +91,7 @@ void apply(ngx_http_request_t *subrequest, const Call &call, const Preparation &
   attach(subrequest, preparation.connection);
 }
 
-Call *start(ngx_http_request_t *r, Call *call, const OwnHeaders &headers) noexcept {
+Call *start(ngx_http_request_t *r, Call *call, const OwnHeaders &headers, ngx_msec_t timeout) noexcept {
   Preparation preparation;
   if (!prepare(r, call, headers, preparation)) {
     return nullptr;
@@ -108,6 +110,7 @@ Call *start(ngx_http_request_t *r, Call *call, const OwnHeaders &headers) noexce
   call->subrequest->background = 0;
   apply(call->subrequest, *call, preparation);
   call->started = ngx_current_msec;
+  start_timeout(*call, timeout);
   return call;
 }
 
@@ -153,7 +156,8 @@ Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &lo
   call->request_has_secret = policy.question.body_has_secret;
   call->authorization = policy.question.authorization;
   call->may_be_kept = location.hot_cache != nullptr;
-  return start(r, call, {policy.question.accept, policy.question.authorization, call->request_body});
+  return start(r, call, {policy.question.accept, policy.question.authorization, call->request_body},
+               location.response_timeout);
 }
 
 bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, Question &question) noexcept {
@@ -186,7 +190,7 @@ Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &loc
     return nullptr;
   }
   call->refreshes_keys = refresh;
-  return start(r, call, {"application/json", {}, {}});
+  return start(r, call, {"application/json", {}, {}}, location.response_timeout);
 }
 
 Call *call_of(const ngx_http_request_t *r) noexcept {

@@ -6,12 +6,12 @@
 #include "cache_guard.h"
 #include "coalescing.h"
 #include "contact.h"
-#include "deadline.h"
 #include "fake_connection.h"
 #include "header_list.h"
 #include "key_store.h"
 #include "locations.h"
 #include "metrics.h"
+#include "response_timeout.h"
 #include "subrequest_headers.h"
 #include "text.h"
 #include "waiting.h"
@@ -57,7 +57,7 @@ void cut_off(ngx_http_request_t *subrequest) noexcept {
 
 void append(ngx_http_request_t *subrequest, Call &call, const ngx_buf_t &buffer) noexcept {
   const auto size = static_cast<std::size_t>(ngx_buf_size(&buffer));
-  if (size == 0 || call.response.too_large || call.out_of_memory) {
+  if (size == 0 || call.done || call.response.too_large || call.out_of_memory) {
     return;
   }
   if (size > call.largest_response - call.response.body_size) {
@@ -89,18 +89,27 @@ bool is_nginx_business(const ngx_http_request_t *subrequest, ngx_int_t rc) noexc
          (rc == NGX_OK && subrequest->buffered != 0);
 }
 
+/// Whether nginx's own timer has ended the response within its body. The connection is closed by now, but its memory is
+/// nginx's own and nobody has taken it since.
+bool has_read_timeout(const Call &call) noexcept {
+  return call.server_read != nullptr && call.server_read->timedout != 0;
+}
+
 void record_result(const ngx_http_request_t &subrequest, Call &call, ngx_int_t rc) noexcept {
   oauth::Response &response = call.response;
   const bool is_status = rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_HTTP_CREATED || rc == NGX_HTTP_NO_CONTENT;
-  if (call.timed_out || (!response.complete && is_late(call))) {
+  if (call.timed_out || (!response.complete && has_read_timeout(call))) {
     response.status = NGX_HTTP_GATEWAY_TIME_OUT;
-    call.contact = Contact::late;
+    call.contact = call.timed_out ? Contact::overdue : Contact::late;
   } else if ((is_status && !call.gave_up) || response.status == 0) {
     response.status = is_status ? static_cast<unsigned>(rc) : NGX_HTTP_BAD_GATEWAY;
     call.contact = contact_of_failure(subrequest, response.status);
   }
   // With proxy_intercept_errors no header comes to the filter.
-  response.answered = response.answered || call.contact == Contact::server || call.contact == Contact::cache;
+  if (!response.answered && (call.contact == Contact::server || call.contact == Contact::cache)) {
+    response.answered = true;
+    response.complete = true;
+  }
   response.explanation = explain(call.contact);
   // A cache file that has been cut short is served without complaint.
   if (rc == NGX_ERROR ||
@@ -150,10 +159,21 @@ const char *find_misconfiguration(ngx_http_request_t *subrequest, const Call &ca
   return unnamed_server != nullptr ? unnamed_server : find_unsafe_cache_key(subrequest, call);
 }
 
-/// What the call is about is known, or will not be: who waits for it goes on.
-void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept {
+/// As nginx ends a subrequest in the background: its parent may have ended, and waits for nothing here that has not
+/// been posted already.
+void detach(ngx_http_request_t *subrequest) noexcept {
+  subrequest->background = 1;
+  subrequest->discard_body = 0;
+  if (subrequest->aio == 0) {
+    subrequest->buffered = 0;
+  }
+  stop_events(*subrequest->connection);
+}
+
+}  // namespace
+
+void complete_call(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept {
   restore_parents_headers(subrequest->parent, *call.headers);
-  stop_deadline(call);
   call.duration = ngx_current_msec - call.started;
   record_result(*subrequest, call, rc);
   call.retry_after = find_retry_after(subrequest);
@@ -181,27 +201,15 @@ void complete(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noexcept
   post(subrequest->parent, call);
 }
 
-/// As nginx ends a subrequest in the background: its parent may have ended, and waits for nothing here that has not
-/// been posted already.
-void detach(ngx_http_request_t *subrequest) noexcept {
-  subrequest->background = 1;
-  subrequest->discard_body = 0;
-  if (subrequest->aio == 0) {
-    subrequest->buffered = 0;
-  }
-  stop_events(*subrequest->connection);
-}
-
-}  // namespace
-
 ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t rc) noexcept {
   auto &call = *static_cast<Call *>(data);
   if (is_nginx_business(subrequest, rc)) {
     return rc;
   }
   if (!call.done) {
-    complete(subrequest, call, rc);
+    complete_call(subrequest, call, rc);
   }
+  stop_timeout(call);
   detach(subrequest);
   // Any error would become an error page or the end of the client's request. It is this call's alone.
   return NGX_OK;
@@ -210,6 +218,9 @@ ngx_int_t finish_capture(ngx_http_request_t *subrequest, void *data, ngx_int_t r
 ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
   const ngx_http_headers_out_t &headers = subrequest->headers_out;
   subrequest->header_sent = 1;
+  if (call.done) {
+    return NGX_HTTP_GATEWAY_TIME_OUT;  // it comes too late
+  }
   if (call.misconfiguration == nullptr && !has_strayed(subrequest, call)) {
     call.misconfiguration = find_misconfiguration(subrequest, call);
   }
@@ -232,7 +243,10 @@ ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
     call.gave_up = true;
     return NGX_HTTP_BAD_GATEWAY;
   }
-  return start_deadline(subrequest, call);
+  const ngx_http_upstream_t *upstream = subrequest->upstream;
+  call.server_read =
+      upstream == nullptr || upstream->peer.connection == nullptr ? nullptr : upstream->peer.connection->read;
+  return NGX_OK;
 }
 
 void capture_body(ngx_http_request_t *subrequest, Call &call, ngx_chain_t *in) noexcept {

@@ -130,6 +130,10 @@ const char *explain(Contact contact) noexcept {
       return "the authorization server did not answer within \"proxy_read_timeout\" or \"proxy_send_timeout\"";
     case Contact::late:
       return "the authorization server's answer was not complete in time";
+    case Contact::overdue:
+      return "the authorization server's answer was not there within \"phantom_token_response_timeout\": look at the "
+             "server, at the resolver, and in the asked location for what delays, as \"limit_req\" and "
+             "\"proxy_cache_lock\" do";
     case Contact::closed:
       return "the authorization server closed the connection without an answer: it failed, or \"proxy_pass\" says "
              "\"http\" where it should say \"https\"";

@@ -20,6 +20,7 @@ enum class Contact : std::uint8_t {
   connect_timeout,   ///< there was none in time
   response_timeout,  ///< there was no response, or no header, in time
   late,              ///< the header came, the body did not in time
+  overdue,           ///< phantom_token_response_timeout passed first
   closed,            ///< the connection was closed or reset before a response came
   kept_closed,       ///< the same, where the connection had been kept open since an earlier request
   unreadable,        ///< a header came, and was not understood or not whole

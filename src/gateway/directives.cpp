@@ -334,6 +334,25 @@ char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) 
   return NGX_CONF_OK;
 }
 
+char *phantom_token_set_milliseconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  auto &milliseconds = slot<ngx_msec_t>(cmd, conf);
+  if (milliseconds != NGX_CONF_UNSET_MSEC) {
+    return duplicate();
+  }
+  ngx_str_t value = argument(cf, 1);
+  const ngx_int_t parsed = ngx_parse_time(&value, 0);
+  if (parsed < 1) {
+    const ngx_str_t place = place_of(cf);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" of location \"%V\" must be a time of at least 1ms, such as \"500ms\" or \"10s\", it is "
+                       "\"%V\"",
+                       &cmd->name, &place, &value);
+    return refuse();
+  }
+  milliseconds = static_cast<ngx_msec_t>(parsed);
+  return NGX_CONF_OK;
+}
+
 char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   auto &size = slot<size_t>(cmd, conf);
   if (size != NGX_CONF_UNSET_SIZE) {

@@ -86,6 +86,7 @@ typedef struct phantom_token_location_s {
     ngx_str_t                  type_hint;          /* "off": none is sent */
     ngx_array_t               *inactive_statuses;  /* ngx_uint_t */
     size_t                     max_response_size;
+    ngx_msec_t                 response_timeout;
     ngx_flag_t                 stale;
     ngx_uint_t                 pass_sender_constrained;  /* 1: phantom_token_confirmation pass */
     ngx_uint_t                 error_format;
@@ -176,6 +177,7 @@ char *phantom_token_set_type_hint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
 char *phantom_token_set_inactive_statuses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_milliseconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

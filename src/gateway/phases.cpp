@@ -44,7 +44,7 @@ bool is_at_home(const ngx_http_request_t *r, const Call &call) noexcept {
 /// A subrequest of ours runs in the location that its endpoint leads to and nowhere else: a response with
 /// X-Accel-Redirect sends it to another one before any filter sees that header.
 ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
-  if (call_of(r) == nullptr || call.arrived) {
+  if (call_of(r) == nullptr || call.arrived || call.done) {
     return NGX_HTTP_BAD_GATEWAY;
   }
   if (!settle(r, call)) {
