@@ -13,6 +13,8 @@ use Time::HiRes qw(sleep time);
 my $key   = rsa_key('k1');
 my $other = authorization_server();
 my $gateway = gateway(
+    clock   => 'slow', # nobody waits for another's answer longer than a second
+    connections => 2048,
     servers => { AS2 => $other },
     log     => { time => 'phantom_token_time', sub => 'phantom_token_sub', uri => 'uri', key => 'phantom_token_key' },
     http    => q{
@@ -62,6 +64,7 @@ my $gateway = gateway(
         location /try       { phantom_token on; try_files /nothing @named; }
         location @named     { phantom_token on; phantom_token_scopes read; proxy_pass http://%%API%%; }
         location /member    { phantom_token on; phantom_token_jwt_member other; proxy_pass http://%%API%%; }
+        location /huge      { phantom_token on; phantom_token_max_response_size 1m; proxy_buffer_size 512k; proxy_buffers 4 512k; proxy_busy_buffers_size 512k; proxy_pass http://%%AS2%%/huge; }
         location /alone     { phantom_token on; phantom_token_hot_cache off; proxy_pass http://%%API%%; }
         location /cached    { phantom_token on; phantom_token_introspection_endpoint /_cached; proxy_pass http://%%API%%; }
         location /stale     { phantom_token on; phantom_token_introspection_endpoint /_cached; phantom_token_stale on; proxy_pass http://%%API%%; }
@@ -70,7 +73,7 @@ my $gateway = gateway(
         location /unsafe    { phantom_token on; phantom_token_introspection_endpoint /_unsafe; proxy_pass http://%%API%%; }
         location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; }
         location = /_second     { internal; proxy_pass http://%%AS2%%/introspect; }
-        location = /_short      { internal; proxy_pass http://%%AS%%/introspect; proxy_read_timeout 1s; }
+        location = /_short      { internal; proxy_pass http://%%AS%%/introspect; proxy_read_timeout 50ms; }
         location = /_jwks       { internal; proxy_pass http://%%AS%%/jwks; }
         location = /_cached     { internal; proxy_pass http://%%AS%%/introspect; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 10m; proxy_cache_use_stale error timeout; }
         location = /_unsafe     { internal; proxy_pass http://%%AS%%/introspect; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_valid 200 10m; }
@@ -105,6 +108,7 @@ sub together {
     my ($name, $count, $token, $answer, %expected) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $_->forget_requests for $as, $api;
+    truncate $gateway->folder . '/access.log', 0; # a port number may come back
     my $gate = 'gate-' . ++$rounds;
     $as->answers($token => $answer->($gate));
     my @connections = send_all(map { { path => $expected{path} // '/', token => $token } } 1 .. $count);
@@ -144,8 +148,9 @@ together('an inactive token (204)', 20, 'gone-token', sub { { hold => $_[0], sta
 together('the AS fails', 20, 'failing-token', sub { { hold => $_[0], status => 500, body => 'oops' } }, status => 502, outcome => 'as_error');
 together('the AS is busy', 20, 'busy-token', sub { { hold => $_[0], status => 503, headers => ['Retry-After: 7'] } }, status => 503, outcome => 'as_busy', retry_after => 7);
 together('the AS refuses the gateway', 5, 'client-token', sub { { hold => $_[0], status => 401 } }, status => 502, outcome => 'as_refused_client');
-together('the AS hangs up', 20, 'reset-token', sub { { raw => [[hold => $_[0]], ['reset']] } }, status => 502, outcome => 'as_error');
-together('the answer is cut', 20, 'cut-token', sub { { hold => $_[0], jwt => { sub => 'cut' }, cut => 20 } }, status => 502, outcome => 'as_bad_response');
+# What ends with the connection is no answer: one request fails, and the next one leads.
+together('the AS hangs up', 20, 'reset-token', sub { { raw => [[hold => $_[0]], ['reset']] } }, status => 502, outcome => 'as_error', calls => 20);
+together('the answer is cut', 20, 'cut-token', sub { { hold => $_[0], jwt => { sub => 'cut' }, cut => 20 } }, status => 502, outcome => 'as_bad_response', calls => 20);
 together('the answer is too large', 20, 'too-large-token', sub { { hold => $_[0], jwt => { sub => 'x' x 70_000 } } }, status => 502, outcome => 'as_bad_response');
 together('the answer is too large, chunked', 20, 'too-long-token', sub { { hold => $_[0], jwt => { sub => 'x' x 70_000 }, framing => 'chunked', split => 5000 } }, status => 502, outcome => 'as_bad_response');
 together('the answer is no JWT', 5, 'garbage-token', sub { { hold => $_[0], body => 'no.jwt', type => 'application/jwt' } }, status => 502, outcome => 'as_bad_response');
@@ -160,7 +165,69 @@ together('the cache key is not safe', 5, 'unsafe-token', sub { { hold => $_[0], 
     $as->release('sent');
     is_deeply [map { $_->response('GET')->status } @connections], [500, (200) x 5], 'the leader sends the cache key in a header: none of the others pays for it';
 }
-together('the AS is late', 20, 'late-token', sub { { raw => [['hang']] } }, path => '/short', status => 504, outcome => 'as_timeout');
+together('the AS is late', 5, 'late-token', sub { { raw => [['hang']] } }, path => '/short', status => 504, outcome => 'as_timeout', calls => 5);
+
+# --- what is no answer ---------------------------------------------------------------------------------------------------------
+
+for my $failure (['is reset', ['reset']], ['is closed', ['close']], ['hangs', ['hang']]) {
+    # The connection of one call: that request fails, all others have the answer to one that another makes.
+    my ($name, $action) = @{$failure};
+    my $token = "no-answer-$action->[0]-token";
+    $as->forget_requests;
+    $as->answers($token => [{ raw => [[hold => "no-answer-$name"], $action] }, { hold => "answer-$name", jwt => { sub => 'second' } }]);
+    my @connections = send_all(map { { path => '/short', token => $token } } 1 .. 30);
+    is calls_reach(1, $token), 1, "a connection that $name: one call before" if $name ne 'hangs';
+    $as->release("no-answer-$name");
+    is calls_reach(2, $token), 2, "a connection that $name: another one leads";
+    $as->release("answer-$name");
+    my %count;
+    $count{ $_->response('GET')->status }++ for @connections;
+    is_deeply \%count, { 200 => 29, ($name eq 'hangs' ? 504 : 502) => 1 }, "a connection that $name: one request fails";
+    is calls($token), 2, "a connection that $name: and no other call";
+    $_->close for @connections;
+}
+$gateway->announce(qr/Connection reset by peer|prematurely closed connection/);
+
+# --- who waits too long ----------------------------------------------------------------------------------------------------------
+
+for my $path ('/', '/cached') {
+    my $token = 'hang-token' . $path =~ s/\W/-/r;
+    my $gate  = 'hang-gate' . $path =~ s/\W/-/r;
+    $as->forget_requests;
+    $as->answers($token => [({ hold => $gate, jwt => { sub => 'late' } }), ({ jwt => { sub => 'recovered' } }) x 60]);
+    my @connections = send_all(map { { path => $path, token => $token } } 1 .. 30);
+    is calls_reach(1, $token), 1, "the AS hangs: one call before ($path)";
+    $gateway->advance(2);
+    my $newcomer = $gateway->get($path, token => $token);
+    is $newcomer->status, 200, "the AS hangs: who comes later asks by itself ($path)";
+    my ($leader, @followers) = @connections;
+    is_deeply [map { $_->response('GET')->status } @followers], [(200) x 29], "the AS hangs: who waits asks by itself after a second ($path)";
+    $as->release($gate);
+    is $leader->response('GET')->status, 200, "the AS hangs: the first has its answer when it comes ($path)";
+    $_->close for @connections;
+}
+{
+    # Thousands of slow calls are in nobody's way.
+    $as->answers('*' => { hold => 'thousands', jwt => { sub => 'slow' } });
+    my @connections = send_all(map { { path => '/', token => "thousand-$_-token" } } 1 .. 300);
+    $as->answers('quick-token' => { jwt => { sub => 'quick' } });
+    is $gateway->get('/', token => 'quick-token')->status, 200, 'many slow calls: another one is quick';
+    $as->release('thousands');
+    is_deeply [map { $_->response('GET')->status } @connections], [(200) x 300], 'many slow calls: each has its own answer';
+    $_->close for @connections;
+    $as->answers('*' => undef);
+}
+{
+    # Copies of a large answer would take the more memory the more wait for it: each gets its own.
+    $as->forget_requests;
+    $as->answers('huge-token' => { hold => 'huge', jwt => { sub => 'huge', filler => 'x' x 60_000 } });
+    my @connections = send_all(map { { path => '/huge', token => 'huge-token' } } 1 .. 5);
+    is calls_reach(1, 'huge-token'), 1, 'a large answer: one call before';
+    $as->release('huge');
+    is_deeply [map { $_->response('GET')->status } @connections], [(200) x 5], 'a large answer: each has it';
+    is calls('huge-token'), 5, 'a large answer: of its own';
+    $_->close for @connections;
+}
 
 # --- what is not the same question -------------------------------------------------------------------------------------------
 
@@ -248,11 +315,11 @@ for my $turn (0 .. 3) {
 }
 for my $leader ('/stale', '/cached') {
     # A stale answer counts where it is allowed to, whoever asked.
+    truncate $gateway->folder . '/access.log', 0;
     my ($name) = $leader =~ m{/(.*)};
     $as->answers("old-$name-token" => [{ jwt => { sub => 'old' }, headers => ['X-Accel-Expires: 1'] }, { raw => [[hold => "stale-$name"], ['reset']] }]);
     is $gateway->get($leader, token => "old-$name-token")->status, 200, 'stale: fresh';
-    my $old = time + 2.1;
-    until_true(patience(5), sub { time > $old });
+    $gateway->advance(3);
     my @paths = $leader eq '/stale' ? ('/stale', '/cached') x 2 : ('/cached', '/stale') x 2;
     my @connections = send_all(map { { path => $_, token => "old-$name-token" } } @paths);
     $as->release("stale-$name");

@@ -258,6 +258,7 @@ sub default_of {
         return $name;
     }
     return "${value}s" if $kind eq 'sec';
+    return $value / 1000 . 's' if $kind eq 'msec';
     return $value / 1024 . 'k' if $kind eq 'size';
     return $value;
 }

@@ -15,20 +15,28 @@ struct Flight {
 
 namespace {
 
+/// Each follower has a copy in its own pool, and reading rewrites it. Of a larger answer each gets its own, so that the
+/// copies of one answer take no more than this for each that waits.
+constexpr std::size_t largest_shared_body = 65536;
+
 struct Follower {
   ngx_queue_t link = {};
+  ngx_event_t timer = {};
   ngx_http_request_t *request = nullptr;
   Call *call = nullptr;
   bool is_registered = false;
 };
 
-/// Of this worker. Few at a time: each costs a call to the authorization server, beside which a walk over all is cheap.
-ngx_queue_t *all_flights() noexcept {
-  static ngx_queue_t flights = {nullptr, nullptr};
-  if (flights.next == nullptr) {
-    ngx_queue_init(&flights);
+/// Of this worker. While the authorization server hangs, there can be thousands.
+constexpr std::size_t bucket_count = 1024;
+ngx_queue_t buckets[bucket_count];
+
+ngx_queue_t *bucket_of(const Question &question) noexcept {
+  ngx_queue_t *bucket = &buckets[question.hash % bucket_count];
+  if (bucket->next == nullptr) {
+    ngx_queue_init(bucket);
   }
-  return &flights;
+  return bucket;
 }
 
 void remove(ngx_queue_t &link, bool &is_registered) noexcept {
@@ -38,9 +46,21 @@ void remove(ngx_queue_t &link, bool &is_registered) noexcept {
   }
 }
 
-/// As a timer does for limit_req: nginx runs the request's phases again, from the handler that waits.
-void wake(ngx_http_request_t *r) noexcept {
+void leave(Follower &follower) noexcept {
+  remove(follower.link, follower.is_registered);
+  if (follower.timer.timer_set != 0) {
+    ngx_del_timer(&follower.timer);
+  }
+}
+
+/// As limit_req's timer does: nginx calls the request, which is the active one of its connection.
+void wake(const ngx_http_request_t *r) noexcept {
   ngx_post_event(r->connection->write, &ngx_posted_events);
+}
+
+void abandon(Follower &follower, bool must_ask_alone) noexcept {
+  follower.call->abandoned = true;
+  follower.call->must_ask_alone = must_ask_alone;
 }
 
 /// Takes each follower off the flight, lets it know, and wakes it.
@@ -49,20 +69,27 @@ void dismiss(Flight &flight, Tell tell) noexcept {
   remove(flight.link, flight.is_registered);
   while (!ngx_queue_empty(&flight.followers)) {
     auto *follower = ngx_queue_data(ngx_queue_head(&flight.followers), Follower, link);
-    remove(follower->link, follower->is_registered);
+    leave(*follower);
     tell(*follower);
     wake(follower->request);
   }
 }
 
 /// The leader's client has gone, or its request has failed in another way: one of the others will lead.
-void abandon(void *data) {
-  dismiss(*static_cast<Flight *>(data), [](Follower &follower) noexcept { follower.call->abandoned = true; });
+void abandon_all(void *data) {
+  dismiss(*static_cast<Flight *>(data), [](Follower &follower) noexcept { abandon(follower, false); });
 }
 
 void stop_following(void *data) {
-  auto &follower = *static_cast<Follower *>(data);
-  remove(follower.link, follower.is_registered);
+  leave(*static_cast<Follower *>(data));
+}
+
+/// It has waited for another's answer long enough.
+void lose_patience(ngx_event_t *event) {
+  auto &follower = *static_cast<Follower *>(event->data);
+  leave(follower);
+  abandon(follower, follower.call->is_about_token);
+  wake(follower.request);
 }
 
 template <typename T>
@@ -78,14 +105,18 @@ T *make_with_cleanup(ngx_http_request_t *r, ngx_pool_cleanup_pt handler) noexcep
 }
 
 Flight *find(const Question &question) noexcept {
-  const ngx_queue_t *flights = all_flights();
-  for (ngx_queue_t *link = ngx_queue_head(flights); link != ngx_queue_sentinel(flights); link = ngx_queue_next(link)) {
+  const ngx_queue_t *bucket = bucket_of(question);
+  for (ngx_queue_t *link = ngx_queue_head(bucket); link != ngx_queue_sentinel(bucket); link = ngx_queue_next(link)) {
     auto *flight = ngx_queue_data(link, Flight, link);
     if (flight->call->question == question) {
       return flight;
     }
   }
   return nullptr;
+}
+
+bool is_old(const Flight &flight) noexcept {
+  return flight.call->is_about_token && ngx_current_msec - flight.call->started >= longest_wait_for_others;
 }
 
 bool copy_text(ngx_pool_t *pool, std::string_view from, std::string_view &to) noexcept {
@@ -132,17 +163,24 @@ void copy_result(const Call &from, Follower &follower) noexcept {
   to.done = true;
 }
 
+/// Whether the authorization server has given one, right or wrong. A connection that was refused, reset or too slow
+/// says nothing about the next.
+bool is_answer(const Call &call) noexcept {
+  return call.response.answered && !call.timed_out &&
+         (call.response.complete || call.gave_up || call.response.too_large);
+}
+
 }  // namespace
 
 void lead(ngx_http_request_t *r, Call &call) noexcept {
-  auto *flight = make_with_cleanup<Flight>(r, abandon);
+  auto *flight = make_with_cleanup<Flight>(r, abandon_all);
   if (flight == nullptr) {
     return;
   }
   ngx_queue_init(&flight->followers);
   flight->call = &call;
   call.flight = flight;
-  ngx_queue_insert_tail(all_flights(), &flight->link);
+  ngx_queue_insert_tail(bucket_of(call.question), &flight->link);
   flight->is_registered = true;
 }
 
@@ -150,9 +188,14 @@ bool is_under_way(const Question &question) noexcept {
   return find(question) != nullptr;
 }
 
-Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept {
+Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+             ngx_msec_t patience) noexcept {
   Flight *flight = find(question);
   if (flight == nullptr) {
+    return nullptr;
+  }
+  if (is_old(*flight)) {
+    remove(flight->link, flight->is_registered);
     return nullptr;
   }
   auto *follower = make_with_cleanup<Follower>(r, stop_following);
@@ -164,6 +207,10 @@ Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, co
   call->started = ngx_current_msec;
   follower->request = r;
   follower->call = call;
+  follower->timer.handler = lose_patience;
+  follower->timer.data = follower;
+  follower->timer.log = r->connection->log;
+  ngx_add_timer(&follower->timer, patience);
   ngx_queue_insert_tail(&flight->followers, &follower->link);
   follower->is_registered = true;
   return call;
@@ -173,14 +220,14 @@ void share(Call &call) noexcept {
   if (call.flight == nullptr) {
     return;
   }
+  const bool is_shared = call.is_for_all && is_answer(call) && call.response.body_size <= largest_shared_body;
   dismiss(*call.flight, [&](Follower &follower) noexcept {
     if (!call.is_about_token) {
       copy_keys_result(call, *follower.call);
-    } else if (call.is_for_all) {
+    } else if (is_shared) {
       copy_result(call, follower);
     } else {
-      follower.call->abandoned = true;
-      follower.call->must_ask_alone = true;
+      abandon(follower, is_answer(call));
     }
   });
 }

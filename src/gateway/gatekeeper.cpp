@@ -140,7 +140,17 @@ ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_
   return NGX_OK;
 }
 
-/// Asks for the set, or waits with others for the call that does: there is one at a time.
+/// @return how long the request may yet wait for answers to others.
+ngx_msec_t patience_for_answer(const RequestState &state, const phantom_token_location_t &location) noexcept {
+  const ngx_msec_t longest = std::min(longest_wait_for_others, location.response_timeout);
+  return longest - std::min(longest, state.waited_for_others);
+}
+
+/// One fetch of the JWK Set serves all who wait, as long as it takes.
+ngx_msec_t patience_for_keys(const RequestState &state, const phantom_token_location_t &location) noexcept {
+  return location.response_timeout - std::min(location.response_timeout, state.waited_for_others);
+}
+
 ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                      KeyStoreEntry &entry, const Question &question, bool refresh) noexcept {
   // One for the set, one that another request has begun, and one for an unknown key: an endpoint whose variables change
@@ -149,7 +159,8 @@ ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_t
   if (++state.keys_calls > most_calls) {
     return refuse(r, state, location, {Outcome::jwks_unavailable, "the JWK Set cannot be asked for here"});
   }
-  state.keys_call = r == r->main ? follow(r, location, question) : nullptr;
+  const ngx_msec_t patience = patience_for_keys(state, location);
+  state.keys_call = r == r->main && patience != 0 ? follow(r, location, question, patience) : nullptr;
   if (state.keys_call != nullptr) {
     return wait(r, state, location, state.keys_call);
   }
@@ -304,7 +315,8 @@ ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_
                       const Question &question) noexcept {
   char key[oauth::cache_key_size];
   const bool may_share = location.hot_cache != nullptr && r == r->main && !state.asks_alone;
-  state.call = may_share ? follow(r, location, question) : nullptr;
+  const ngx_msec_t patience = patience_for_answer(state, location);
+  state.call = may_share && patience != 0 ? follow(r, location, question, patience) : nullptr;
   if (state.call != nullptr) {
     return wait(r, state, location, state.call);
   }
@@ -463,6 +475,7 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
 ngx_int_t begin_anew(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
   const Call &lost = *state.waiting_for;
   state.waiting_for = nullptr;
+  state.waited_for_others += ngx_current_msec - lost.started;
   if (lost.is_about_token) {
     state.asks_alone = lost.must_ask_alone;
     return begin(r, state, location);

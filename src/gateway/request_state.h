@@ -19,6 +19,7 @@ struct RequestState {
   const char *endpoint_directive = "";         ///< the one that has been read last, for the log
   oauth::Introspection *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
   std::size_t keys_calls = 0;                  ///< for the JWK Set, since the handler began anew
+  ngx_msec_t waited_for_others = 0;            ///< milliseconds, for answers that did not come
   bool asks_alone = false;                     ///< shared answers are not for this request
   bool keys_refreshed = false;                 ///< for a key that was not in the set
 

@@ -9,11 +9,12 @@ use Harness::Process 'temporary_folder';
 
 my ($LIBRARY) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
 
-# 'time': time passes, on every clock. 'wall': the clock is set, and timers go by the one that nobody sets.
+# 'time': time passes, on every clock. 'slow': the same, and a second takes twenty, so that a busy machine has done what belongs
+# into it. 'wall': the clock is set, and timers go by the one that nobody sets.
 sub new {
     my ($class, $kind) = @_;
     die "libfaketime is not installed (apt-get install libfaketime)\n" if !defined $LIBRARY;
-    die "a clock is 'time' or 'wall', not '$kind'\n" if $kind !~ /^(?:time|wall)$/;
+    die "a clock is 'time', 'slow' or 'wall', not '$kind'\n" if $kind !~ /^(?:time|slow|wall)$/;
     my $self = bless { kind => $kind, file => temporary_folder() . '/clock' }, $class;
     $self->set(0);
     return $self;
@@ -22,9 +23,10 @@ sub new {
 # Seconds beside the real time. nginx looks at the clock when the next event comes, a request for example.
 sub set {
     my ($self, $offset) = @_;
-    die "time does not pass backwards\n" if $self->{kind} eq 'time' && $offset < ($self->{offset} // 0);
+    die "time does not pass backwards\n" if $self->{kind} ne 'wall' && $offset < ($self->{offset} // 0);
     open my $out, '>', "$self->{file}.new" or die "$self->{file}: $!";
-    printf {$out} "%+d\n", $offset;
+    # A slow one is a day ahead, so that what nginx writes down now is later than what has been.
+    printf {$out} $self->{kind} eq 'slow' ? "%+d x0.05\n" : "%+d\n", $offset + ($self->{kind} eq 'slow' ? 86_400 : 0);
     close $out;
     rename "$self->{file}.new", $self->{file} or die "$self->{file}: $!";
     $self->{offset} = $offset;
