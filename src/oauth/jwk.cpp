@@ -66,9 +66,10 @@ class Bytes {
   std::size_t first_ = 0;
 };
 
-/// OpenSSL has refused the key: it is broken, unless there was no memory to find out.
+/// OpenSSL has refused the key: it is broken, unless there was no memory to find out. Of a broken key it says what is
+/// wrong; where it says nothing, there was no memory.
 Import refused_by_openssl() noexcept {
-  return take_openssl_error() == OpensslError::no_memory ? Import::no_memory : Import::broken;
+  return take_openssl_error() == OpensslError::other ? Import::broken : Import::no_memory;
 }
 
 Import build_key(const char *type, OSSL_PARAM *parameters, PublicKey &key) noexcept {

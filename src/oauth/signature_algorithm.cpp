@@ -116,6 +116,9 @@ Match verify_by_openssl(const SignatureAlgorithm &algorithm, const PublicKey &ke
       !set_padding(context, algorithm.padding)) {
     return Match::no_memory;
   }
+  // Without it EVP_DigestVerifyFinal() works on a copy, and may say of one that it has no memory for that the signature
+  // is wrong, with nothing in the error queue.
+  EVP_MD_CTX_set_flags(digest.get(), EVP_MD_CTX_FLAG_FINALISE);
   const int result =
       EVP_DigestVerify(digest.get(), bytes(signature), signature.size(), bytes(signed_part), signed_part.size());
   if (result == 1) {
