@@ -4,9 +4,10 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
+use Harness::Http2;
 
 my $gateway = gateway(
-    server    => 'error_page 400 = @any;',
+    server    => 'error_page 400 = @any; listen 127.0.0.1:%%PORT:h2%% http2;',
     locations => <<'END',
         location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_pass http://%%API%%; }
         location @any {
@@ -14,6 +15,7 @@ my $gateway = gateway(
             satisfy any; allow all;
             proxy_pass http://%%API%%;
         }
+        location /granted { phantom_token on; phantom_token_introspection_endpoint /_introspect; satisfy any; allow all; proxy_pass http://%%API%%; }
         location /ws {
             phantom_token on; phantom_token_introspection_endpoint /_introspect;
             proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
@@ -48,6 +50,25 @@ for my $first ('Bearer good-token', 'Basic eA==', 'Bearer gone-token') {
         cmp_ok $response->status, '>=', 400, "$name: refused";
         is scalar(my @seen = $gateway->api->requests), 0, "$name: the API saw nothing";
     }
+}
+
+# Under `satisfy any`, an unchecked token behind white space that nginx leaves before a value and the API takes away.
+my %shown = ("\t" => 'a TAB', " \t" => 'a blank and a TAB', ' ' => 'a blank', 'Basic eA==, ' => 'another credential');
+for my $before (sort keys %shown) {
+    for my $port ('', 'h2') {
+        my $name = "satisfy any: a token behind $shown{$before}, " . ($port ? 'HTTP/2' : 'HTTP/1.1');
+        $gateway->api->forget_requests;
+        my $status = $port ? by_http2("${before}Bearer gone-token") : $gateway->get('/granted', headers => ["Authorization:${before}Bearer gone-token"])->status;
+        is $status, 200, "$name: passes, as without one";
+        is_deeply [map { $_->header('Authorization') } $gateway->api->requests], [undef], "$name: the API does not get it";
+    }
+}
+
+sub by_http2 {
+    my ($authorization) = @_;
+    my $connection = Harness::Http2->new($gateway->port('h2'));
+    my $stream = $connection->start(path => '/granted', fields => [[authorization => $authorization]]);
+    return ($connection->answers($stream))[0]{status};
 }
 
 # A preflight that passes must not be a tunnel.

@@ -540,10 +540,8 @@ ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location)
   state->judged = true;
   state->outcome = Outcome::bypassed;
   const ngx_table_elt_t *header = r->headers_in.authorization;
-  const bool has_token =
-      header != nullptr &&
-      oauth::parse_bearer(view(header->value), location.policy->token_syntax).kind != oauth::Credentials::missing;
-  if (has_token && !remove_authorization(r)) {
+  const bool may_hold_token = header != nullptr && oauth::may_hold_bearer_token(view(header->value));
+  if (may_hold_token && !remove_authorization(r)) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   return NGX_DECLINED;

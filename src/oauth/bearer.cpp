@@ -54,13 +54,19 @@ bool is_token(std::string_view text, TokenSyntax syntax) noexcept {
   return syntax == TokenSyntax::b64token ? is_b64token(text) : is_visible(text);
 }
 
+constexpr std::string_view bearer = "Bearer";
+
+bool separates(char c) noexcept {
+  return c == ',' || static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7F;
+}
+
 }  // namespace
 
 BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept {
   const auto end =
       std::find_if(authorization.begin(), authorization.end(), [](char c) { return c == ' ' || c == '\t'; });
   const std::string_view scheme = authorization.substr(0, static_cast<std::size_t>(end - authorization.begin()));
-  if (!equal_ignoring_case(scheme, "Bearer")) {
+  if (!equal_ignoring_case(scheme, bearer)) {
     return {};
   }
 
@@ -70,6 +76,17 @@ BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax synta
     return {Credentials::malformed, {}};
   }
   return {Credentials::bearer, token};
+}
+
+bool may_hold_bearer_token(std::string_view authorization) noexcept {
+  for (std::size_t i = 0; i + bearer.size() <= authorization.size(); ++i) {
+    const std::size_t end = i + bearer.size();
+    if ((i == 0 || separates(authorization[i - 1])) && (end == authorization.size() || separates(authorization[end])) &&
+        equal_ignoring_case(authorization.substr(i, bearer.size()), bearer)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace oauth

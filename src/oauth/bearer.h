@@ -28,4 +28,9 @@ struct BearerCredentials {
 /// @param authorization the header's value; empty where there is none.
 BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept;
 
+/// @return whether somebody who reads more leniently may find a bearer token in it: behind white space, which nginx
+///   leaves before a value (a TAB, a blank in HTTP/2) and an HTTP parser takes away (RFC 9110 section 5.5), behind what
+///   only a language's trim() does, or behind another credential and a comma.
+bool may_hold_bearer_token(std::string_view authorization) noexcept;
+
 }  // namespace oauth

@@ -121,5 +121,31 @@ TEST(Bearer, TakesALongToken) {
   EXPECT_EQ(parse_bearer("Bearer " + token).kind, Credentials::bearer);
 }
 
+TEST(Bearer, IsFoundWhereALenientReaderWouldFindIt) {
+  for (const std::string_view header :
+       {"Bearer abc"sv, "bearer abc"sv, "BEARER"sv, "Bearer"sv, "Bearer "sv, "Bearer,abc"sv, "Bearer\tabc"sv,
+        "\tBearer abc"sv, " Bearer abc"sv, " \t Bearer abc"sv,
+        "\x0B\x0C"
+        "Bearer abc"sv,
+        "\0Bearer abc"sv,
+        "Bearer\x0B"
+        "abc"sv,
+        "\x85"
+        "Bearer abc"sv,
+        "\xA0"
+        "Bearer\xA0"
+        "abc"sv,
+        "\x7F"
+        "Bearer abc"sv,
+        "Basic eA==, Bearer abc"sv, "Basic eA==,bearer abc"sv, "Bearers x, Bearer abc"sv}) {
+    EXPECT_TRUE(may_hold_bearer_token(header)) << header;
+  }
+  for (const std::string_view header :
+       {""sv, " "sv, "Beare"sv, "Basic eA=="sv, "Basic YWxpY2U6c2VjcmV0"sv, "Bearers abc"sv, "xBearer abc"sv,
+        "Basic Bearer=="sv, "Basic ab/Bearer/cd"sv, "DPoP abc"sv, "Digest username=\"Bearer\""sv, "Token bearer_x"sv}) {
+    EXPECT_FALSE(may_hold_bearer_token(header)) << header;
+  }
+}
+
 }  // namespace
 }  // namespace oauth

@@ -33,7 +33,8 @@ sub start {
     my $id = $self->{next};
     $self->{next} += 2;
     my @fields = ([':method', $request{method} // 'GET'], [':scheme', 'http'], [':path', $request{path}], [':authority', 'localhost'],
-        (defined $request{token} ? ['authorization', "Bearer $request{token}"] : ()), map { [lc $1, $2] if /^([^:]+): *(.*)/ } @{ $request{headers} // [] });
+        (defined $request{token} ? ['authorization', "Bearer $request{token}"] : ()), (map { [lc $1, $2] if /^([^:]+): *(.*)/ } @{ $request{headers} // [] }),
+        @{ $request{fields} // [] });
     my $end = defined $request{body} ? 0 : 1;
     $self->{stream}->write(_frame(1, 4 | $end, $id, join '', map { _field(@{$_}) } @fields) . ($end ? '' : _frame(0, 1, $id, $request{body})));
     return $id;
