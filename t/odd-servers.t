@@ -92,7 +92,7 @@ END
 {
     my $way = 'phantom_token on; phantom_token_introspection_endpoint /_introspect;';
     my $gateway = gateway(
-        http      => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; phantom_token_hot_cache zone=hot:1m;',
+        http      => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; proxy_cache_path %%DIR%%/shared keys_zone=shared:1m; phantom_token_hot_cache zone=hot:1m;',
         locations => <<"END",
             $way
             phantom_token_inactive_status 400 404;
@@ -108,6 +108,10 @@ END
             location = /_intercepted { internal; proxy_intercept_errors on; error_page 400 401 404 /error; proxy_pass http://%%AS%%/introspect; }
             location = /_own { internal; root %%DIR%%/nothing; }
             location = /_cached { internal; proxy_pass http://%%AS%%/introspect; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key \$phantom_token_key; proxy_cache_valid any 1h; }
+            location /shared { phantom_token_introspection_endpoint /_shared; proxy_pass http://%%API%%; location /shared/strict { phantom_token_inactive_status ""; proxy_pass http://%%API%%; } }
+            location = /_shared { internal; proxy_intercept_errors on; error_page 404 /error; proxy_pass http://%%AS%%/introspect; proxy_cache shared; proxy_cache_methods POST; proxy_cache_key shared; proxy_cache_valid 404 1h; }
+            location = /_kept { internal; proxy_intercept_errors on; error_page 404 /error; proxy_pass http://%%AS%%/introspect; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key \$phantom_token_key; proxy_cache_valid 404 1h; }
+            location /kept { phantom_token_introspection_endpoint /_kept; proxy_pass http://%%API%%; }
             location = /error { internal; return 200 "the page"; }
 END
     );
@@ -139,6 +143,12 @@ END
         $case->('cached', '/cached', $status->(404), %inactive, cache => 'MISS'),
         $case->('cached, and no hot copy of it', '/cached', {}, %inactive, as => 0, cache => 'HIT'),
         $case->('cached, read as the location has it', '/cached/strict', {}, %error, as => 0, cache => 'HIT'),
+        $case->('cached, with proxy_intercept_errors', '/kept', $status->(404), %inactive, cache => 'MISS'),
+        $case->('cached, with proxy_intercept_errors, again', '/kept', {}, %inactive, as => 0, cache => 'HIT'),
+        # nginx keeps the status alone, which no header filter sees.
+        (map { { name => "inactive status: one entry for all tokens, with proxy_intercept_errors: $_->[0]", request => { path => $_->[1], token => $_->[2] }, answers => { 'odd-token' => { status => 404 }, 'good-token' => { jwt => { sub => 'x' } } },
+            status => 500, as => $_->[3], outcome => 'misconfigured', cache => $_->[4], log => qr/add "proxy_cache_key \$phantom_token_key;"/ } }
+            ['the first', '/shared', 'odd-token', 1, 'MISS'], ['another token', '/shared', 'good-token', 0, 'HIT'], ['without the directive', '/shared/strict', 'good-token', 0, 'HIT']),
     );
 }
 

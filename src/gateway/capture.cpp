@@ -179,6 +179,10 @@ void complete_call(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noe
   call.retry_after = find_retry_after(subrequest);
   call.redirect_target = redirect_target(*subrequest, call.response.status);
   call.strayed = has_strayed(subrequest, call);
+  if (call.response.answered && subrequest->header_sent == 0 && call.misconfiguration == nullptr && !call.strayed) {
+    // proxy_intercept_errors: nginx has kept the status alone, and the header filter has not seen it.
+    call.misconfiguration = find_misconfiguration(subrequest, call);
+  }
   const auto *location =
       static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(subrequest, ngx_http_core_module));
   call.location_name = display_name(*location);
