@@ -138,7 +138,7 @@ cases($gateway,
     (map { { name => "Bearer: $_", request => { method => $_, path => '/orders?x=1', token => 'alice-token', headers => ['Cookie: a=b', 'Accept: */*', 'X-Forwarded-For: 192.0.2.1', 'If-None-Match: "x"', 'Range: bytes=0-1', 'Accept-Encoding: gzip', 'User-Agent: x'],
         /^P/ ? (body => 'client_id=evil') : () },
         as => [{ method => 'POST', uri => '/introspect', body => 'token=alice-token&token_type_hint=access_token', accept => 'application/jwt', content_type => 'application/x-www-form-urlencoded', content_length => 46,
-            header_names => [qw(Host Connection Content-Length Accept Content-Type)] }],
+            header_names => [qw(Host Connection Content-Length Accept User-Agent Content-Type)] }],
         %active, api => [{ method => $_, uri => '/orders?x=1', authorization => 'Bearer <jwt>', cookie => 'a=b', accept => '*/*', body => /^P/ ? 'client_id=evil' : '' }] } }
         qw(GET HEAD POST PUT PATCH DELETE)),
     { name => 'OPTIONS that is no preflight is treated as any request', request => { method => 'OPTIONS', path => '/' }, %missing },
