@@ -425,9 +425,9 @@ my @unusable = (
     ['302'                                => { status => 302, headers => ['Location: /sets/all'] }, qr/status 302/],
     ['X-Accel-Redirect'                   => { %{ set($rsa) }, headers => ['X-Accel-Redirect: /_jwks'] }, qr/left by a redirect/],
     ['X-Accel-Redirect to another JWKS'   => { %{ set($rsa) }, headers => ['X-Accel-Redirect: /_jwks/all'] }, qr/left by a redirect/],
-    ['garbage'                            => { raw => ["nonsense\r\n\r\n", ['close']] }, qr/status 50/],
-    ['reset'                              => { raw => [['reset']] }, qr/status 502/],
-    ['timeout'                            => { raw => [['hang']] }, qr/status 504/],
+    ['garbage'                            => { raw => ["nonsense\r\n\r\n", ['close']] }, qr/the header of the authorization server's answer cannot be used/],
+    ['reset'                              => { raw => [['reset']] }, qr/closed the connection without an answer/],
+    ['timeout'                            => { raw => [['hang']] }, qr/did not answer within "proxy_read_timeout"/],
 );
 my $number = 0;
 cases($gateway, map {
