@@ -23,6 +23,9 @@ my $headers = 'proxy_set_header Accept "application/jwt"; proxy_set_header Conte
 my $cache = 'proxy_cache_methods POST; proxy_cache ZONE; proxy_cache_key $request_body; '
     . 'proxy_ignore_headers Set-Cookie;';
 my $buffers = 'proxy_buffer_size 16k; proxy_buffers 4 16k;';
+my $proxy_params = 'proxy_set_header Host $http_host; proxy_set_header X-Real-IP $remote_addr; proxy_set_header '
+    . 'X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;';
+my %https    = (headers => ['X-Forwarded-Proto: https']);
 
 my @documents = (
     { name => 'the smallest', as => '', cache => '' },
@@ -220,6 +223,46 @@ my @surroundings = (
       server => 'if ($row_blocked) { return 403; }' },
 );
 
+# The server looks at what the client sent. The introspection subrequest has none of it, and passes all the same.
+my @looks = (
+    { name => 'TLS ends at a load balancer', server => 'if ($http_x_forwarded_proto != "https") { return 301 '
+          . 'https://$host$request_uri; }', %https, turned_away => [[301, { path => '/api', headers => [] }]] },
+    { name => 'who says nothing about itself stays out', server => 'if ($http_user_agent = "") { return 403; }',
+      turned_away => [[403, { path => '/api', headers => [] }]] },
+    { name => 'unwanted programs, by a map', http => 'map $http_user_agent $row_unwanted { default 0; "" 1; '
+        . '~*scraper 1; }',
+      server => 'if ($row_unwanted) { return 403; }',
+      turned_away => [[403, { path => '/api', headers => ['User-Agent: Scraper/1'] }]] },
+    { name => 'a key for the whole server', server => 'if ($http_x_api_key != "orders-4711") { return 403; }',
+      headers => ['X-API-Key: orders-4711'], turned_away => [[403, { path => '/api', headers => [] }]] },
+    { name => 'only from pages of one\'s own', server => 'valid_referers server_names app.example; '
+        . 'if ($invalid_referer) '
+          . '{ return 403; }',
+      headers => ['Referer: https://app.example/x'], turned_away => [[403, { path => '/api', headers => [] }]] },
+    { name => 'a cookie of the web application firewall', server => 'if ($cookie_passed != "yes") { return 403; }',
+      headers => ['Cookie: passed=yes'], turned_away => [[403, { path => '/api', headers => [] }]] },
+    { name => 'who has no token is sent away by hand', server => 'if ($http_authorization = "") { return 403; }',
+      no_token => { status => 403, refusal => 'nginx' } },
+    { name => 'a tenant by a header', server => 'set $tenant "none"; if ($http_x_tenant ~ "^([a-z]+)$") { '
+        . 'set $tenant $1; } '
+          . 'if ($tenant = "none") { return 400; } proxy_set_header X-Tenant $tenant;',
+      as => $cache, headers => ['X-Tenant: blue'], asked => { x_tenant => 'blue' }, got => { x_tenant => 'blue' },
+      turned_away => [[400, { path => '/api', headers => [] }]] },
+    { name => 'Debian\'s proxy_params, of today', server => 'include /etc/nginx/proxy_params;', as => $cache,
+      asked => { host => qr/^row\d+$/ }, got => { host => qr/^row\d+$/ } },
+    { name => 'Debian\'s proxy_params, as it was', server => $proxy_params, as => $cache,
+      asked => { host => qr/^row\d+$/ }, got => { host => qr/^row\d+$/ } },
+    { name => 'the same for the authorization server', as => "$proxy_params $headers $cache",
+      asked => { host => qr/^row\d+$/, x_forwarded_proto => 'http' } },
+    { name => 'the address in the Host header', http => 'map $http_host $row_idsvr { ~^row %%AS%%; '
+        . 'default 127.0.0.1:9; }',
+      introspection => "location curity { proxy_pass http://\$row_idsvr/oauth/v2/oauth-introspect; $headers }",
+      cache => '' },
+    { name => 'the API\'s location by a header', server => 'if ($http_x_version = "2") { '
+        . 'rewrite ^/api(.*)$ /api/v2$1 last; }',
+      headers => ['X-Version: 2'], got => { uri => '/api/v2' } },
+);
+
 # The gateway has credentials of its own in version 1; the line is refused, with the name of what replaces it.
 configurations(
     { name => 'phantom_token_client_credential names its successors',
@@ -229,7 +272,7 @@ configurations(
 
 # --- all of them -------------------------------------------------------------------------------------------------------
 
-my @rows = (@documents, @clusters, @addresses, @surroundings);
+my @rows = (@documents, @clusters, @addresses, @surroundings, @looks);
 for my $n (0 .. $#rows) {
     my $row = $rows[$n];
     $row->{host} = "row$n";
