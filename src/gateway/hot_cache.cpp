@@ -29,24 +29,6 @@ struct HotCacheRecord {
 
 namespace {
 
-/// The zone's mutex, held as long as this lives.
-class Lock {
- public:
-  explicit Lock(const HotCacheZone &zone) noexcept : mutex_(&zone.memory->mutex) { ngx_shmtx_lock(mutex_); }
-  ~Lock() { ngx_shmtx_unlock(mutex_); }
-  Lock(const Lock &) = delete;
-  Lock &operator=(const Lock &) = delete;
-  Lock(Lock &&) = delete;
-  Lock &operator=(Lock &&) = delete;
-
- private:
-  ngx_shmtx_t *mutex_;
-};
-
-const HotCacheZone &zone_of(const ngx_shm_zone_t &zone) noexcept {
-  return *static_cast<const HotCacheZone *>(zone.data);
-}
-
 std::uint32_t size32(std::string_view text) noexcept {
   return static_cast<std::uint32_t>(text.size());
 }
@@ -91,12 +73,12 @@ bool has_ended(const HotCacheZone &zone, const HotCacheRecord &record) noexcept 
 }
 
 void remove(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
-  HotCacheRecord **link = &bucket_of(*zone.content, record->hash);
+  HotCacheRecord **link = &bucket_of(zone.content(), record->hash);
   while (*link != record) {
     link = &(*link)->next;
   }
   *link = record->next;
-  zone.content->entries--;
+  zone.content().entries--;
   ngx_queue_remove(&record->by_use);
   free_pieces(zone.memory, record->pieces);
   ngx_slab_free_locked(zone.memory, record);
@@ -104,12 +86,12 @@ void remove(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
 
 /// @return whether there was one to remove.
 bool remove_oldest(const HotCacheZone &zone) noexcept {
-  ngx_queue_t *by_use = &zone.content->by_use;
+  ngx_queue_t *by_use = &zone.content().by_use;
   if (ngx_queue_empty(by_use)) {
     return false;
   }
   auto *oldest = ngx_queue_data(ngx_queue_last(by_use), HotCacheRecord, by_use);
-  zone.content->evictions += has_ended(zone, *oldest) ? 0 : 1;
+  zone.content().evictions += has_ended(zone, *oldest) ? 0 : 1;
   remove(zone, oldest);
   return true;
 }
@@ -155,7 +137,7 @@ bool take_out(Found &found, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
 
 /// @return whether a living copy of the answer is there already, from another request.
 bool is_there(const HotCacheZone &zone, const Question &question) noexcept {
-  HotCacheRecord *record = find(*zone.content, question).record;
+  HotCacheRecord *record = find(zone.content(), question).record;
   if (record != nullptr && has_ended(zone, *record)) {
     remove(zone, record);
     return false;
@@ -164,11 +146,11 @@ bool is_there(const HotCacheZone &zone, const Question &question) noexcept {
 }
 
 void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
-  HotCacheRecord *&bucket = bucket_of(*zone.content, record->hash);
+  HotCacheRecord *&bucket = bucket_of(zone.content(), record->hash);
   record->next = bucket;
   bucket = record;
-  ngx_queue_insert_head(&zone.content->by_use, &record->by_use);
-  zone.content->entries++;
+  ngx_queue_insert_head(&zone.content().by_use, &record->by_use);
+  zone.content().entries++;
 }
 
 HotCacheRecord draft_record(const Question &question, std::string_view jwt, std::string_view packed,
@@ -188,9 +170,9 @@ HotCacheRecord draft_record(const Question &question, std::string_view jwt, std:
 }  // namespace
 
 bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
-  const HotCacheZone &ours = zone_of(zone);
-  const Lock lock(ours);
-  Found found = find(*ours.content, question);
+  const HotCacheZone &ours = hot_cache_of(zone);
+  const HotCacheLock lock(zone);
+  Found found = lock.is_good() ? find(ours.content(), question) : Found();
   if (found.record == nullptr) {
     return false;
   }
@@ -199,13 +181,13 @@ bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_poo
     return false;
   }
   ngx_queue_remove(&found.record->by_use);
-  ngx_queue_insert_head(&ours.content->by_use, &found.record->by_use);
+  ngx_queue_insert_head(&ours.content().by_use, &found.record->by_use);
   return take_out(found, pool, copy);
 }
 
 void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Question &question,
                    const oauth::Introspection &introspection, time_t until) noexcept {
-  const HotCacheZone &ours = zone_of(zone);
+  const HotCacheZone &ours = hot_cache_of(zone);
   const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, introspection.facts.exp));
   const std::string_view jwt = introspection.jwt.compact;
   PoolMemory memory(r->pool);
@@ -216,8 +198,8 @@ void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Ques
     return;
   }
   const HotCacheRecord draft = draft_record(question, jwt, packed, expires);
-  const Lock lock(ours);
-  if (is_too_large(ours, draft) || is_there(ours, question)) {
+  const HotCacheLock lock(zone);
+  if (!lock.is_good() || is_too_large(ours, draft) || is_there(ours, question)) {
     return;
   }
   HotCacheRecord *record = make_room(ours, draft);

@@ -2,6 +2,7 @@
 
 #include "hot_cache_zone.h"
 
+#include <atomic>
 #include <string_view>
 
 #include "metrics.h"
@@ -86,30 +87,57 @@ ngx_uint_t count_buckets(std::size_t zone_size) noexcept {
   return count;
 }
 
+/// Keeps the compiler from moving what is done to a zone over the mark: the next worker sees what a killed one has
+/// done.
+void keep_order() noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+/// @param memory which nothing has been taken of; whoever calls has its mutex, or is alone.
+/// @return false where there is no room.
+bool make_content(ngx_slab_pool_t *memory, std::size_t zone_size) noexcept {
+  const ngx_uint_t buckets = count_buckets(zone_size);
+  auto *content = static_cast<HotCacheContent *>(ngx_slab_calloc_locked(memory, sizeof(HotCacheContent)));
+  if (content == nullptr) {
+    return false;
+  }
+  content->buckets =
+      // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what the array holds.
+      static_cast<HotCacheRecord **>(ngx_slab_calloc_locked(memory, buckets * sizeof(HotCacheRecord *)));
+  if (content->buckets == nullptr) {
+    return false;
+  }
+  content->bucket_mask = buckets - 1;
+  ngx_queue_init(&content->by_use);
+  memory->log_nomem = 0;  // a full zone is as it should be
+  keep_order();
+  memory->data = content;
+  return true;
+}
+
+/// Makes the zone's memory anew, for the allocator's own lists may be broken too. A worker that is killed here leaves a
+/// zone without a content.
+void empty(const ngx_shm_zone_t &zone, ngx_slab_pool_t *memory) noexcept {
+  memory->data = nullptr;
+  keep_order();
+  ngx_slab_init(memory);
+  (void)make_content(memory, zone.shm.size);
+  ngx_log_error(
+      NGX_LOG_ERR, ngx_cycle->log, 0,
+      "phantom token: a worker has ended while it had the lock of the hot cache \"%V\": its copies are thrown "
+      "away, and requests ask proxy_cache again",
+      &zone.shm.name);
+}
+
 /// In the master process, or on a reload the one that was there.
 ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) {
   auto &ours = *static_cast<HotCacheZone *>(zone->data);
   if (earlier != nullptr) {
     ours.memory = static_cast<HotCacheZone *>(earlier)->memory;
-    ours.content = static_cast<HotCacheZone *>(earlier)->content;
     return NGX_OK;
   }
-  const ngx_uint_t buckets = count_buckets(zone->shm.size);
   ours.memory = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
-  ours.content = static_cast<HotCacheContent *>(ngx_slab_calloc(ours.memory, sizeof(HotCacheContent)));
-  if (ours.content == nullptr) {
-    return NGX_ERROR;
-  }
-  ours.content->buckets =
-      // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what the array holds.
-      static_cast<HotCacheRecord **>(ngx_slab_calloc(ours.memory, buckets * sizeof(HotCacheRecord *)));
-  if (ours.content->buckets == nullptr) {
-    return NGX_ERROR;
-  }
-  ours.content->bucket_mask = buckets - 1;
-  ngx_queue_init(&ours.content->by_use);
-  ours.memory->log_nomem = 0;  // a full zone is as it should be
-  return NGX_OK;
+  return make_content(ours.memory, zone->shm.size) ? NGX_OK : NGX_ERROR;
 }
 
 char *declare(ngx_conf_t *cf, const ZoneParameters &parameters) noexcept {
@@ -185,14 +213,35 @@ char *choose(ngx_conf_t *cf, ngx_str_t name, phantom_token_location_t &location)
 
 }  // namespace
 
+HotCacheLock::HotCacheLock(const ngx_shm_zone_t &zone) noexcept : memory_(hot_cache_of(zone).memory) {
+  ngx_shmtx_lock(&memory_->mutex);
+  auto *content = static_cast<HotCacheContent *>(memory_->data);
+  if (content == nullptr || content->in_use != 0) {
+    empty(zone, memory_);
+    content = static_cast<HotCacheContent *>(memory_->data);
+  }
+  if (content != nullptr) {
+    content->in_use = 1;
+    keep_order();
+  }
+}
+
+HotCacheLock::~HotCacheLock() {
+  keep_order();
+  if (auto *content = static_cast<HotCacheContent *>(memory_->data)) {
+    content->in_use = 0;
+  }
+  ngx_shmtx_unlock(&memory_->mutex);
+}
+
 HotCacheUse use_of(const ngx_shm_zone_t &zone) noexcept {
-  const auto &ours = *static_cast<const HotCacheZone *>(zone.data);
-  ngx_shmtx_lock(&ours.memory->mutex);
+  const HotCacheZone &ours = hot_cache_of(zone);
+  const HotCacheLock lock(zone);
+  if (!lock.is_good()) {
+    return {0, 0, 0, zone.shm.size};
+  }
   const auto pages = static_cast<ngx_uint_t>(ours.memory->last - ours.memory->pages);
-  const HotCacheUse use = {ours.content->entries, ours.content->evictions, (pages - ours.memory->pfree) * ngx_pagesize,
-                           zone.shm.size};
-  ngx_shmtx_unlock(&ours.memory->mutex);
-  return use;
+  return {ours.content().entries, ours.content().evictions, (pages - ours.memory->pfree) * ngx_pagesize, zone.shm.size};
 }
 
 bool is_declared(const ngx_shm_zone_t &zone) noexcept {
