@@ -507,7 +507,7 @@ $gateway->announce(qr/\[crit\].*Permission denied/);
 
 # Everything that must grow old does so at once.
 {
-    my $soon = time + 600 + $gateway->clock;
+    my $soon = time + 500 + $gateway->clock;
     my $brief = sub { my ($name, %more) = @_; return { jwt => { sub => $name, %{ $more{claims} // {} } }, headers => [@{ $more{headers} // ['X-Accel-Expires: 1'] }] } };
     my %first = (
         'exp-token'        => { jwt => { sub => 'exp', exp => $soon } },
@@ -530,7 +530,7 @@ $gateway->announce(qr/\[crit\].*Permission denied/);
     $first{'stale-on-token'} = [$brief->('stale on'), { status => 500 }];
     $as->answers(%first);
     is $gateway->get($_->[0], token => $_->[1])->status, 200, "in time: $_->[1]" for @start;
-    $gateway->advance(601);
+    $gateway->advance(501);
 
     my $still = sub { return 'Bearer ' . jwt($_[0]) };
     rows('a token that expires while its answer is cached', ['/key', 'exp-token', 0, 401, 'HIT', outcome => 'expired']);
@@ -562,7 +562,7 @@ $gateway->announce(qr/\[crit\].*Permission denied/);
 # The AS's own stale-while-revalidate (RFC 5861 section 3), which nginx heeds without a directive: while one request renews the
 # entry, the others have the old answer. What proxy_cache_use_stale allows is another matter.
 {
-    my $soon  = int(time + 600 + $gateway->clock);
+    my $soon  = int(time + 500 + $gateway->clock);
     my @while = (headers => ['Cache-Control: max-age=1, stale-while-revalidate=86400']);
     my %first = (
         'renewed-token'     => ['/key', { jwt => { sub => 'renewed' }, @while }],
@@ -572,7 +572,7 @@ $gateway->announce(qr/\[crit\].*Permission denied/);
     );
     $as->answers(map { $_ => [$first{$_}[1], { hold => "renewal of $_", jwt => { sub => 'new' } }] } keys %first);
     is $gateway->get($first{$_}[0], token => $_)->status, 200, "renewal: in time: $_" for sort keys %first;
-    $gateway->advance(601);
+    $gateway->advance(501);
 
     my %leader;
     for my $token (grep { !/hot/ } sort keys %first) {

@@ -63,13 +63,13 @@ for my $turn (1 .. 3) {
 
 # --- each location's rules, and the time --------------------------------------------------------------------------------------
 
-$as->answers('alice-token' => { jwt => { sub => 'alice', scope => 'read', extra => 'more', exp => time + 600 } });
+$as->answers('alice-token' => { jwt => { sub => 'alice', scope => 'read', extra => 'more', exp => time + 500 } });
 is comes_to('/', 'alice-token'), "200 $_ alice", "rules: $_" for 'MISS', 'HIT', 'HIT';
 is comes_to('/write',  'alice-token'), '403 HIT nobody', 'rules: the scope is asked for in what has been read';
 is comes_to('/strict', 'alice-token'), '401 HIT nobody', 'rules: the issuer too';
 my $line = $gateway->logged($gateway->get('/', token => 'alice-token'));
 is_deeply [@{$line}{qw(cache sub extra)}], ['HIT', 'alice', 'more'], 'rules: every claim is there for the log';
-$gateway->advance(601);
+$gateway->advance(501);
 is comes_to('/', 'alice-token'), '401 HIT nobody', 'time: what has expired since it was read is refused';
 
 # --- other bytes under the same key -------------------------------------------------------------------------------------------

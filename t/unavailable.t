@@ -132,7 +132,7 @@ rows('the connection breaks', ['as', 'reset-token', 502], ['as', 'close-token', 
 # --- away, and back ------------------------------------------------------------------------------------------------------------------
 
 rows('before', ['cached', 'alice-token', 200, 'active'], ['cached', 'unknown-token', 401, 'inactive'], ['kept', 'alice-token', 200], ['kept', 'alice-token', 200], ['blocked', 's500-token', 502]);
-$as->answers('brief-token' => { jwt => { sub => 'brief', exp => time + 600 } }, 'short-token' => { jwt => { sub => 'short' }, headers => ['X-Accel-Expires: 500'] });
+$as->answers('brief-token' => { jwt => { sub => 'brief', exp => time + 400 } }, 'short-token' => { jwt => { sub => 'short' }, headers => ['X-Accel-Expires: 300'] });
 rows('before', ['cached', 'brief-token', 200], ['cached', 'short-token', 200]);
 $as->stop;
 within('refused', 8, sub {
@@ -151,7 +151,7 @@ within('refused', 8, sub {
     is join(' ', map { $_->response->status } @clients), join(' ', (502) x 40), 'refused: many at once';
     $_->close for @clients;
 }
-$gateway->advance(601);
+$gateway->advance(501);
 rows('refused, until the entry ends', ['cached', 'short-token', 502, 'as_error'], ['cached', 'alice-token', 200, 'active']);
 rows('refused, a cached token that expires', ['cached', 'brief-token', 401, 'expired']);
 $as->resume;
