@@ -79,7 +79,7 @@ END
 my $as     = 'proxy_pass http://%%AS%%/introspect;';
 my $cached = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 204 1h;';
 my $small  = 'proxy_buffer_size 1k; proxy_buffers 2 1k; proxy_busy_buffers_size 1k;';
-my $quick  = 'proxy_read_timeout 600ms;'; # nginx moves a timer only where that makes 300 ms
+my $quick  = 'proxy_read_timeout 2s;'; # longer than between two pieces of what drips, shorter than all of it
 
 # A JSON answer of exactly so many bytes.
 sub json_of {
@@ -106,7 +106,7 @@ END
         way('kept', 'proxy_pass http://kept/introspect; proxy_http_version 1.1; proxy_set_header Connection "";'),
         (map { way("limit-$_->[0]", "$as proxy_read_timeout 5s; $_->[1]", 'phantom_token_max_response_size 1k;') }
             ['plain', ''], ['cached', $cached], ['unbuffered', 'proxy_buffering off;'], ['small', $small]),
-        (map { way("quick-$_->[0]", "$as $quick $_->[1]", "phantom_token_response_timeout @{[pace(1000)]}ms;") }
+        (map { way("quick-$_->[0]", "$as $quick $_->[1]", "phantom_token_response_timeout @{[pace(3000)]}ms;") }
             ['plain', ''], ['cached', $cached], ['unbuffered', 'proxy_buffering off;'], ['small', $small]),
 );
 
@@ -577,7 +577,7 @@ END
     my $inside = gateway(
         http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;',
         servers => { AS2 => my $second = authorization_server(default => { jwt => { sub => 'second' } }) },
-        locations => join('', map { way($_, "$as $brief proxy_intercept_errors on; $page{$_}"), way("$_-cached", "$as $brief $cached proxy_intercept_errors on; $page{$_}"), way("$_-down", "proxy_pass http://127.0.0.1:%%PORT:closed%%; $page{$_}"),
+        locations => join('', map { way($_, "$as proxy_intercept_errors on; $page{$_}"), way("$_-cached", "$as $cached proxy_intercept_errors on; $page{$_}"), way("$_-silent", "$as $brief proxy_intercept_errors on; $page{$_}"), way("$_-cached-silent", "$as $brief $cached proxy_intercept_errors on; $page{$_}"), way("$_-down", "proxy_pass http://127.0.0.1:%%PORT:closed%%; $page{$_}"),
             way("$_-return", "$page{$_} return 418;") } sort keys %page) . <<"END",
         location = /give { internal; $give }
         location \@give { $give }
@@ -591,12 +591,12 @@ END
                 (map { ["error_page inside, $way: $_", { status => $_ }, 'as_refused_client'] } 401, 403),
                 (map { ["error_page inside, $way: $_, Retry-After kept", { status => $_, headers => ['Retry-After: 30'] }, 'as_busy', headers => { 'Retry-After' => 30 }] } 429, 503),
                 ["error_page inside, $way: 504", { status => 504 }, 'as_timeout'],
-                ["error_page inside, $way: silence", { raw => [['hang']] }, 'as_timeout'],
                 ["error_page inside, $way: garbage", { raw => ["HTTP/1.1 200 OK\r\nContent-Type: appli", ['close']] }, 'as_error'],
                 ["error_page inside, $way: cut", { jwt => { sub => 'alice' }, cut => 50 }, 'as_bad_response'],
                 ["error_page inside, $way: inactive", { json => { active => false } }, 'inactive'],
                 ["error_page inside, $way: a good answer is one", { jwt => { sub => 'alice' } }, 'active'],
             );
+            answers($inside, "/$way-silent", ["error_page inside, $way: silence", { raw => [['hang']] }, 'as_timeout']);
         }
         answers($inside, "/$path-down", ["error_page inside, $path: connection refused", {}, 'as_error', as => 0]);
         answers($inside, "/$path-return", ["error_page inside, $path: return", {}, 'as_error', as => 0]);
@@ -619,9 +619,11 @@ END
         http => join("\n", map { "${_}_cache_path %%DIR%%/$_ keys_zone=$_:1m;" } qw(fastcgi uwsgi scgi)),
         servers => \%backend,
         locations => join '', map { my $name = $_;
-            my $pass = "${name}_pass %%@{[ uc $name ]}%%; ${name}_read_timeout 300ms; " . join ' ', map { "${name}_param $_;" } 'REQUEST_METHOD POST', 'REQUEST_URI /introspect', 'CONTENT_TYPE $content_type', 'CONTENT_LENGTH $content_length', 'SERVER_PROTOCOL HTTP/1.1';
-            (way($name, $pass), way("$name-unbuffered", "$pass ${name}_buffering off;"), way("$name-small", "$pass ${name}_buffer_size 1k; ${name}_buffers 2 1k; ${name}_busy_buffers_size 1k;", 'phantom_token_max_response_size 1k;'),
-                way("$name-cached", "$pass ${name}_cache $name; ${name}_cache_methods POST; ${name}_cache_key \$phantom_token_key; ${name}_cache_valid 200 1h;")) } qw(fastcgi uwsgi scgi),
+            my $pass = "${name}_pass %%@{[ uc $name ]}%%; " . join ' ', map { "${name}_param $_;" } 'REQUEST_METHOD POST', 'REQUEST_URI /introspect', 'CONTENT_TYPE $content_type', 'CONTENT_LENGTH $content_length', 'SERVER_PROTOCOL HTTP/1.1';
+            (way("$name-small", "$pass ${name}_buffer_size 1k; ${name}_buffers 2 1k; ${name}_busy_buffers_size 1k;", 'phantom_token_max_response_size 1k;'),
+                map { my ($more, $lines) = @{$_}; (way("$name$more", "$pass $lines"), way("$name$more-silent", "$pass $lines ${name}_read_timeout 300ms;")) }
+                    ['', ''], ['-unbuffered', "${name}_buffering off;"],
+                    ['-cached', "${name}_cache $name; ${name}_cache_methods POST; ${name}_cache_key \$phantom_token_key; ${name}_cache_valid 200 1h;"]) } qw(fastcgi uwsgi scgi),
     );
     for my $name (qw(fastcgi uwsgi scgi)) {
         my $backend = $backend{ uc $name };
@@ -645,7 +647,7 @@ END
             $try->($path, '503', { status => 503, headers => ['Retry-After: 3'] }, 'as_busy', headers => { 'Retry-After' => 3 });
             $try->($path, 'cut', { body => $fixed, type => 'application/jwt', cut => $cut_length }, 'as_bad_response');
             $try->($path, 'closed without a byte', { raw => [['close']] }, 'as_error');
-            $try->($path, 'silence', { raw => [['hang']] }, 'as_timeout');
+            $try->("$path-silent", 'silence', { raw => [['hang']] }, 'as_timeout');
             $try->($path, 'X-Accel-Redirect', { jwt => { sub => 'alice' }, headers => ['X-Accel-Redirect: /'] }, 'as_bad_response');
         }
         $try->("$name-small", 'over the limit', json_of(1025), 'as_bad_response');

@@ -14,7 +14,7 @@ my %JSON = (
     map { $_ => '{"code":"server_error","message":"Problem encountered processing the request"}' } 500, 502, 503, 504
 );
 
-my $way = "        location = /_introspect { internal; proxy_read_timeout 300ms; proxy_pass http://%%AS%%/introspect; }\n";
+my $way = "        location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; }\n";
 
 sub location {
     my ($name, $directives, $endpoint) = @_;
@@ -45,7 +45,8 @@ my @outcomes = (
 
 sub request_for {
     my ($outcome, $path, %more) = @_;
-    return { path => $outcome eq 'misconfigured' ? "$path-500" : $path, %more,
+    my %place = (misconfigured => "$path-500", as_timeout => "$path-504");
+    return { path => $place{$outcome} // $path, %more,
         $outcome eq 'missing' ? () : $outcome eq 'malformed' ? (headers => ['Authorization: Bearer mal,formed']) : (token => 'alice-token') };
 }
 
@@ -54,7 +55,8 @@ sub request_for {
 my $gateway = gateway(
     http      => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;',
     server    => 'listen 127.0.0.1:%%PORT:h2%% http2;',
-    locations => $way . join('', map { my $format = "$strict phantom_token_error_format $_;"; (location("= /$_", $format), location("= /$_-500", $format, '/_careless')) } qw(json problem page)) . <<'END',
+    locations => $way . join('', map { my $format = "$strict phantom_token_error_format $_;"; (location("= /$_", $format), location("= /$_-500", $format, '/_careless'), location("= /$_-504", $format, '/_silent')) } qw(json problem page)) . <<'END',
+        location = /_silent { internal; proxy_read_timeout 300ms; proxy_pass http://%%AS%%/introspect; }
         location = /_careless { internal; proxy_pass http://%%AS%%; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key same; }
 END
 );

@@ -277,13 +277,15 @@ for my $auth (qw(basic basic_raw post)) {
     my $shown = join '|', map { "\$$_" } @variables;
     my $gateway = gateway(
         log_level => 'debug',
-        http      => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; client_body_in_file_only on; proxy_read_timeout 200ms; large_client_header_buffers 8 32k;',
+        http      => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; client_body_in_file_only on; large_client_header_buffers 8 32k;',
         log       => { map { ("v_$_" => $_) } @variables },
         locations => <<"END",
         location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; $lines add_header X-Vars "$shown" always; proxy_set_header X-Vars "$shown"; proxy_pass http://%%API%%; }
         location /exchange { phantom_token on; phantom_token_exchange_endpoint /_exchange; $lines add_header X-Vars "$shown" always; proxy_set_header X-Vars "$shown"; proxy_pass http://%%API%%; }
         location /page { phantom_token on; phantom_token_introspection_endpoint /_introspect; phantom_token_error_format page; $lines error_page 401 403 500 502 503 504 /error; proxy_pass http://%%API%%; }
         location = /error { return 200 "$shown"; }
+        location /slow { phantom_token on; phantom_token_introspection_endpoint /_slow; $lines add_header X-Vars "$shown" always; proxy_set_header X-Vars "$shown"; proxy_pass http://%%API%%; }
+        location = /_slow { internal; proxy_pass http://%%AS%%/introspect; proxy_read_timeout 200ms; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key \$phantom_token_key; proxy_cache_valid any 1h; }
         location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key \$phantom_token_key; proxy_cache_valid any 1h; }
         location = /_exchange { internal; proxy_pass http://%%AS%%/token; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key \$phantom_token_key; proxy_cache_valid any 1h; }
 END
@@ -295,8 +297,8 @@ END
     );
     $gateway->as->answers(%token);
     my @seen;
-    for my $path (qw(/ /exchange /page)) {
-        for my $token (grep { $path eq '/' || $_ ne 'slow-token' } sort keys %token) {
+    for my $path (qw(/ /exchange /page /slow)) {
+        for my $token (grep { ($path eq '/slow') == ($_ eq 'slow-token') } sort keys %token) {
             my $response = $gateway->post($path, 'client=body', token => $token);
             push @seen, [join("\n", $response->{head} // '', (map { "@{$_}" } @{ $response->{headers} }), $response->body), "client, $path, $token"];
         }

@@ -24,7 +24,7 @@ my ($full, @kept) = full_port();
 
 my $backup  = authorization_server();
 my $silent  = authorization_server(default => { raw => [['hang']] });
-my $short   = sprintf 'proxy_connect_timeout %dms; proxy_read_timeout %dms;', (300 * patience(1)) x 2;
+my $short   = sprintf 'proxy_connect_timeout %dms; proxy_read_timeout %dms;', (pace(300)) x 2;
 my $kept    = 'proxy_pass http://kept/introspect; proxy_http_version 1.1; proxy_set_header Connection "";';
 my $tls     = 'proxy_pass https://127.0.0.1:%%PORT:tls13%%/introspect; proxy_ssl_trusted_certificate %%TLS%%/ca.pem; proxy_ssl_name localhost; proxy_ssl_verify on; proxy_ssl_session_reuse off;';
 my $cache   = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key;';
@@ -43,8 +43,9 @@ my %ways    = (
     plain     => 'proxy_pass https://127.0.0.1:%%PORT%%/introspect;',
     old       => "$tls proxy_ssl_protocols TLSv1.2;",
     new       => "$tls proxy_ssl_protocols TLSv1.2 TLSv1.3;",
-    full      => 'proxy_pass http://%%FULL%%/introspect;',
-    silent    => 'proxy_pass http://%%SILENT%%/introspect;',
+    full      => "$short proxy_pass http://%%FULL%%/introspect;",
+    silent    => "$short proxy_pass http://%%SILENT%%/introspect;",
+    stalled   => "$short proxy_pass http://%%AS%%/introspect;",
     kept      => $kept,
     again     => "$kept proxy_next_upstream error timeout non_idempotent;",
     cached    => "proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid any 1m;",
@@ -68,7 +69,7 @@ my $gateway = gateway(
             location / { proxy_pass http://%%AS%%; }
         }
     },
-    locations => join("\n", $short, 'location /elsewhere { internal; return 200; }', map {
+    locations => join("\n", 'location /elsewhere { internal; return 200; }', map {
         "location /$_ { phantom_token on; phantom_token_introspection_endpoint /_$_; proxy_pass http://%%API%%; }
          location = /_$_ { internal; $ways{$_} }"
     } sort keys %ways) . "\n" . '
@@ -173,7 +174,7 @@ rows('nobody',
     ['old',     'alice-token', 502, 'as_error',   qr/there is no TLS connection .*"proxy_ssl_protocols TLSv1\.2 TLSv1\.3;"/, undef, as => 0],
     ['full',    'alice-token', 504, 'as_timeout', qr/there was no connection to the authorization server, TLS included, within "proxy_connect_timeout"/],
     ['silent',  'alice-token', 504, 'as_timeout', qr/the authorization server did not answer within "proxy_read_timeout"/],
-    ['as',      'stall-token', 504, 'as_timeout', qr/the authorization server did not answer within "proxy_read_timeout"/],
+    ['stalled', 'stall-token', 504, 'as_timeout', qr/the authorization server did not answer within "proxy_read_timeout"/],
     ['as',      'close-token', 502, 'as_error',   qr/the authorization server closed the connection without an answer/],
     ['as',      'reset-token', 502, 'as_error',   qr/the authorization server closed the connection without an answer/],
     ['as',      'half-token',  502, 'as_error',   qr/the header of the authorization server's answer cannot be used: $before/],

@@ -54,7 +54,7 @@ my $gateway = gateway(
     },
     log       => { cache => 'phantom_token_cache' },
     locations => $locations . q{
-        location /          { phantom_token on; proxy_pass http://%%API%%; }
+        location /          { phantom_token on; phantom_token_response_timeout 1m; proxy_pass http://%%API%%; }
         location /hot       { phantom_token on; phantom_token_hot_cache hot; proxy_pass http://%%API%%; }
         location /hot/long  { phantom_token on; phantom_token_hot_cache hot; phantom_token_response_timeout 1m; proxy_pass http://%%API%%; }
         location /exchange  { phantom_token on; phantom_token_exchange_endpoint /_exchange; proxy_pass http://%%API%%; }
@@ -122,7 +122,7 @@ sub timed_out {
     $as->release('lock');
     is $holder->response('GET')->status, 200, 'who has the lock goes on';
     $holder->close;
-    is $gateway->get('/cached', token => $_->{token})->status, 200, "$_->{name}: nothing of it is in the cache" for grep { $_->{path} eq '/cached' && $_->{name} =~ /body/ } @waiting;
+    is $gateway->get('/long/cached', token => $_->{token})->status, 200, "$_->{name}: nothing of it is in the cache" for grep { $_->{path} eq '/cached' && $_->{name} =~ /body/ } @waiting;
 }
 
 {
@@ -166,7 +166,7 @@ sub timed_out {
     $patient->send(Harness::Client::request_bytes({ path => '/hot/long', token => $token }));
     $as->wait_for_requests(1);
     timed_out('a short wait for a long call', scalar $gateway->get('/hot', token => $token));
-    is $gateway->get('/hot', token => $token)->status, 200, 'a short wait for a long call: the next one';
+    is $gateway->get('/hot/long', token => $token)->status, 200, 'a short wait for a long call: the next one';
     $patient->close;
 }
 {
