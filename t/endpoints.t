@@ -38,6 +38,11 @@ my $gateway = gateway(
         proxy_cache_path %%DIR%%/varied keys_zone=varied:1m;
         fastcgi_cache_path %%DIR%%/fastcgi keys_zone=fastcgi:1m;
         proxy_cache_path %%DIR%%/half keys_zone=half:1m;
+        proxy_cache_path %%DIR%%/short-key keys_zone=short_key:1m;
+        proxy_cache_path %%DIR%%/short-path keys_zone=short_path:1m;
+        upstream a { server %%ONE%%; }
+        upstream b { server %%TWO%%; }
+        map $host $short_name { one.example a; default b; }
         phantom_token_hot_cache zone=hot:1m valid=1h;
         proxy_cache_methods POST;
         proxy_cache_valid 200 1h;
@@ -89,6 +94,12 @@ END
         location = /_key_and_host { internal; proxy_cache alone; proxy_cache_key $proxy_host$phantom_token_key; proxy_pass http://$address/introspect; }
         location /chosen/key { phantom_token_introspection_endpoint /_key; proxy_pass http://%%API%%; }
         location = /_key { internal; proxy_cache key; proxy_cache_key $phantom_token_key; proxy_pass http://$address/introspect; }
+        location /chosen/short-name { phantom_token_introspection_endpoint /_short_name; proxy_pass http://%%API%%; }
+        location = /_short_name { internal; proxy_cache short_key; proxy_cache_key "$phantom_token_key"; proxy_pass http://$short_name/introspect; }
+        location /chosen/short-name/path { phantom_token_introspection_endpoint /_a/b; proxy_pass http://%%API%%; }
+        location = /_a/b { internal; proxy_cache short_path; proxy_cache_key "$uri$request_body"; proxy_pass http://$short_name/introspect; }
+        location /chosen/short-name/named { phantom_token_introspection_endpoint /_short_named; proxy_pass http://%%API%%; }
+        location = /_short_named { internal; proxy_cache short_key; proxy_cache_key "$proxy_host$phantom_token_key"; proxy_pass http://$short_name/introspect; }
         location /chosen/varied { phantom_token_introspection_endpoint /_varied?$host; proxy_pass http://%%API%%; }
         location /chosen/hot { phantom_token_introspection_endpoint /_varied?$host; phantom_token_hot_cache hot; proxy_pass http://%%API%%; }
         location = /_varied { internal; proxy_cache varied; proxy_cache_key $phantom_token_key; proxy_pass http://$address/introspect; }
@@ -196,6 +207,15 @@ for my $host ('one.example', 'two.example', 'one.example') {
     ask("proxy_pass with variables: the body, which has no endpoint in it ($host)", $host, '/chosen/half-varied', %refused);
     ask("fastcgi_pass with variables: \$phantom_token_key, and an endpoint without ($host)", $host, '/chosen/fastcgi', %refused);
 }
+# Upstreams whose names are hexadecimal digits: they stand in $phantom_token_key by chance, and in a path.
+for my $host ('one.example', 'two.example', 'one.example') {
+    ask("proxy_pass with variables: an upstream's name within \$phantom_token_key ($host)", $host, '/chosen/short-name', status => 500, outcome => 'misconfigured', log => $both_ways);
+}
+ask('proxy_pass with variables: an upstream\'s name within a path: asked itself', 'one.example', '/chosen/short-name/path', %at_one, saw => [1, 0], cache => 'MISS');
+ask('proxy_pass with variables: an upstream\'s name within a path: not out of the cache', 'two.example', '/chosen/short-name/path', status => 500, outcome => 'misconfigured', saw => [0, 0], log => $both_ways);
+ask('proxy_pass with variables: an upstream\'s name by $proxy_host: the first AS', 'one.example', '/chosen/short-name/named', %at_one, saw => [1, 0], cache => 'MISS');
+ask('proxy_pass with variables: an upstream\'s name by $proxy_host: the second AS', 'two.example', '/chosen/short-name/named', %at_two, saw => [0, 1], cache => 'MISS');
+ask('proxy_pass with variables: an upstream\'s name by $proxy_host: the first AS, cached', 'one.example', '/chosen/short-name/named', %at_one, saw => [0, 0], cache => 'HIT');
 ask('proxy_pass with variables: an endpoint with variables: the first AS', 'one.example', '/chosen/varied', %at_one, saw => [1, 0], cache => 'MISS');
 ask('proxy_pass with variables: an endpoint with variables: the second AS', 'two.example', '/chosen/varied', %at_two, saw => [0, 1], cache => 'MISS');
 ask('proxy_pass with variables: an endpoint with variables: the first AS, cached', 'one.example', '/chosen/varied', %at_one, saw => [0, 0], cache => 'HIT');

@@ -9,13 +9,29 @@
 namespace gateway {
 namespace {
 
+bool holds_beside(std::string_view text, std::string_view part, std::string_view without) noexcept {
+  for (;;) {
+    const std::size_t begin = without.empty() ? std::string_view::npos : text.find(without);
+    if (text.substr(0, begin).find(part) != std::string_view::npos) {
+      return true;
+    }
+    if (begin == std::string_view::npos) {
+      return false;
+    }
+    text.remove_prefix(begin + without.size());
+  }
+}
+
 struct Keys {
   const ngx_str_t *items = nullptr;
   ngx_uint_t count = 0;
 
-  bool hold(std::string_view part) const noexcept {
+  bool hold(std::string_view part) const noexcept { return hold_beside(part, {}); }
+
+  /// Whether the part stands anywhere but within this other text.
+  bool hold_beside(std::string_view part, std::string_view without) const noexcept {
     for (ngx_uint_t i = 0; i < count; i++) {
-      if (view(items[i]).find(part) != std::string_view::npos) {
+      if (holds_beside(view(items[i]), part, without)) {
         return true;
       }
     }
@@ -72,15 +88,17 @@ bool holds_secret(const Keys &keys, const Call &call) noexcept {
          (!call.authorization.empty() && keys.hold(call.authorization));
 }
 
-/// Where proxy_pass has variables, the server is chosen after the key, which must then name it.
-bool names_the_server(ngx_http_request_t *subrequest, const Keys &keys) noexcept {
+/// Where proxy_pass has variables, the server is chosen after the key, which must then name it. A short name, such as
+/// that of an upstream "a", stands in a digest, a body or a path by chance: so the variable must have been read, and
+/// the name stand beside what tells tokens apart.
+bool names_the_server(ngx_http_request_t *subrequest, const Keys &keys, std::string_view token_part) noexcept {
   const ngx_int_t index = main_of(subrequest).proxy_host_index;
-  if (index == NGX_ERROR) {
+  if (!has_read(subrequest, index)) {
     return false;
   }
   const ngx_http_variable_value_t *host = ngx_http_get_flushed_variable(subrequest, static_cast<ngx_uint_t>(index));
   return host != nullptr && host->not_found == 0 && host->len != 0 &&
-         keys.hold({reinterpret_cast<const char *>(host->data), host->len});
+         keys.hold_beside({reinterpret_cast<const char *>(host->data), host->len}, token_part);
 }
 
 /// Whether another location may keep its entries in the same zone.
@@ -157,7 +175,8 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
   }
   // An endpoint with variables is a part of $phantom_token_key, and not of the body.
   const bool tells_servers_apart = !chooses_server(subrequest) || (holds_key && call.endpoint_varies);
-  if (!tells_servers_apart && !names_the_server(subrequest, keys)) {
+  const std::string_view token_part = holds_key ? std::string_view(call.key, sizeof(call.key)) : call.request_body;
+  if (!tells_servers_apart && !names_the_server(subrequest, keys, token_part)) {
     return name_server;
   }
   return holds_key ? nullptr : find_fault_of_body_key(subrequest, call, keys);
