@@ -159,7 +159,7 @@ for my $way (sort keys %ways) {
 
 {
     my %more = (%configuration, clock => 'time');
-    $more{http}      .= "proxy_cache_path %%DIR%%/cache keys_zone=keys:1m;\n";
+    $more{http}      .= "proxy_cache_path %%DIR%%/cache keys_zone=keys:1m inactive=1d;\n";
     $more{locations} .= <<'END';
         location /stale { phantom_token_jwks_endpoint /_stale/$arg_set; proxy_pass http://%%API%%; }
         location /_stale/ {
