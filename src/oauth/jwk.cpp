@@ -14,7 +14,7 @@
 
 #include "base64url.h"
 #include "json_text.h"
-#include "openssl_errors.h"
+#include "openssl.h"
 
 namespace oauth {
 namespace {
@@ -24,14 +24,6 @@ constexpr std::size_t smallest_rsa_bits = 2048;
 constexpr std::size_t largest_rsa_bits = 16384;
 
 constexpr std::size_t largest_exponent = 8;  // bytes
-
-template <auto release>
-struct Release {
-  template <typename T>
-  void operator()(T *object) const noexcept {
-    release(object);
-  }
-};
 
 using Number = std::unique_ptr<BIGNUM, Release<BN_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Release<OSSL_PARAM_BLD_free>>;

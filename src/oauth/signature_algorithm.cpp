@@ -10,7 +10,7 @@
 #include <iterator>
 #include <memory>
 
-#include "openssl_errors.h"
+#include "openssl.h"
 
 namespace oauth {
 
@@ -54,14 +54,6 @@ constexpr SignatureAlgorithm algorithms[] = {
     eddsa("EdDSA", KeyKind::ed25519, KeyKind::ed448, 0),
     eddsa("Ed25519", KeyKind::ed25519, KeyKind::ed25519, 64),
     eddsa("Ed448", KeyKind::ed448, KeyKind::ed448, 114),
-};
-
-template <auto release>
-struct Release {
-  template <typename T>
-  void operator()(T *object) const noexcept {
-    release(object);
-  }
 };
 
 using Digest = std::unique_ptr<EVP_MD_CTX, Release<EVP_MD_CTX_free>>;

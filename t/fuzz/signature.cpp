@@ -15,18 +15,12 @@
 #include <string>
 
 #include "fuzz.h"
+#include "oauth/openssl.h"
 #include "oracle.h"
 
 namespace {
 
-template <auto release>
-struct Release {
-  template <typename T>
-  void operator()(T *object) const noexcept {
-    release(object);
-  }
-};
-
+using oauth::Release;
 using Key = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Release<OSSL_PARAM_BLD_free>>;
 using Number = std::unique_ptr<BIGNUM, Release<BN_free>>;

@@ -13,17 +13,10 @@
 #include <string_view>
 #include <vector>
 
+#include "oauth/openssl.h"
 #include "test_jwt.h"
 
 namespace oauth {
-
-template <auto release>
-struct Release {
-  template <typename T>
-  void operator()(T *object) const noexcept {
-    release(object);
-  }
-};
 
 using PrivateKey = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
 

@@ -6,6 +6,15 @@
 
 namespace oauth {
 
+/// For std::unique_ptr: frees an object of OpenSSL's by the function that its documentation names.
+template <auto release>
+struct Release {
+  template <typename T>
+  void operator()(T *object) const noexcept {
+    release(object);
+  }
+};
+
 enum class OpensslError : std::uint8_t {
   none,
   no_memory,  ///< whatever else OpenSSL says, it is no answer
