@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
+use Harness::Ports 'full_port';
 use IO::Socket::INET;
 use Socket qw(INADDR_LOOPBACK);
 use Time::HiRes 'time';
@@ -459,10 +460,6 @@ fork_child(sub {
     }
 });
 
-# A port whose queue is full: a SYN gets no answer.
-my $full = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "listen: $!";
-my @queue = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $full->sockport, Blocking => 0) } 1 .. 8;
-
 {
     my $reachable = authorization_server();
     my $port      = $reachable->port;
@@ -483,7 +480,7 @@ END
         locations => join '',
             way('refused', 'proxy_pass http://127.0.0.1:%%PORT:closed%%;'),
             way('refused-cached', "proxy_pass http://127.0.0.1:%%PORT:closed%%; $cached"),
-            way('connect', 'proxy_connect_timeout 300ms; proxy_pass http://127.0.0.1:' . $full->sockport . ';'),
+            way('connect', 'proxy_connect_timeout 300ms; proxy_pass http://' . full_port() . ';'),
             way('one-dead', 'proxy_pass http://one_dead;'),
             way('all-dead', 'proxy_pass http://all_dead;'),
             way('tls', "proxy_ssl_name localhost; $tls"),

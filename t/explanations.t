@@ -5,22 +5,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
-use IO::Socket::INET;
-
-# A port whose queue of connections is full: further ones are neither accepted nor refused.
-sub full_port {
-    my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "listen: $!";
-    my $address  = '127.0.0.1:' . $listener->sockport;
-    my @waiting;
-    for (1 .. 20) {
-        push @waiting, IO::Socket::INET->new(PeerAddr => $address, Blocking => 0);
-        my $connected = '';
-        vec($connected, fileno $waiting[-1], 1) = 1;
-        last if !select undef, $connected, undef, 0.1;
-    }
-    return ($address, $listener, @waiting);
-}
-my ($full, @kept) = full_port();
+use Harness::Ports 'full_port';
 
 my $backup  = authorization_server();
 my $silent  = authorization_server(default => { raw => [['hang']] });
@@ -54,7 +39,7 @@ my %ways    = (
     next      => 'proxy_pass http://pair/introspect; proxy_next_upstream error http_503 non_idempotent;',
 );
 my $gateway = gateway(
-    servers => { AS2 => $backup, FULL => $full, SILENT => $silent },
+    servers => { AS2 => $backup, FULL => full_port(), SILENT => $silent },
     http    => q{
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;
         limit_req_zone $server_name zone=few:1m rate=1r/m;

@@ -4,23 +4,8 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
-use IO::Socket::INET;
+use Harness::Ports 'full_port';
 use Time::HiRes 'time';
-
-# A port whose queue of connections is full: further ones are neither accepted nor refused.
-sub full_port {
-    my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "listen: $!";
-    my $address  = '127.0.0.1:' . $listener->sockport;
-    my @waiting;
-    for (1 .. 20) {
-        push @waiting, IO::Socket::INET->new(PeerAddr => $address, Blocking => 0);
-        my $connected = '';
-        vec($connected, fileno $waiting[-1], 1) = 1;
-        last if !select undef, $connected, undef, 0.1;
-    }
-    return ($address, $listener, @waiting);
-}
-my ($full, @kept) = full_port();
 
 my $backup  = authorization_server();
 my $silent  = authorization_server(default => { raw => [['hang']] });
@@ -28,7 +13,7 @@ my $silent  = authorization_server(default => { raw => [['hang']] });
 my $brief   = join ' ', map { "proxy_${_}_timeout 300ms;" } qw(connect read send);
 my $gateway = gateway(
     clock   => 'time',
-    servers => { AS2 => $backup, FULL => $full, SILENT => $silent },
+    servers => { AS2 => $backup, FULL => full_port(), SILENT => $silent },
     http    => q{
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;
         server {
