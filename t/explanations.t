@@ -180,11 +180,15 @@ cases($gateway, { name => 'kept connections: with the line that is told', reques
 
 # --- the same of the JWK Set -----------------------------------------------------------------------------------------------------
 
-$as->answers('/keys/moved' => { status => 302, headers => ['Location: https://login.example.com/keys'] }, '/keys/closed' => { status => 403 }, '/keys/none' => { status => 404 });
+$as->answers('/keys/moved' => { status => 302, headers => ['Location: https://login.example.com/keys'] }, '/keys/closed' => { status => 403 }, '/keys/none' => { status => 404 },
+    '/keys/asks' => { status => 401 }, '/keys/odd' => { status => 400 }, '/keys/picky' => { status => 406 });
 for my $row (
     ['moved',  qr{redirects the gateway to another URL: https://login\.example\.com/keys; write that URL.*, location "/_keys/own/", its status 302}],
-    ['closed', qr{or a firewall before it, refuses the gateway; .*, its status 403}],
-    ['none',   qr{has nothing at this URL; is the path in "proxy_pass" right.*, its status 404}],
+    ['closed', qr{or a firewall before it, refuses the gateway; a firewall may want another .*, its status 403}],
+    ['none',   qr{has nothing at this URL; is the path in "proxy_pass" right, and the Host that the server gets\?, location .*, its status 404}],
+    ['asks',   qr{; a JWK Set is public: is the path in "proxy_pass" right.*, its status 401}],
+    ['odd',    qr{; does "proxy_pass" say "http" where it should say "https", or does the server get another Host.*, its status 400}],
+    ['picky',  qr{; write the media type that the server has for it into "proxy_set_header Accept", .*, its status 406}],
     ['return', qr{nginx itself has answered in place of the authorization server: .*, its status 503}],
     ['nobody', qr{there is no connection to the authorization server: nginx's own line before this one says why, location "/_keys/own/nobody"}],
 ) {
