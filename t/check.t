@@ -28,12 +28,12 @@ sub check_of {
 }
 
 # The same of the sources as they are. What it says of them is none of the fault that is planted.
-my %unchanged = map { $_ => check_of($_) } qw(layers versions sources version readme shim_style);
+my %unchanged = map { $_ => check_of($_) } qw(layers sizes versions sources version readme shim_style);
 
 sub new_sentences {
     my ($check, $result) = @_;
     my %known = map { $_ => 1 } @{ $unchanged{$check}{said} };
-    return grep { !$known{$_} } @{ $result->{said} };
+    return grep { !$known{$_} && !/^\d+ functions: / } @{ $result->{said} };
 }
 
 sub passes {
@@ -55,7 +55,7 @@ sub fails {
     return;
 }
 
-for my $check (qw(versions sources version readme shim_style)) { # layers when the sources have moved
+for my $check (qw(versions sources version readme shim_style)) { # layers and sizes when the sources have moved
     my $result = $unchanged{$check};
     is $result->{code}, 0, "$check passes: the sources as they are" or diag join "\n", @{ $result->{said} };
 }
@@ -163,6 +163,29 @@ fails('layers', "src/oauth/a.h:1: $circle src/oauth/a -> src/oauth/b -> src/oaut
     'src/oauth/b.h' => '', 'src/oauth/outside.h' => '#include "a.h"');
 passes('layers', 'two ways to one file', 'src/oauth/a.h' => qq{#include "b.h"\n#include "c.h"\n},
     'src/oauth/b.h' => '#include "c.h"', 'src/oauth/c.h' => '');
+
+# --- sizes ----------------------------------------------------------------------------------------------------------
+
+# A function of so many lines, from its name to its closing brace.
+sub function { my ($name, $lines) = @_; return "int $name() {\n" . "  step();\n" x ($lines - 2) . "}\n" }
+
+passes('sizes', 'a file and a function at their limits',
+    'src/oauth/new.h' => "// a line\n" x 400, 'src/oauth/new.cpp' => function('new_function', 50));
+fails('sizes', 'src/oauth/new.h: 401 lines; a file has at most 400', 'src/oauth/new.h' => "// a line\n" x 401);
+fails('sizes', 'src/oauth/new.cpp:1: new_function: 51 lines; a function has at most 50',
+    'src/oauth/new.cpp' => function('new_function', 51));
+fails('sizes', 'module/new.c:3: new_function: 51 lines; a function has at most 50',
+    'module/new.c' => "/* as nginx writes it */\nstatic int\n" . function('new_function', 51) =~ s/^int //r);
+fails('sizes', 'src/oauth/new.cpp:1: outer: 51 lines; a function has at most 50',
+    'src/oauth/new.cpp' => function('outer', 51) =~ s/(?:  step\(\);\n){3}/  auto inner = [] {\n    step();\n  };\n/r);
+
+# More functions of eleven lines than there are others.
+sub long_functions {
+    my ($files) = @_;
+    return map { ("src/oauth/new-$_.cpp" => join '', map { function("function$_", 11) } 1 .. 36) } 1 .. $files;
+}
+fails('sizes', 'half of the functions have more than 10 lines', long_functions(40));
+passes('sizes', 'some longer functions', long_functions(5));
 
 # --- the other checks of sources ------------------------------------------------------------------------------------
 
