@@ -8,12 +8,12 @@
 #include <string_view>
 #include <vector>
 
-#include "oauth/memory.h"
+#include "jose/memory.h"
 
-namespace oauth {
+namespace jose {
 
-/// Memory of one test or one input: each allocation is a block of its own, so that AddressSanitizer sees what goes over its end, and
-/// is full of garbage.
+/// Memory of one test or one input: each allocation is a block of its own, so that AddressSanitizer sees what goes over
+/// its end, and is full of garbage.
 class TestMemory final : public Memory {
  public:
   /// @param allowed allocations that succeed; all later ones fail.
@@ -53,4 +53,4 @@ class TestText {
   std::unique_ptr<char[]> data_;
 };
 
-}  // namespace oauth
+}  // namespace jose

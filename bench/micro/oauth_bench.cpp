@@ -9,14 +9,14 @@
 #include <string>
 #include <string_view>
 
-#include "oauth/base64url.h"
+#include "jose/base64url.h"
+#include "jose/digest.h"
+#include "jose/jwt.h"
 #include "oauth/bearer.h"
-#include "oauth/cache_key.h"
 #include "oauth/challenge.h"
 #include "oauth/decision.h"
 #include "oauth/form.h"
 #include "oauth/introspection.h"
-#include "oauth/jwt.h"
 #include "test_jwt.h"
 
 namespace oauth {
@@ -140,9 +140,9 @@ void challenge(benchmark::State &state) {
 void key(benchmark::State &state) {
   constexpr std::array parts = {"introspection"sv, token,    "/_introspect"sv, "api.example.com"sv, "0"sv,
                                 "gateway"sv,       "basic"sv};
-  std::array<char, cache_key_size> hex = {};
+  std::array<char, hex_digest_size> hex = {};
   for (auto _ : state) {
-    require(cache_key({parts.data(), parts.size()}, hex.data()));
+    require(hex_digest({parts.data(), parts.size()}, hex.data()));
     benchmark::ClobberMemory();
   }
 }

@@ -3,7 +3,8 @@
 #include <iterator>
 #include <memory>
 
-#include "../oauth/writer.h"
+#include "../jose/writer.h"
+#include "../oauth/form.h"
 #include "capture.h"
 #include "endpoint.h"
 #include "fake_connection.h"
@@ -29,11 +30,11 @@ struct Preparation {
 bool build_request_body(ngx_pool_t *pool, const TokenQuestion &question, std::string_view token,
                         std::string_view &body) noexcept {
   PoolMemory memory(pool);
-  return oauth::write_text(
+  return jose::write_text(
       memory,
-      [&](oauth::Writer &writer) {
+      [&](jose::Writer &writer) {
         writer.put(question.body_prefix);
-        writer.put_form_encoded(token);
+        oauth::put_form_encoded(writer, token);
         writer.put(question.body_suffix);
       },
       body);
@@ -163,12 +164,12 @@ Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &lo
 bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, Question &question) noexcept {
   const ServerIdentity server = server_of(r);
   const std::string_view parts[] = {"jwks", endpoint, server.name, server.ordinal};
-  auto *key = static_cast<char *>(ngx_pnalloc(r->pool, oauth::cache_key_size));
-  if (key == nullptr || !oauth::cache_key({parts, std::size(parts)}, key)) {
+  auto *key = static_cast<char *>(ngx_pnalloc(r->pool, jose::hex_digest_size));
+  if (key == nullptr || !jose::hex_digest({parts, std::size(parts)}, key)) {
     return false;
   }
   question = {};
-  question.identity = {key, oauth::cache_key_size};
+  question.identity = {key, jose::hex_digest_size};
   question.endpoint = endpoint;
   return true;
 }
@@ -220,7 +221,7 @@ bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcep
   return call.arrived && ngx_http_get_module_ctx(subrequest, ngx_http_phantom_token_module) != &call;
 }
 
-bool token_key(const ngx_http_request_t *r, const oauth::Strings &location_parts, std::string_view endpoint,
+bool token_key(const ngx_http_request_t *r, const jose::Strings &location_parts, std::string_view endpoint,
                std::string_view token, char *hex) noexcept {
   const ServerIdentity server = server_of(r);
   const std::string_view request_parts[] = {token, endpoint, server.name, server.ordinal};
@@ -231,7 +232,7 @@ bool token_key(const ngx_http_request_t *r, const oauth::Strings &location_parts
   }
   std::string_view *end = std::uninitialized_copy(location_parts.begin(), location_parts.end(), parts);
   std::uninitialized_copy(std::begin(request_parts), std::end(request_parts), end);
-  return oauth::cache_key({parts, count}, hex);
+  return jose::hex_digest({parts, count}, hex);
 }
 
 bool is_stale(const Call &call) noexcept {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "../oauth/cache_key.h"
+#include "../jose/digest.h"
 #include "../oauth/introspection.h"
 #include "../oauth/response.h"
 #include "contact.h"
@@ -24,14 +24,14 @@ struct Call {
   std::string_view request_body;     ///< what is sent; empty: the method is GET
   std::string_view authorization;    ///< the gateway's own, which is sent; empty where none is
   std::size_t largest_response = 0;  ///< bytes
-  char key[oauth::cache_key_size];   ///< $phantom_token_key
+  char key[jose::hex_digest_size];   ///< $phantom_token_key
   bool request_has_secret = false;   ///< the body holds the gateway's client_secret
   bool endpoint_varies = false;      ///< its directive has variables, whose value is a part of the question
 
   // Where the question is about a token.
   bool is_about_token = false;
   bool is_exchange = false;               ///< RFC 8693, not introspection
-  oauth::Strings jwt_members;             ///< where the JWT may be in an introspection response
+  jose::Strings jwt_members;              ///< where the JWT may be in an introspection response
   std::string_view requested_token_type;  ///< of an exchange
   const oauth::InactiveStatuses *inactive_statuses = nullptr;
 
@@ -86,7 +86,7 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
 /// Starts a subrequest that asks the location's endpoint about a token, by introspection or exchange. Once call.done is
 /// set, nginx wakes the parent.
 /// @param question its parts must live as long as the request's pool.
-/// @param key of oauth::cache_key_size characters: see token_key().
+/// @param key of jose::hex_digest_size characters: see token_key().
 /// @return nullptr where there is no memory or nginx refuses another subrequest.
 Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
                        const char *key) noexcept;
@@ -127,9 +127,9 @@ bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcep
 /// Computes $phantom_token_key.
 /// @param location_parts what the location adds to it.
 /// @param endpoint evaluated.
-/// @param hex room for oauth::cache_key_size characters.
+/// @param hex room for jose::hex_digest_size characters.
 /// @return false where OpenSSL fails or there is no memory.
-bool token_key(const ngx_http_request_t *r, const oauth::Strings &location_parts, std::string_view endpoint,
+bool token_key(const ngx_http_request_t *r, const jose::Strings &location_parts, std::string_view endpoint,
                std::string_view token, char *hex) noexcept;
 
 /// @return whether proxy_cache has served the response after its time.

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "../oauth/cache_key.h"
+#include "../jose/digest.h"
 #include "endpoint.h"
 #include "hot_cache_zone.h"
 #include "key_store.h"
@@ -434,7 +434,7 @@ ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf) {
 void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
   gateway::clear_key_store();
   gateway::forget_answers();
-  oauth::release_cache_key();
+  jose::release_digest();
 }
 
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {

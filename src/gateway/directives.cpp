@@ -2,10 +2,10 @@
 
 #include <string_view>
 
+#include "../jose/strings.h"
+#include "../jose/writer.h"
 #include "../oauth/response.h"
 #include "../oauth/scope.h"
-#include "../oauth/strings.h"
-#include "../oauth/writer.h"
 #include "locations.h"
 #include "nginx.h"
 #include "pool_memory.h"
@@ -146,9 +146,9 @@ char *add_to_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may
 ngx_str_t list_words(ngx_pool_t *pool, const ngx_conf_enum_t *words) noexcept {
   PoolMemory memory(pool);
   std::string_view list;
-  (void)oauth::write_text(
+  (void)jose::write_text(
       memory,
-      [&](oauth::Writer &writer) {
+      [&](jose::Writer &writer) {
         for (const ngx_conf_enum_t *word = words; word->name.len != 0; word++) {
           writer.put(word == words ? "\"" : " or \"");
           writer.put(view(word->name));
@@ -305,7 +305,7 @@ char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   const ngx_str_t &value = argument(cf, 1);
   const auto *words = static_cast<const ngx_conf_enum_t *>(cmd->post);
   for (const ngx_conf_enum_t *word = words; word->name.len != 0; word++) {
-    if (oauth::equal_ignoring_case(view(word->name), view(value))) {  // as nginx compares its own words
+    if (jose::equal_ignoring_case(view(word->name), view(value))) {  // as nginx compares its own words
       number = word->value;
       return NGX_CONF_OK;
     }

@@ -64,7 +64,7 @@ bool adopt(ngx_pool_t *pool, Call &call, const AnswerCopy &copy) noexcept {
   return true;
 }
 
-oauth::Introspection introspection_of(const Call &call, oauth::Memory &memory) noexcept {
+oauth::Introspection introspection_of(const Call &call, jose::Memory &memory) noexcept {
   if (oauth::is_inactive_by_status(call.response, *call.inactive_statuses)) {
     return oauth::inactive_by_status(call.response, memory);
   }
@@ -112,7 +112,7 @@ Decision judge(const ngx_http_request_t *r, const RequestState &state,
   return oauth::decide(introspection, location.policy->claims, ngx_time());
 }
 
-std::string_view authorization(ngx_http_request_t *r, const RequestState &state, const oauth::Jwt &jwt) noexcept {
+std::string_view authorization(ngx_http_request_t *r, const RequestState &state, const jose::Jwt &jwt) noexcept {
   const bool is_made = state.client_jwt == nullptr && !state.call->bearer_header.empty();
   return is_made ? state.call->bearer_header : make_authorization(r, jwt.compact);
 }
@@ -127,7 +127,7 @@ void keep(ngx_http_request_t *r, const RequestState &state, const phantom_token_
 }
 
 ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                const oauth::Jwt &jwt) noexcept {
+                const jose::Jwt &jwt) noexcept {
   const std::string_view value = authorization(r, state, jwt);
   if (value.empty() || !set_authorization(r, value)) {
     return refuse_for_memory(r, state, location);
@@ -224,7 +224,7 @@ Decision explain_lack(const ngx_http_request_t *r, const KeyStoreEntry &entry) n
 
 /// The last check: every other one costs less.
 ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                 const oauth::Jwt &jwt) noexcept {
+                 const jose::Jwt &jwt) noexcept {
   ngx_str_t endpoint;
   if (!evaluate_endpoint(r, location.jwks_endpoint, endpoint)) {
     return refuse_for_memory(r, state, location);
@@ -243,11 +243,11 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   if (rc != NGX_OK) {
     return rc;
   }
-  oauth::KeySet *keys = usable_keys(*entry, now);
+  jose::KeySet *keys = usable_keys(*entry, now);
   if (keys == nullptr) {
     return refuse(r, state, location, explain_lack(r, *entry));
   }
-  if (oauth::has_verified(*keys, jwt.compact)) {
+  if (jose::has_verified(*keys, jwt.compact)) {
     return allow(r, state, location, jwt);
   }
 
@@ -255,15 +255,15 @@ ngx_int_t verify(ngx_http_request_t *r, RequestState &state, const phantom_token
   if (state.client_jwt == nullptr && !oauth::read_all(state.call->introspection, memory)) {
     return refuse_for_memory(r, state, location);
   }
-  const oauth::VerificationResult result = oauth::verify_signature(*keys, jwt);
-  if (result.verification == oauth::Verification::unknown_key && !state.keys_refreshed && can_ask(r) &&
+  const jose::VerificationResult result = jose::verify_signature(*keys, jwt);
+  if (result.verification == jose::Verification::unknown_key && !state.keys_refreshed && can_ask(r) &&
       is_refresh_due(*entry, now)) {
     return refresh_keys(r, state, location, *entry, view(endpoint));
   }
-  if (result.verification == oauth::Verification::no_memory) {
+  if (result.verification == jose::Verification::no_memory) {
     return refuse(r, state, location, {Outcome::internal_error, result.problem});
   }
-  if (result.verification != oauth::Verification::good) {
+  if (result.verification != jose::Verification::good) {
     return refuse_signature(r, state, location, result.problem);
   }
   return allow(r, state, location, jwt);
@@ -279,7 +279,7 @@ ngx_int_t conclude(ngx_http_request_t *r, RequestState &state, const phantom_tok
   if (decision.outcome != Outcome::active) {
     return refuse(r, state, location, decision);
   }
-  const oauth::Jwt &jwt = state.client_jwt != nullptr ? state.client_jwt->jwt : state.call->introspection.jwt;
+  const jose::Jwt &jwt = state.client_jwt != nullptr ? state.client_jwt->jwt : state.call->introspection.jwt;
   return needs_verification(state, location) ? verify(r, state, location, jwt) : allow(r, state, location, jwt);
 }
 
@@ -313,7 +313,7 @@ Call *find_hot_answer(ngx_http_request_t *r, const phantom_token_location_t &loc
 /// Asks the authorization server, or waits with others that do.
 ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                       const Question &question) noexcept {
-  char key[oauth::cache_key_size];
+  char key[jose::hex_digest_size];
   const bool may_share = location.hot_cache != nullptr && r == r->main && !state.asks_alone;
   const ngx_msec_t patience = patience_for_answer(state, location);
   state.call = may_share && patience != 0 ? follow(r, location, question, patience) : nullptr;
@@ -377,7 +377,7 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
     return false;
   }
   const char *problem = nullptr;
-  if (oauth::parse_jwt(token, memory, introspection->jwt, problem)) {
+  if (jose::parse_jwt(token, memory, introspection->jwt, problem)) {
     introspection->outcome = Outcome::active;
     introspection->facts = oauth::gather_facts(*introspection->jwt.claims, nullptr, nullptr);
     state.client_jwt = introspection;
@@ -390,7 +390,7 @@ ngx_int_t check_client_jwt(ngx_http_request_t *r, RequestState &state,
   if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_REJECT) {
     return refuse(r, state, location, {Outcome::rejected_jwt, "JWTs are not accepted from clients"});
   }
-  if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY && !oauth::is_access_token_type(state.client_jwt->jwt)) {
+  if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY && !jose::is_access_token_type(state.client_jwt->jwt)) {
     return refuse_signature(r, state, location, "the typ of the client's JWT is not that of an access token");
   }
   return conclude(r, state, location);

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "../oauth/strings.h"
+#include "../jose/strings.h"
 #include "text.h"
 
 namespace gateway {
@@ -12,7 +12,7 @@ inline const ngx_table_elt_t *find_header(const ngx_list_t &headers, std::string
   for (const ngx_list_part_t *part = &headers.part; part != nullptr; part = part->next) {
     const auto *elements = static_cast<const ngx_table_elt_t *>(part->elts);
     for (ngx_uint_t i = 0; i < part->nelts; i++) {
-      if (elements[i].hash != 0 && oauth::equal_ignoring_case(view(elements[i].key), name)) {
+      if (elements[i].hash != 0 && jose::equal_ignoring_case(view(elements[i].key), name)) {
         return &elements[i];
       }
     }
@@ -28,7 +28,7 @@ inline bool has_several_authorizations(const ngx_http_headers_in_t &headers_in) 
     const auto *elements = static_cast<const ngx_table_elt_t *>(part->elts);
     for (ngx_uint_t i = 0; i < part->nelts; i++) {
       if (&elements[i] != headers_in.authorization &&
-          oauth::equal_ignoring_case(view(elements[i].key), "Authorization")) {
+          jose::equal_ignoring_case(view(elements[i].key), "Authorization")) {
         return true;
       }
     }

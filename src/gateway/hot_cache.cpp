@@ -192,9 +192,8 @@ void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Ques
   const std::string_view jwt = introspection.jwt.compact;
   PoolMemory memory(r->pool);
   std::string_view packed;
-  if (expires <= ngx_time() ||
-      !oauth::write_text(
-          memory, [&](oauth::Writer &writer) { oauth::pack(writer, introspection); }, packed)) {
+  if (expires <= ngx_time() || !jose::write_text(
+                                   memory, [&](jose::Writer &writer) { oauth::pack(writer, introspection); }, packed)) {
     return;
   }
   const HotCacheRecord draft = draft_record(question, jwt, packed, expires);

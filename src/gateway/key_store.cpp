@@ -1,6 +1,6 @@
 #include "key_store.h"
 
-#include "../oauth/cache_key.h"
+#include "../jose/digest.h"
 #include "contact.h"
 #include "text.h"
 
@@ -11,8 +11,8 @@ struct KeyStoreEntry {
   const ngx_http_core_srv_conf_t *server = nullptr;
   std::string_view endpoint;  ///< behind the entry, in the same memory
 
-  oauth::KeySet *keys = nullptr;
-  char digest[oauth::cache_key_size] = {};  ///< of the set that keys was made of
+  jose::KeySet *keys = nullptr;
+  char digest[jose::hex_digest_size] = {};  ///< of the set that keys was made of
   time_t last_good = 0;
   time_t next_fetch = 0;
   time_t next_refresh = 0;
@@ -34,7 +34,7 @@ constexpr std::size_t most_entries = 64;
 KeyStoreEntry *entries = nullptr;
 
 void free_entry(KeyStoreEntry *entry) noexcept {
-  oauth::free_key_set(entry->keys);
+  jose::free_key_set(entry->keys);
   ngx_free(entry);
 }
 
@@ -95,12 +95,12 @@ oauth::Failure find_failure(const Call &call) noexcept {
 /// @return false where it cannot be used, which has been logged; then the entry is as before.
 bool replace_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call) noexcept {
   const std::string_view body = {call.response.body, call.response.body_size};
-  char digest[oauth::cache_key_size] = {};
-  const bool has_digest = oauth::cache_key({&body, 1}, digest);
+  char digest[jose::hex_digest_size] = {};
+  const bool has_digest = jose::hex_digest({&body, 1}, digest);
   if (has_digest && entry.keys != nullptr && ngx_memcmp(digest, entry.digest, sizeof(digest)) == 0) {
     return true;
   }
-  const oauth::KeySetResult result = oauth::parse_key_set(body);
+  const jose::KeySetResult result = jose::parse_key_set(body);
   if (result.keys == nullptr) {
     log_failure(r, call, result.problem);
     return false;
@@ -111,7 +111,7 @@ bool replace_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call 
                   "\"%V\"",
                   result.ignored, &call.location_name);
   }
-  oauth::free_key_set(entry.keys);
+  jose::free_key_set(entry.keys);
   entry.keys = result.keys;
   ngx_memcpy(entry.digest, digest, sizeof(digest));
   return true;
@@ -137,7 +137,7 @@ KeyStoreEntry *find_keys(const ngx_http_request_t *r, std::string_view endpoint)
   return add_entry(server, endpoint, r->connection->log);
 }
 
-oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept {
+jose::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept {
   return now - entry.last_good < usable_for ? entry.keys : nullptr;
 }
 

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "../oauth/signature.h"
+#include "../jose/signature.h"
 #include "call.h"
 #include "nginx.h"
 
@@ -20,7 +20,7 @@ KeyStoreEntry *find_keys(const ngx_http_request_t *r, std::string_view endpoint)
 
 /// @return the keys, as long as they may be used: nullptr where none came yet, or the last good set is over an hour
 /// old.
-oauth::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept;
+jose::KeySet *usable_keys(const KeyStoreEntry &entry, time_t now) noexcept;
 
 /// @return nullptr, or a constant for the log line: what has been wrong with the location that the endpoint leads to.
 const char *find_misconfiguration(const KeyStoreEntry &entry) noexcept;

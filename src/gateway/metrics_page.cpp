@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "../oauth/writer.h"
+#include "../jose/writer.h"
 #include "hot_cache_zone.h"
 #include "metrics.h"
 #include "pool_memory.h"
@@ -23,7 +23,7 @@ struct Label {
 
 class Page {
  public:
-  explicit Page(oauth::Writer &writer) noexcept : writer_(writer) {}
+  explicit Page(jose::Writer &writer) noexcept : writer_(writer) {}
 
   void describe(std::string_view name, std::string_view type, std::string_view help) noexcept {
     put({"# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n"});
@@ -75,7 +75,7 @@ class Page {
     writer_.put(view({static_cast<size_t>(end - digits), digits}));
   }
 
-  oauth::Writer &writer_;
+  jose::Writer &writer_;
 };
 
 std::string_view word_of(std::size_t outcome) noexcept {
@@ -222,7 +222,7 @@ Snapshot *take_snapshot(const ngx_http_request_t *r, const Metrics &metrics) noe
   return snapshot;
 }
 
-void put_page(oauth::Writer &writer, const Snapshot &snapshot) noexcept {
+void put_page(jose::Writer &writer, const Snapshot &snapshot) noexcept {
   Page page(writer);
   put_requests(page, snapshot.metrics);
   put_cache_statuses(page, snapshot.metrics);
@@ -270,8 +270,8 @@ ngx_int_t metrics_handler(ngx_http_request_t *r) {
   const Snapshot *snapshot = metrics == nullptr ? nullptr : take_snapshot(r, *metrics);
   PoolMemory memory(r->pool);
   std::string_view page;
-  if (snapshot == nullptr || !oauth::write_text(
-                                 memory, [&](oauth::Writer &writer) { put_page(writer, *snapshot); }, page)) {
+  if (snapshot == nullptr || !jose::write_text(
+                                 memory, [&](jose::Writer &writer) { put_page(writer, *snapshot); }, page)) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   return send(r, page);

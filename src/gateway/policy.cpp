@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "../oauth/exchange.h"
+#include "../oauth/form.h"
 #include "pool_memory.h"
 #include "server_identity.h"
 #include "text.h"
@@ -13,7 +14,7 @@ namespace {
 constexpr std::string_view default_jwt_members[] = {"jwt", "phantom_token", "token_string"};
 
 /// @param strings set where the result is true.
-bool read_strings(ngx_pool_t *pool, const ngx_array_t *array, oauth::Strings &strings) noexcept {
+bool read_strings(ngx_pool_t *pool, const ngx_array_t *array, jose::Strings &strings) noexcept {
   if (array == nullptr || array->nelts == 0) {
     strings = {};
     return true;
@@ -34,10 +35,10 @@ bool read_strings(ngx_pool_t *pool, const ngx_array_t *array, oauth::Strings &st
 constexpr std::string_view introspection_body_prefix = "token=";
 
 /// RFC 7662 section 2.1: the hint is optional, and some servers take it for a restriction.
-void put_type_hint(oauth::Writer &writer, std::string_view hint) noexcept {
-  if (!oauth::equal_ignoring_case(hint, "off")) {
+void put_type_hint(jose::Writer &writer, std::string_view hint) noexcept {
+  if (!jose::equal_ignoring_case(hint, "off")) {
     writer.put("&token_type_hint=");
-    writer.put_form_encoded(hint);
+    oauth::put_form_encoded(writer, hint);
   }
 }
 
@@ -65,13 +66,13 @@ class KeyParts {
 
   bool has_memory() const noexcept { return parts_ != nullptr; }
   void add(std::string_view part) noexcept { new (&parts_[count_++]) std::string_view(part); }
-  void add(std::string_view name, const oauth::Strings &values) noexcept {
+  void add(std::string_view name, const jose::Strings &values) noexcept {
     for (const std::string_view value : values) {
       add(name);
       add(value);
     }
   }
-  oauth::Strings strings() const noexcept { return {parts_, count_}; }
+  jose::Strings strings() const noexcept { return {parts_, count_}; }
 
  private:
   std::string_view *parts_;
@@ -139,7 +140,7 @@ bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, T
   question.body_has_secret = !credentials.id.empty() && credentials.method == oauth::ClientAuthentication::post;
 
   PoolMemory memory(pool);
-  const auto describe_suffix = [&](oauth::Writer &writer) {
+  const auto describe_suffix = [&](jose::Writer &writer) {
     if (question.is_exchange) {
       oauth::put_exchange_parameters(writer, exchange);
     } else {
@@ -147,31 +148,31 @@ bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, T
     }
     oauth::put_client_parameters(writer, credentials);
   };
-  return oauth::write_text(memory, describe_suffix, question.body_suffix) &&
+  return jose::write_text(memory, describe_suffix, question.body_suffix) &&
          oauth::write_basic_authorization(credentials, memory, question.authorization) &&
          make_key_parts(pool, credentials, exchange, question) &&
          make_client_jwt_key_parts(pool, location.inbound_jwt, credentials, question);
 }
 
-void put_number(oauth::Writer &writer, std::size_t number) noexcept {
+void put_number(jose::Writer &writer, std::size_t number) noexcept {
   u_char decimal[NGX_SIZE_T_LEN + 1];
   const u_char *end = ngx_sprintf(decimal, "%uz:", number);
   writer.put(view({static_cast<size_t>(end - decimal), decimal}));
 }
 
-void put_part(oauth::Writer &writer, std::string_view part) noexcept {
+void put_part(jose::Writer &writer, std::string_view part) noexcept {
   put_number(writer, part.size());
   writer.put(part);
 }
 
-void put_parts(oauth::Writer &writer, const oauth::Strings &parts) noexcept {
+void put_parts(jose::Writer &writer, const jose::Strings &parts) noexcept {
   put_number(writer, parts.count);
   for (const std::string_view part : parts) {
     put_part(writer, part);
   }
 }
 
-void put_statuses(oauth::Writer &writer, const oauth::InactiveStatuses &statuses) noexcept {
+void put_statuses(jose::Writer &writer, const oauth::InactiveStatuses &statuses) noexcept {
   for (unsigned status = oauth::InactiveStatuses::lowest; status <= oauth::InactiveStatuses::highest; status++) {
     if (statuses.has(status)) {
       put_number(writer, status);
@@ -185,7 +186,7 @@ bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
   phantom_token_policy_t &policy = *block.location->policy;
   const ServerIdentity server = server_identity(*block.server);
   PoolMemory memory(pool);
-  const auto describe = [&](oauth::Writer &writer) {
+  const auto describe = [&](jose::Writer &writer) {
     put_parts(writer, policy.question.key_parts);
     put_part(writer, server.name);
     put_part(writer, server.ordinal);
@@ -194,7 +195,7 @@ bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
     put_part(writer, view(block.location->type_hint));
     put_statuses(writer, policy.inactive_statuses);
   };
-  if (!oauth::write_text(memory, describe, policy.question.identity)) {
+  if (!jose::write_text(memory, describe, policy.question.identity)) {
     return false;
   }
   const ngx_str_t identity = text(policy.question.identity);

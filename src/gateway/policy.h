@@ -2,11 +2,11 @@
 
 #include <string_view>
 
+#include "../jose/strings.h"
 #include "../oauth/bearer.h"
 #include "../oauth/client_authentication.h"
 #include "../oauth/decision.h"
 #include "../oauth/response.h"
-#include "../oauth/strings.h"
 #include "nginx.h"
 
 namespace gateway {
@@ -21,10 +21,10 @@ struct TokenQuestion {
   std::string_view body_prefix;                  ///< the form-encoded token comes behind it
   std::string_view body_suffix;
   bool body_has_secret = false;
-  oauth::Strings key_parts;  ///< what the location adds to the cache key
+  jose::Strings key_parts;  ///< what the location adds to the cache key
 
   /// The same for a client's own JWT under `phantom_token_inbound_jwt verify` and `pass`; else empty.
-  oauth::Strings client_jwt_key_parts;
+  jose::Strings client_jwt_key_parts;
 
   /// All that the location adds to a question and to the reading of its answer, in one text, each part behind its
   /// length: two locations with the same one would get the same from the same endpoint.
@@ -38,7 +38,7 @@ struct TokenQuestion {
 struct phantom_token_policy_s {
   oauth::Policy claims;
   oauth::TokenSyntax token_syntax = oauth::TokenSyntax::b64token;
-  oauth::Strings jwt_members;
+  jose::Strings jwt_members;
   oauth::InactiveStatuses inactive_statuses;
   std::string_view requested_token_type;
   gateway::TokenQuestion question;

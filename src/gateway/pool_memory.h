@@ -1,12 +1,12 @@
 #pragma once
 
-#include "../oauth/memory.h"
+#include "../jose/memory.h"
 #include "nginx.h"
 
 namespace gateway {
 
-/// oauth::Memory over an nginx pool, which frees it.
-class PoolMemory final : public oauth::Memory {
+/// jose::Memory over an nginx pool, which frees it.
+class PoolMemory final : public jose::Memory {
  public:
   explicit PoolMemory(ngx_pool_t *pool) noexcept : pool_(pool) {}
 

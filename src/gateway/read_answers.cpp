@@ -122,8 +122,8 @@ void remember_answer(ReadAnswer &answer, const Call &call, ngx_pool_t *pool) noe
   const std::string_view jwt = call.introspection.jwt.compact;
   PoolMemory memory(pool);
   std::string_view packed;
-  if (!oauth::write_text(
-          memory, [&](oauth::Writer &writer) { oauth::pack(writer, call.introspection); }, packed) ||
+  if (!jose::write_text(
+          memory, [&](jose::Writer &writer) { oauth::pack(writer, call.introspection); }, packed) ||
       size_of_response(answer) + size_of_copy(jwt.size(), packed.size()) > answer.capacity) {
     return;
   }

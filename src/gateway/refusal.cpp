@@ -254,7 +254,7 @@ void withdraw_refusal(ngx_http_request_t *r, const RequestState &state) noexcept
   for (ngx_list_part_t *part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
     auto *headers = static_cast<ngx_table_elt_t *>(part->elts);
     for (ngx_uint_t i = 0; i < part->nelts; i++) {
-      if (oauth::equal_ignoring_case(view(headers[i].key), www_authenticate)) {
+      if (jose::equal_ignoring_case(view(headers[i].key), www_authenticate)) {
         headers[i].hash = 0;
       }
     }

@@ -1,6 +1,6 @@
 #include "subrequest_headers.h"
 
-#include "../oauth/strings.h"
+#include "../jose/strings.h"
 #include "header_list.h"
 #include "pool_memory.h"
 #include "request_state.h"
@@ -129,14 +129,14 @@ bool is_clients(const ngx_table_elt_t &header, const SubrequestHeaders &headers,
 
 /// The body is the gateway's, and so is its length.
 bool describes_body(const ngx_table_elt_t &header) noexcept {
-  return oauth::equal_ignoring_case(view(header.key), "Content-Length") ||
-         oauth::equal_ignoring_case(view(header.key), "Transfer-Encoding");
+  return jose::equal_ignoring_case(view(header.key), "Content-Length") ||
+         jose::equal_ignoring_case(view(header.key), "Transfer-Encoding");
 }
 
 bool set_header(ngx_http_headers_in_t &headers_in, const ngx_table_elt_t &header) noexcept {
   ngx_table_elt_t *element = nullptr;
   for (HeaderCursor cursor(headers_in.headers); cursor.get() != nullptr && element == nullptr; cursor.advance()) {
-    if (oauth::equal_ignoring_case(view(cursor.get()->key), view(header.key))) {
+    if (jose::equal_ignoring_case(view(cursor.get()->key), view(header.key))) {
       element = const_cast<ngx_table_elt_t *>(cursor.get());
     }
   }
@@ -150,7 +150,7 @@ bool set_header(ngx_http_headers_in_t &headers_in, const ngx_table_elt_t &header
   unlink_header(element);
   for (const ngx_http_header_t *known = ngx_http_headers_in; known->name.len != 0; known++) {
     ngx_table_elt_t **field = find_header_field(headers_in, *known);
-    if (field != nullptr && oauth::equal_ignoring_case(view(known->name), view(header.key))) {
+    if (field != nullptr && jose::equal_ignoring_case(view(known->name), view(header.key))) {
       *field = element;
     }
   }

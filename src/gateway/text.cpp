@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "../oauth/writer.h"
+#include "../jose/writer.h"
+#include "../oauth/form.h"
 #include "pool_memory.h"
 
 namespace gateway {
@@ -49,8 +50,8 @@ ngx_str_t printable(ngx_pool_t *pool, std::string_view text, std::initializer_li
   PoolMemory memory(pool);
   for (const std::string_view secret : secrets) {
     std::string_view sent;
-    if (!oauth::write_text(
-            memory, [&](oauth::Writer &writer) { writer.put_form_encoded(secret); }, sent)) {
+    if (!jose::write_text(
+            memory, [&](jose::Writer &writer) { oauth::put_form_encoded(writer, secret); }, sent)) {
       return ngx_null_string;
     }
     blot_out(begin, end, secret);

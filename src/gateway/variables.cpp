@@ -49,7 +49,7 @@ std::string_view client_token(const ngx_http_request_t *r, oauth::TokenSyntax sy
 
 /// What a key is over beside the token and the server.
 struct KeySource {
-  oauth::Strings parts;
+  jose::Strings parts;
   ngx_http_complex_value_t *endpoint = nullptr;  ///< nullptr: an empty one
 };
 
@@ -64,9 +64,9 @@ bool find_key_source(ngx_http_request_t *r, const phantom_token_location_t &loca
     return true;
   }
   PoolMemory memory(r->pool);
-  oauth::Jwt jwt;
+  jose::Jwt jwt;
   const char *problem = nullptr;
-  if (question.endpoint == nullptr || oauth::parse_jwt(token, memory, jwt, problem)) {
+  if (question.endpoint == nullptr || jose::parse_jwt(token, memory, jwt, problem)) {
     source = {question.client_jwt_key_parts, location.jwks_endpoint};
   }
   return !memory.ran_out();
@@ -77,13 +77,13 @@ std::string_view make_key(ngx_http_request_t *r, const phantom_token_location_t 
                           std::string_view token) noexcept {
   KeySource source;
   ngx_str_t endpoint = ngx_null_string;
-  auto *key = static_cast<char *>(ngx_pnalloc(r->pool, oauth::cache_key_size));
+  auto *key = static_cast<char *>(ngx_pnalloc(r->pool, jose::hex_digest_size));
   if (key == nullptr || !find_key_source(r, location, token, source) ||
       (source.endpoint != nullptr && !evaluate_endpoint(r, source.endpoint, endpoint)) ||
       !token_key(r, source.parts, view(endpoint), token, key)) {
     return {};
   }
-  return {key, oauth::cache_key_size};
+  return {key, jose::hex_digest_size};
 }
 
 /// $phantom_token_key: in the subrequest, what has been computed for it; elsewhere, what would be.

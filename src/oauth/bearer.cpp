@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "strings.h"
+#include "../jose/strings.h"
 
 namespace oauth {
 
@@ -66,7 +66,7 @@ BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax synta
   const auto end =
       std::find_if(authorization.begin(), authorization.end(), [](char c) { return c == ' ' || c == '\t'; });
   const std::string_view scheme = authorization.substr(0, static_cast<std::size_t>(end - authorization.begin()));
-  if (!equal_ignoring_case(scheme, bearer)) {
+  if (!jose::equal_ignoring_case(scheme, bearer)) {
     return {};
   }
 
@@ -82,7 +82,7 @@ bool may_hold_bearer_token(std::string_view authorization) noexcept {
   for (std::size_t i = 0; i + bearer.size() <= authorization.size(); ++i) {
     const std::size_t end = i + bearer.size();
     if ((i == 0 || separates(authorization[i - 1])) && (end == authorization.size() || separates(authorization[end])) &&
-        equal_ignoring_case(authorization.substr(i, bearer.size()), bearer)) {
+        jose::equal_ignoring_case(authorization.substr(i, bearer.size()), bearer)) {
       return true;
     }
   }

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "writer.h"
+#include "../jose/writer.h"
 
 namespace oauth {
 
 namespace {
 
-void put_scopes(Writer &writer, Strings scopes) noexcept {
+void put_scopes(jose::Writer &writer, jose::Strings scopes) noexcept {
   for (const std::string_view &scope : scopes) {
     const bool named_before = std::find(scopes.begin(), &scope, scope) != &scope;
     if (named_before) {
@@ -22,7 +22,7 @@ void put_scopes(Writer &writer, Strings scopes) noexcept {
 }
 
 std::size_t write(char *out, const Challenge &challenge) noexcept {
-  Writer writer(out);
+  jose::Writer writer(out);
   writer.put("Bearer realm=\"");
   writer.put_escaped(challenge.realm);
   if (!challenge.scopes.empty()) {

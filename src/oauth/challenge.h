@@ -3,14 +3,14 @@
 #include <cstddef>
 #include <string_view>
 
-#include "strings.h"
+#include "../jose/strings.h"
 
 namespace oauth {
 
 /// The parts of a WWW-Authenticate value for scheme Bearer (RFC 6750 section 3).
 struct Challenge {
   std::string_view realm;
-  Strings scopes;                      ///< left out where empty
+  jose::Strings scopes;                ///< left out where empty
   std::string_view error;              ///< left out where empty
   std::string_view resource_metadata;  ///< RFC 9728 section 5.1; left out where empty
 };

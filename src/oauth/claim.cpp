@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "writer.h"
+#include "../jose/writer.h"
 
 namespace oauth {
 namespace {
@@ -40,8 +40,8 @@ bool has_control_character(std::string_view text) noexcept {
   });
 }
 
-void put_joined(Writer &writer, const JsonValue &array) noexcept {
-  for (const JsonValue *element = array.first; element != nullptr; element = element->next) {
+void put_joined(jose::Writer &writer, const jose::JsonValue &array) noexcept {
+  for (const jose::JsonValue *element = array.first; element != nullptr; element = element->next) {
     if (element != array.first) {
       writer.put(' ');
     }
@@ -51,10 +51,11 @@ void put_joined(Writer &writer, const JsonValue &array) noexcept {
 
 }  // namespace
 
-ClaimMatch find_claim(const JsonValue *object, std::string_view variable_name) noexcept {
+ClaimMatch find_claim(const jose::JsonValue *object, std::string_view variable_name) noexcept {
   ClaimMatch match;
-  for (const JsonValue *claim = object == nullptr ? nullptr : object->first; claim != nullptr; claim = claim->next) {
-    if (claim->kind == JsonKind::null || !has_variable_name(claim->name, variable_name)) {
+  for (const jose::JsonValue *claim = object == nullptr ? nullptr : object->first; claim != nullptr;
+       claim = claim->next) {
+    if (claim->kind == jose::JsonKind::null || !has_variable_name(claim->name, variable_name)) {
       continue;
     }
     if (match.count++ == 0) {
@@ -64,14 +65,14 @@ ClaimMatch find_claim(const JsonValue *object, std::string_view variable_name) n
   return match;
 }
 
-bool claim_text(const JsonValue &claim, Memory &memory, std::string_view &text) noexcept {
+bool claim_text(const jose::JsonValue &claim, jose::Memory &memory, std::string_view &text) noexcept {
   text = {};
-  if (is_array_of_strings(claim)) {
-    if (!write_text(
-            memory, [&](Writer &writer) { put_joined(writer, claim); }, text)) {
+  if (jose::is_array_of_strings(claim)) {
+    if (!jose::write_text(
+            memory, [&](jose::Writer &writer) { put_joined(writer, claim); }, text)) {
       return false;
     }
-  } else if (claim.kind != JsonKind::array && claim.kind != JsonKind::object) {
+  } else if (claim.kind != jose::JsonKind::array && claim.kind != jose::JsonKind::object) {
     text = claim.text;
   }
   if (has_control_character(text)) {

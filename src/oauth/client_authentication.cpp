@@ -2,20 +2,22 @@
 
 #include <openssl/evp.h>
 
+#include "form.h"
+
 namespace oauth {
 namespace {
 
 constexpr std::string_view scheme = "Basic ";
 
-void put_user_and_password(Writer &writer, const ClientCredentials &credentials) noexcept {
+void put_user_and_password(jose::Writer &writer, const ClientCredentials &credentials) noexcept {
   if (credentials.method == ClientAuthentication::basic_raw) {
     writer.put(credentials.id);
     writer.put(':');
     writer.put(credentials.secret);
   } else {
-    writer.put_form_encoded(credentials.id);
+    put_form_encoded(writer, credentials.id);
     writer.put(':');
-    writer.put_form_encoded(credentials.secret);
+    put_form_encoded(writer, credentials.secret);
   }
 }
 
@@ -33,14 +35,15 @@ std::string_view name(ClientAuthentication method) noexcept {
   return {};
 }
 
-bool write_basic_authorization(const ClientCredentials &credentials, Memory &memory, std::string_view &value) noexcept {
+bool write_basic_authorization(const ClientCredentials &credentials, jose::Memory &memory,
+                               std::string_view &value) noexcept {
   value = {};
   if (credentials.id.empty() || credentials.method == ClientAuthentication::post) {
     return true;
   }
   std::string_view plain;
-  if (!write_text(
-          memory, [&](Writer &writer) { put_user_and_password(writer, credentials); }, plain)) {
+  if (!jose::write_text(
+          memory, [&](jose::Writer &writer) { put_user_and_password(writer, credentials); }, plain)) {
     return false;
   }
   // EVP_EncodeBlock writes four characters for each three bytes begun, and a terminator.
@@ -56,14 +59,14 @@ bool write_basic_authorization(const ClientCredentials &credentials, Memory &mem
   return true;
 }
 
-void put_client_parameters(Writer &writer, const ClientCredentials &credentials) noexcept {
+void put_client_parameters(jose::Writer &writer, const ClientCredentials &credentials) noexcept {
   if (credentials.id.empty() || credentials.method != ClientAuthentication::post) {
     return;
   }
   writer.put("&client_id=");
-  writer.put_form_encoded(credentials.id);
+  put_form_encoded(writer, credentials.id);
   writer.put("&client_secret=");
-  writer.put_form_encoded(credentials.secret);
+  put_form_encoded(writer, credentials.secret);
 }
 
 }  // namespace oauth

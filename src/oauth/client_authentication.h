@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "memory.h"
-#include "writer.h"
+#include "../jose/memory.h"
+#include "../jose/writer.h"
 
 namespace oauth {
 
@@ -28,9 +28,10 @@ std::string_view name(ClientAuthentication method) noexcept;
 /// for
 ///   none.
 /// @return false where there is no memory.
-bool write_basic_authorization(const ClientCredentials &credentials, Memory &memory, std::string_view &value) noexcept;
+bool write_basic_authorization(const ClientCredentials &credentials, jose::Memory &memory,
+                               std::string_view &value) noexcept;
 
 /// Puts `&client_id=...&client_secret=...` where the credentials go into the body.
-void put_client_parameters(Writer &writer, const ClientCredentials &credentials) noexcept;
+void put_client_parameters(jose::Writer &writer, const ClientCredentials &credentials) noexcept;
 
 }  // namespace oauth

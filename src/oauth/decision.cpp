@@ -38,16 +38,16 @@ Decision check_start(const Facts &facts, const Policy &policy, std::int64_t now)
   return is_ahead ? Decision{Outcome::not_yet_valid} : holds;
 }
 
-bool is_one_of(const JsonValue &value, Strings allowed) noexcept {
-  return value.kind == JsonKind::string && std::find(allowed.begin(), allowed.end(), value.text) != allowed.end();
+bool is_one_of(const jose::JsonValue &value, jose::Strings allowed) noexcept {
+  return value.kind == jose::JsonKind::string && std::find(allowed.begin(), allowed.end(), value.text) != allowed.end();
 }
 
 // RFC 7519 section 4.1.3: `aud` is a string or an array of strings.
-bool contains_one_of(const JsonValue &value, Strings allowed) noexcept {
-  if (!is_array_of_strings(value)) {
+bool contains_one_of(const jose::JsonValue &value, jose::Strings allowed) noexcept {
+  if (!jose::is_array_of_strings(value)) {
     return is_one_of(value, allowed);
   }
-  const JsonValue *element = value.first;
+  const jose::JsonValue *element = value.first;
   while (element != nullptr && !is_one_of(*element, allowed)) {
     element = element->next;
   }
@@ -55,8 +55,9 @@ bool contains_one_of(const JsonValue &value, Strings allowed) noexcept {
 }
 
 /// The JWT must carry the claim; a JSON response need not, but what it says must hold too.
-using Predicate = bool (*)(const JsonValue &value, Strings allowed) noexcept;
-bool claim_holds(const JsonValue *claim, const JsonValue *of_response, Strings allowed, Predicate predicate) noexcept {
+using Predicate = bool (*)(const jose::JsonValue &value, jose::Strings allowed) noexcept;
+bool claim_holds(const jose::JsonValue *claim, const jose::JsonValue *of_response, jose::Strings allowed,
+                 Predicate predicate) noexcept {
   return allowed.empty() || (claim != nullptr && predicate(*claim, allowed) &&
                              (of_response == nullptr || predicate(*of_response, allowed)));
 }

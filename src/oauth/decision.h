@@ -2,19 +2,19 @@
 
 #include <cstdint>
 
+#include "../jose/strings.h"
 #include "introspection.h"
 #include "outcome.h"
 #include "scope.h"
-#include "strings.h"
 
 namespace oauth {
 
 /// What a location asks of a token.
 struct Policy {
-  Strings scopes;
+  jose::Strings scopes;
   ScopeMatch scope_match = ScopeMatch::all;
-  Strings issuers;                         ///< empty: any
-  Strings audiences;                       ///< empty: any
+  jose::Strings issuers;                   ///< empty: any
+  jose::Strings audiences;                 ///< empty: any
   std::int64_t leeway = 0;                 ///< seconds, not negative
   bool accept_sender_constrained = false;  ///< leave `cnf` and DPoP to the API
 };

@@ -1,16 +1,18 @@
 #include "exchange.h"
 
+#include "form.h"
+
 namespace oauth {
 namespace {
 
 constexpr std::string_view access_token_type = "urn:ietf:params:oauth:token-type:access_token";
 constexpr std::string_view jwt_type = "urn:ietf:params:oauth:token-type:jwt";
 
-void put_parameter(Writer &writer, std::string_view name, std::string_view value) noexcept {
+void put_parameter(jose::Writer &writer, std::string_view name, std::string_view value) noexcept {
   writer.put('&');
   writer.put(name);
   writer.put('=');
-  writer.put_form_encoded(value);
+  put_form_encoded(writer, value);
 }
 
 Introspection bad_response(const char *problem) noexcept {
@@ -18,7 +20,7 @@ Introspection bad_response(const char *problem) noexcept {
 }
 
 /// @return the response's JSON object, or nullptr and the problem.
-const JsonValue *read_object(const Response &response, Memory &memory, const char *&problem) noexcept {
+const jose::JsonValue *read_object(const Response &response, jose::Memory &memory, const char *&problem) noexcept {
   problem = explain_unreadable(response);
   if (problem != nullptr) {
     return nullptr;
@@ -27,32 +29,33 @@ const JsonValue *read_object(const Response &response, Memory &memory, const cha
     problem = "the Content-Type is not application/json";
     return nullptr;
   }
-  const JsonValue *object = parse_json(response.body, response.body_size, memory, problem);
-  if (object != nullptr && object->kind != JsonKind::object) {
+  const jose::JsonValue *object = jose::parse_json(response.body, response.body_size, memory, problem);
+  if (object != nullptr && object->kind != jose::JsonKind::object) {
     problem = "the response is no JSON object";
     return nullptr;
   }
   return object;
 }
 
-std::string_view string_member(const JsonValue &object, std::string_view name) noexcept {
-  const JsonValue *member = object.member(name);
-  return member != nullptr && member->kind == JsonKind::string ? member->text : std::string_view();
+std::string_view string_member(const jose::JsonValue &object, std::string_view name) noexcept {
+  const jose::JsonValue *member = object.member(name);
+  return member != nullptr && member->kind == jose::JsonKind::string ? member->text : std::string_view();
 }
 
 /// RFC 8693 section 2.2.1: what was issued may be a JWT under any of these names.
-bool is_type_of_jwt(const JsonValue &issued, std::string_view requested) noexcept {
-  return issued.kind == JsonKind::string && !issued.text.empty() &&
+bool is_type_of_jwt(const jose::JsonValue &issued, std::string_view requested) noexcept {
+  return issued.kind == jose::JsonKind::string && !issued.text.empty() &&
          (issued.text == requested || issued.text == jwt_type || issued.text == access_token_type);
 }
 
-Introspection read_success(const Response &response, std::string_view requested_token_type, Memory &memory) noexcept {
+Introspection read_success(const Response &response, std::string_view requested_token_type,
+                           jose::Memory &memory) noexcept {
   const char *problem = nullptr;
-  const JsonValue *members = read_object(response, memory, problem);
+  const jose::JsonValue *members = read_object(response, memory, problem);
   if (members == nullptr) {
     return bad_response(problem);
   }
-  const JsonValue *issued = members->member("issued_token_type");
+  const jose::JsonValue *issued = members->member("issued_token_type");
   if (issued != nullptr && !is_type_of_jwt(*issued, requested_token_type)) {
     return bad_response("the issued_token_type is not the one that was asked for");
   }
@@ -64,7 +67,7 @@ Introspection read_success(const Response &response, std::string_view requested_
 }
 
 /// RFC 8693 section 2.2.2 has invalid_request for a bad token, RFC 6749 section 5.2 invalid_grant.
-Introspection read_error(const JsonValue &error) noexcept {
+Introspection read_error(const jose::JsonValue &error) noexcept {
   const std::string_view code = string_member(error, "error");
   Introspection result = refused_response(Outcome::as_error, "the authorization server refuses the token exchange");
   if (code == "invalid_request" || code == "invalid_grant") {
@@ -80,7 +83,7 @@ Introspection read_error(const JsonValue &error) noexcept {
 
 }  // namespace
 
-void put_exchange_parameters(Writer &writer, const ExchangeParameters &parameters) noexcept {
+void put_exchange_parameters(jose::Writer &writer, const ExchangeParameters &parameters) noexcept {
   put_parameter(writer, "subject_token_type", access_token_type);
   if (!parameters.requested_token_type.empty()) {
     put_parameter(writer, "requested_token_type", parameters.requested_token_type);
@@ -96,7 +99,8 @@ void put_exchange_parameters(Writer &writer, const ExchangeParameters &parameter
   }
 }
 
-Introspection read_exchange(const Response &response, std::string_view requested_token_type, Memory &memory) noexcept {
+Introspection read_exchange(const Response &response, std::string_view requested_token_type,
+                            jose::Memory &memory) noexcept {
   if (response.status == 200) {
     return read_success(response, requested_token_type, memory);
   }
@@ -104,7 +108,7 @@ Introspection read_exchange(const Response &response, std::string_view requested
     return refused_by_status(response, memory);
   }
   const char *problem = nullptr;
-  if (const JsonValue *error = read_object(response, memory, problem)) {
+  if (const jose::JsonValue *error = read_object(response, memory, problem)) {
     return read_error(*error);
   }
   const Failure status = failure(response);

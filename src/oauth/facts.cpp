@@ -3,37 +3,37 @@
 #include <algorithm>
 #include <string_view>
 
-#include "strings.h"
+#include "../jose/strings.h"
 
 namespace oauth {
 namespace {
 
-const JsonValue *member_of(const JsonValue *object, std::string_view name) noexcept {
+const jose::JsonValue *member_of(const jose::JsonValue *object, std::string_view name) noexcept {
   return object == nullptr ? nullptr : object->member(name);
 }
 
 /// @param source an object, or nullptr.
-void gather_times(const JsonValue *source, Facts &facts) noexcept {
+void gather_times(const jose::JsonValue *source, Facts &facts) noexcept {
   std::int64_t seconds = 0;
-  if (const JsonValue *exp = member_of(source, "exp")) {
-    facts.exp_is_no_number |= !read_numeric_date(*exp, seconds);
+  if (const jose::JsonValue *exp = member_of(source, "exp")) {
+    facts.exp_is_no_number |= !jose::read_numeric_date(*exp, seconds);
     facts.exp = std::min(facts.exp, seconds);
   }
-  if (const JsonValue *nbf = member_of(source, "nbf")) {
-    facts.nbf_is_no_number |= !read_numeric_date(*nbf, seconds);
+  if (const jose::JsonValue *nbf = member_of(source, "nbf")) {
+    facts.nbf_is_no_number |= !jose::read_numeric_date(*nbf, seconds);
     facts.nbf = std::max(facts.nbf, seconds);
   }
 }
 
 // Only a string has the text that token_type is compared with.
-bool is_sender_constrained(const JsonValue *source) noexcept {
-  const JsonValue *token_type = member_of(source, "token_type");
+bool is_sender_constrained(const jose::JsonValue *source) noexcept {
+  const jose::JsonValue *token_type = member_of(source, "token_type");
   return member_of(source, "cnf") != nullptr ||
-         (token_type != nullptr && equal_ignoring_case(token_type->text, "DPoP"));
+         (token_type != nullptr && jose::equal_ignoring_case(token_type->text, "DPoP"));
 }
 
-const JsonValue *granted_scopes(const JsonValue &claims, const JsonValue *members) noexcept {
-  for (const JsonValue *scope : {member_of(members, "scope"), claims.member("scope")}) {
+const jose::JsonValue *granted_scopes(const jose::JsonValue &claims, const jose::JsonValue *members) noexcept {
+  for (const jose::JsonValue *scope : {member_of(members, "scope"), claims.member("scope")}) {
     if (scope != nullptr) {
       return scope;
     }
@@ -43,9 +43,10 @@ const JsonValue *granted_scopes(const JsonValue &claims, const JsonValue *member
 
 }  // namespace
 
-Facts gather_facts(const JsonValue &claims, const JsonValue *members, const JsonValue *envelope) noexcept {
+Facts gather_facts(const jose::JsonValue &claims, const jose::JsonValue *members,
+                   const jose::JsonValue *envelope) noexcept {
   Facts facts;
-  for (const JsonValue *source : {members, &claims, envelope}) {
+  for (const jose::JsonValue *source : {members, &claims, envelope}) {
     gather_times(source, facts);
   }
   facts.issuer = claims.member("iss");

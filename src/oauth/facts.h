@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "json.h"
+#include "../jose/json.h"
 
 namespace oauth {
 
@@ -20,11 +20,11 @@ struct Facts {
   std::int64_t exp = never;   ///< the earliest, in seconds since the epoch
   std::int64_t nbf = always;  ///< the latest, likewise
 
-  const JsonValue *issuer = nullptr;              ///< the JWT's `iss`
-  const JsonValue *issuer_of_response = nullptr;  ///< the JSON response's, which must hold too where it is there
-  const JsonValue *audience = nullptr;            ///< the JWT's `aud`
-  const JsonValue *audience_of_response = nullptr;
-  const JsonValue *scope = nullptr;  ///< the response's `scope`, else the JWT's `scope` or `scp`
+  const jose::JsonValue *issuer = nullptr;              ///< the JWT's `iss`
+  const jose::JsonValue *issuer_of_response = nullptr;  ///< the JSON response's, which must hold too where it is there
+  const jose::JsonValue *audience = nullptr;            ///< the JWT's `aud`
+  const jose::JsonValue *audience_of_response = nullptr;
+  const jose::JsonValue *scope = nullptr;  ///< the response's `scope`, else the JWT's `scope` or `scp`
 
   bool is_sender_constrained = false;  ///< `cnf` (RFC 7800 section 3.1) or `token_type` DPoP (RFC 9449 section 6.2)
 };
@@ -32,6 +32,7 @@ struct Facts {
 /// @param claims the JWT's.
 /// @param members the JSON response's; nullptr where there is none.
 /// @param envelope the claims of an RFC 9701 response, whose `exp` and `nbf` count; likewise.
-Facts gather_facts(const JsonValue &claims, const JsonValue *members, const JsonValue *envelope) noexcept;
+Facts gather_facts(const jose::JsonValue &claims, const jose::JsonValue *members,
+                   const jose::JsonValue *envelope) noexcept;
 
 }  // namespace oauth

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "../jose/writer.h"
+
 namespace oauth {
 
 /// application/x-www-form-urlencoded (RFC 6749 appendix B): everything but `A-Z a-z 0-9 - . _ *` is escaped, a space
@@ -13,5 +15,12 @@ std::size_t form_encoded_size(std::string_view text) noexcept;
 /// @param out room for form_encoded_size(text) bytes.
 /// @return the end of what was written; no terminator is added.
 char *form_encode(char *out, std::string_view text) noexcept;
+
+/// Puts the text form-encoded.
+inline void put_form_encoded(jose::Writer &writer, std::string_view text) noexcept {
+  if (char *place = writer.take(form_encoded_size(text))) {
+    form_encode(place, text);
+  }
+}
 
 }  // namespace oauth

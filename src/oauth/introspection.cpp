@@ -15,24 +15,24 @@ Introspection inactive() noexcept {
 }
 
 // Only a string has that text, whatever the member's kind.
-bool is_refresh_token(const JsonValue &members) noexcept {
-  const JsonValue *token_type = members.member("token_type");
-  return token_type != nullptr && equal_ignoring_case(token_type->text, "refresh_token");
+bool is_refresh_token(const jose::JsonValue &members) noexcept {
+  const jose::JsonValue *token_type = members.member("token_type");
+  return token_type != nullptr && jose::equal_ignoring_case(token_type->text, "refresh_token");
 }
 
 /// By its `typ` (RFC 9701 section 5), or by the claim that nothing else has: what that says of the token counts, not
 /// the JWT around it.
-bool is_envelope(const Jwt &jwt) noexcept {
-  return has_type(jwt, envelope_type) || jwt.claims->member("token_introspection") != nullptr;
+bool is_envelope(const jose::Jwt &jwt) noexcept {
+  return jose::has_type(jwt, envelope_type) || jwt.claims->member("token_introspection") != nullptr;
 }
 
 /// @param members see Introspection.
-Introspection accept(const Jwt &jwt, const JsonValue *members) noexcept {
+Introspection accept(const jose::Jwt &jwt, const jose::JsonValue *members) noexcept {
   if (is_envelope(jwt)) {
     return bad_response("the JWT to forward is itself an introspection response");
   }
-  const JsonValue *active = jwt.claims->member_or_null("active");
-  if (active != nullptr && active->kind != JsonKind::boolean) {
+  const jose::JsonValue *active = jwt.claims->member_or_null("active");
+  if (active != nullptr && active->kind != jose::JsonKind::boolean) {
     return bad_response("the claim active is no boolean");
   }
   if ((active != nullptr && active->is_false()) || is_refresh_token(*jwt.claims) ||
@@ -48,50 +48,50 @@ Introspection accept(const Jwt &jwt, const JsonValue *members) noexcept {
   return result;
 }
 
-const JsonValue *first_present(const JsonValue &members, Strings names) noexcept {
+const jose::JsonValue *first_present(const jose::JsonValue &members, jose::Strings names) noexcept {
   for (const std::string_view name : names) {
-    if (const JsonValue *member = members.member(name)) {
+    if (const jose::JsonValue *member = members.member(name)) {
       return member;
     }
   }
   return nullptr;
 }
 
-Introspection read_members(const JsonValue &members, Strings jwt_members, Memory &memory) noexcept {
-  const JsonValue *active = members.member_or_null("active");
-  if (active == nullptr || active->kind != JsonKind::boolean) {
+Introspection read_members(const jose::JsonValue &members, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+  const jose::JsonValue *active = members.member_or_null("active");
+  if (active == nullptr || active->kind != jose::JsonKind::boolean) {
     return bad_response("the response does not say whether the token is active");
   }
   if (active->is_false() || is_refresh_token(members)) {
     return inactive();
   }
 
-  const JsonValue *member = first_present(members, jwt_members);
+  const jose::JsonValue *member = first_present(members, jwt_members);
   if (member == nullptr) {
     return bad_response("the token is active, but the response holds no JWT, so there is nothing to forward");
   }
-  if (member->kind != JsonKind::string) {
+  if (member->kind != jose::JsonKind::string) {
     return bad_response("the member that should hold the JWT is no string");
   }
   return accept_jwt(member->text, &members, memory);
 }
 
-Introspection read_json(const Response &response, Strings jwt_members, Memory &memory) noexcept {
+Introspection read_json(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
   const char *problem = nullptr;
-  const JsonValue *members = parse_json(response.body, response.body_size, memory, problem);
+  const jose::JsonValue *members = jose::parse_json(response.body, response.body_size, memory, problem);
   if (members == nullptr) {
     return bad_response(problem);
   }
-  if (members->kind != JsonKind::object) {
+  if (members->kind != jose::JsonKind::object) {
     return bad_response("the response is no JSON object");
   }
   return read_members(*members, jwt_members, memory);
 }
 
 // RFC 9701 section 5
-Introspection read_envelope(const JsonValue &claims, Strings jwt_members, Memory &memory) noexcept {
-  const JsonValue *members = claims.member("token_introspection");
-  if (members == nullptr || members->kind != JsonKind::object) {
+Introspection read_envelope(const jose::JsonValue &claims, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+  const jose::JsonValue *members = claims.member("token_introspection");
+  if (members == nullptr || members->kind != jose::JsonKind::object) {
     return bad_response("the claim token_introspection is absent or no JSON object");
   }
   Introspection result = read_members(*members, jwt_members, memory);
@@ -101,13 +101,14 @@ Introspection read_envelope(const JsonValue &claims, Strings jwt_members, Memory
   return result;
 }
 
-Introspection read_jwt(const Response &response, bool must_be_envelope, Strings jwt_members, Memory &memory) noexcept {
-  Jwt jwt;
+Introspection read_jwt(const Response &response, bool must_be_envelope, jose::Strings jwt_members,
+                       jose::Memory &memory) noexcept {
+  jose::Jwt jwt;
   const char *problem = nullptr;
-  if (!parse_jwt({response.body, response.body_size}, memory, jwt, problem)) {
+  if (!jose::parse_jwt({response.body, response.body_size}, memory, jwt, problem)) {
     return bad_response(problem);
   }
-  if (has_type(jwt, envelope_type)) {
+  if (jose::has_type(jwt, envelope_type)) {
     return read_envelope(*jwt.claims, jwt_members, memory);
   }
   if (must_be_envelope) {
@@ -116,7 +117,7 @@ Introspection read_jwt(const Response &response, bool must_be_envelope, Strings 
   return accept(jwt, nullptr);
 }
 
-Introspection read_body(const Response &response, Strings jwt_members, Memory &memory) noexcept {
+Introspection read_body(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
   if (const char *problem = explain_unreadable(response)) {
     return bad_response(problem);
   }
@@ -133,12 +134,12 @@ Introspection read_body(const Response &response, Strings jwt_members, Memory &m
 }
 
 /// A refusal with what the server says of its error.
-Introspection explained(const Response &response, Outcome outcome, const char *problem, Memory &memory) noexcept {
+Introspection explained(const Response &response, Outcome outcome, const char *problem, jose::Memory &memory) noexcept {
   Introspection result = refused_response(outcome, problem);
   if (response.body_size != 0 && explain_unreadable(response) == nullptr &&
       has_media_type(response, "application/json")) {
     const char *unreadable = nullptr;
-    const JsonValue *error = parse_json(response.body, response.body_size, memory, unreadable);
+    const jose::JsonValue *error = jose::parse_json(response.body, response.body_size, memory, unreadable);
     result.server_message = error == nullptr ? std::string_view() : server_message(*error);
   }
   return result;
@@ -153,17 +154,17 @@ Introspection refused_response(Outcome outcome, const char *problem) noexcept {
   return result;
 }
 
-std::string_view server_message(const JsonValue &error) noexcept {
+std::string_view server_message(const jose::JsonValue &error) noexcept {
   for (const std::string_view name : {"error_description", "error"}) {
-    const JsonValue *member = error.member(name);
-    if (member != nullptr && member->kind == JsonKind::string && !member->text.empty()) {
+    const jose::JsonValue *member = error.member(name);
+    if (member != nullptr && member->kind == jose::JsonKind::string && !member->text.empty()) {
       return member->text;
     }
   }
   return {};
 }
 
-Introspection refused_by_status(const Response &response, Memory &memory) noexcept {
+Introspection refused_by_status(const Response &response, jose::Memory &memory) noexcept {
   const Failure status = failure(response);
   return explained(response, status.outcome, status.problem, memory);
 }
@@ -172,17 +173,17 @@ bool is_inactive_by_status(const Response &response, const InactiveStatuses &sta
   return response.answered && statuses.has(response.status);
 }
 
-Introspection inactive_by_status(const Response &response, Memory &memory) noexcept {
+Introspection inactive_by_status(const Response &response, jose::Memory &memory) noexcept {
   return explained(response, Outcome::inactive, "its status is one of phantom_token_inactive_status", memory);
 }
 
-Introspection accept_jwt(std::string_view compact, const JsonValue *members, Memory &memory) noexcept {
-  Jwt jwt;
+Introspection accept_jwt(std::string_view compact, const jose::JsonValue *members, jose::Memory &memory) noexcept {
+  jose::Jwt jwt;
   const char *problem = nullptr;
-  return parse_jwt(compact, memory, jwt, problem) ? accept(jwt, members) : bad_response(problem);
+  return jose::parse_jwt(compact, memory, jwt, problem) ? accept(jwt, members) : bad_response(problem);
 }
 
-Introspection read_introspection(const Response &response, Strings jwt_members, Memory &memory) noexcept {
+Introspection read_introspection(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
   if (response.status == 200) {
     return read_body(response, jwt_members, memory);
   }

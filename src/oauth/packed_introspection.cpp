@@ -9,14 +9,14 @@ namespace {
 constexpr unsigned low_bits = 7;  // of a number in each byte; the eighth says that more follow
 constexpr unsigned more_follow = 1U << low_bits;
 
-void put_number(Writer &writer, std::size_t number) noexcept {
+void put_number(jose::Writer &writer, std::size_t number) noexcept {
   for (; number >= more_follow; number >>= low_bits) {
     writer.put(static_cast<char>((number & (more_follow - 1)) | more_follow));
   }
   writer.put(static_cast<char>(number));
 }
 
-void put_string(Writer &writer, std::string_view text) noexcept {
+void put_string(jose::Writer &writer, std::string_view text) noexcept {
   put_number(writer, text.size());
   writer.put(text);
 }
@@ -25,39 +25,39 @@ void put_string(Writer &writer, std::string_view text) noexcept {
 constexpr unsigned is_the_jwt = 0x80;
 
 /// A JSON response holds the JWT as a member's text.
-bool holds(const JsonValue &value, const Jwt &jwt) noexcept {
+bool holds(const jose::JsonValue &value, const jose::Jwt &jwt) noexcept {
   return value.text.data() == jwt.compact.data() && value.text.size() == jwt.compact.size() && !value.text.empty();
 }
 
-void put_kind(Writer &writer, JsonKind kind, unsigned flags) noexcept {
+void put_kind(jose::Writer &writer, jose::JsonKind kind, unsigned flags) noexcept {
   writer.put(static_cast<char>(static_cast<unsigned>(kind) | flags));
 }
 
-std::size_t count_of(const JsonValue &container) noexcept {
+std::size_t count_of(const jose::JsonValue &container) noexcept {
   std::size_t count = 0;
-  for (const JsonValue *value = container.first; value != nullptr; value = value->next) {
+  for (const jose::JsonValue *value = container.first; value != nullptr; value = value->next) {
     ++count;
   }
   return count;
 }
 
-void put_elements(Writer &writer, const JsonValue &array) noexcept {
+void put_elements(jose::Writer &writer, const jose::JsonValue &array) noexcept {
   put_number(writer, count_of(array));
-  for (const JsonValue *element = array.first; element != nullptr; element = element->next) {
+  for (const jose::JsonValue *element = array.first; element != nullptr; element = element->next) {
     put_kind(writer, element->kind, 0);
     put_string(writer, element->text);
   }
 }
 
-void put_content(Writer &writer, const JsonValue &value) noexcept {
-  if (value.kind == JsonKind::array) {
+void put_content(jose::Writer &writer, const jose::JsonValue &value) noexcept {
+  if (value.kind == jose::JsonKind::array) {
     put_elements(writer, value);
   } else {
     put_string(writer, value.text);
   }
 }
 
-void put_member(Writer &writer, const JsonValue &member, const Jwt &jwt) noexcept {
+void put_member(jose::Writer &writer, const jose::JsonValue &member, const jose::Jwt &jwt) noexcept {
   const bool is_jwt = holds(member, jwt);
   put_kind(writer, member.kind, is_jwt ? is_the_jwt : 0);
   put_string(writer, member.name);
@@ -66,20 +66,20 @@ void put_member(Writer &writer, const JsonValue &member, const Jwt &jwt) noexcep
   }
 }
 
-void put_members(Writer &writer, const JsonValue &object, const Jwt &jwt) noexcept {
+void put_members(jose::Writer &writer, const jose::JsonValue &object, const jose::Jwt &jwt) noexcept {
   put_number(writer, count_of(object));
-  for (const JsonValue *member = object.first; member != nullptr; member = member->next) {
+  for (const jose::JsonValue *member = object.first; member != nullptr; member = member->next) {
     put_member(writer, *member, jwt);
   }
 }
 
 /// The values among the facts, in the order in which they are packed.
-constexpr const JsonValue *Facts::*values_of_facts[] = {&Facts::issuer, &Facts::issuer_of_response, &Facts::audience,
-                                                        &Facts::audience_of_response, &Facts::scope};
+constexpr const jose::JsonValue *Facts::*values_of_facts[] = {
+    &Facts::issuer, &Facts::issuer_of_response, &Facts::audience, &Facts::audience_of_response, &Facts::scope};
 
 constexpr unsigned is_absent = 0x7F;  // in the place of a kind
 
-void put_value(Writer &writer, const JsonValue *value) noexcept {
+void put_value(jose::Writer &writer, const jose::JsonValue *value) noexcept {
   if (value == nullptr) {
     writer.put(static_cast<char>(is_absent));
     return;
@@ -97,7 +97,7 @@ struct FixedFacts {
   unsigned char is_sender_constrained;
 };
 
-void put_facts(Writer &writer, const Facts &facts) noexcept {
+void put_facts(jose::Writer &writer, const Facts &facts) noexcept {
   FixedFacts fixed;
   std::memset(&fixed, 0, sizeof(fixed));
   fixed.exp = facts.exp;
@@ -114,7 +114,7 @@ void put_facts(Writer &writer, const Facts &facts) noexcept {
 /// Reads what pack() has put; from the first thing that is wrong on, everything is.
 class Reader {
  public:
-  Reader(std::string_view bytes, Memory &memory) noexcept : bytes_(bytes), memory_(memory) {}
+  Reader(std::string_view bytes, jose::Memory &memory) noexcept : bytes_(bytes), memory_(memory) {}
 
   bool good() const noexcept { return good_; }
   std::string_view rest() const noexcept { return bytes_; }
@@ -122,21 +122,21 @@ class Reader {
   void facts(Facts &facts) noexcept;
   bool flag() noexcept { return byte() == 1; }
   /// @return the object; nullptr where it is not good().
-  const JsonValue *members(std::string_view jwt) noexcept;
+  const jose::JsonValue *members(std::string_view jwt) noexcept;
 
  private:
   unsigned byte() noexcept;
   std::size_t number() noexcept;
   std::string_view take(std::size_t size) noexcept;
-  JsonValue *array_of(std::size_t count) noexcept;
-  void kind(JsonValue &value, unsigned packed) noexcept;
-  const JsonValue *elements() noexcept;
-  void content(JsonValue &value) noexcept;
-  void member(JsonValue &value, std::string_view jwt) noexcept;
+  jose::JsonValue *array_of(std::size_t count) noexcept;
+  void kind(jose::JsonValue &value, unsigned packed) noexcept;
+  const jose::JsonValue *elements() noexcept;
+  void content(jose::JsonValue &value) noexcept;
+  void member(jose::JsonValue &value, std::string_view jwt) noexcept;
   void fail() noexcept { good_ = false; }
 
   std::string_view bytes_;
-  Memory &memory_;
+  jose::Memory &memory_;
   bool good_ = true;
 };
 
@@ -174,7 +174,7 @@ std::string_view Reader::take(std::size_t size) noexcept {
 }
 
 /// @return that many linked values, or nullptr for none or where there is no memory for them.
-JsonValue *Reader::array_of(std::size_t count) noexcept {
+jose::JsonValue *Reader::array_of(std::size_t count) noexcept {
   // Each takes at least two bytes, which bounds what is asked for.
   if (count > bytes_.size() / 2) {
     fail();
@@ -182,29 +182,29 @@ JsonValue *Reader::array_of(std::size_t count) noexcept {
   if (count == 0 || !good_) {
     return nullptr;
   }
-  auto *values = static_cast<JsonValue *>(memory_.allocate(count * sizeof(JsonValue)));
+  auto *values = static_cast<jose::JsonValue *>(memory_.allocate(count * sizeof(jose::JsonValue)));
   if (values == nullptr) {
     fail();
     return nullptr;
   }
   for (std::size_t i = 0; i < count; ++i) {
-    new (values + i) JsonValue();
+    new (values + i) jose::JsonValue();
     values[i].next = i + 1 < count ? values + i + 1 : nullptr;
   }
   return values;
 }
 
-void Reader::kind(JsonValue &value, unsigned packed) noexcept {
-  if (packed > static_cast<unsigned>(JsonKind::object)) {
+void Reader::kind(jose::JsonValue &value, unsigned packed) noexcept {
+  if (packed > static_cast<unsigned>(jose::JsonKind::object)) {
     fail();
     return;
   }
-  value.kind = static_cast<JsonKind>(packed);
+  value.kind = static_cast<jose::JsonKind>(packed);
 }
 
-const JsonValue *Reader::elements() noexcept {
+const jose::JsonValue *Reader::elements() noexcept {
   const std::size_t count = number();
-  JsonValue *values = array_of(count);
+  jose::JsonValue *values = array_of(count);
   for (std::size_t i = 0; i < count && good_; ++i) {
     kind(values[i], byte());
     values[i].text = take(number());
@@ -212,8 +212,8 @@ const JsonValue *Reader::elements() noexcept {
   return values;
 }
 
-void Reader::content(JsonValue &value) noexcept {
-  if (value.kind == JsonKind::array) {
+void Reader::content(jose::JsonValue &value) noexcept {
+  if (value.kind == jose::JsonKind::array) {
     value.first = elements();
   } else {
     value.text = take(number());
@@ -223,7 +223,7 @@ void Reader::content(JsonValue &value) noexcept {
 void Reader::facts(Facts &facts) noexcept {
   FixedFacts fixed;
   const std::string_view bytes = take(sizeof(fixed));
-  auto *values = static_cast<JsonValue *>(memory_.allocate(std::size(values_of_facts) * sizeof(JsonValue)));
+  auto *values = static_cast<jose::JsonValue *>(memory_.allocate(std::size(values_of_facts) * sizeof(jose::JsonValue)));
   if (!good_ || values == nullptr) {
     fail();
     return;
@@ -237,7 +237,7 @@ void Reader::facts(Facts &facts) noexcept {
   for (const auto value : values_of_facts) {
     const unsigned packed = byte();
     if (packed != is_absent) {
-      auto *present = new (values++) JsonValue();
+      auto *present = new (values++) jose::JsonValue();
       kind(*present, packed);
       content(*present);
       facts.*value = present;
@@ -246,7 +246,7 @@ void Reader::facts(Facts &facts) noexcept {
   facts.gathered = good_;
 }
 
-void Reader::member(JsonValue &value, std::string_view jwt) noexcept {
+void Reader::member(jose::JsonValue &value, std::string_view jwt) noexcept {
   const unsigned packed = byte();
   kind(value, packed & ~is_the_jwt);
   value.name = take(number());
@@ -257,10 +257,10 @@ void Reader::member(JsonValue &value, std::string_view jwt) noexcept {
   }
 }
 
-const JsonValue *Reader::members(std::string_view jwt) noexcept {
+const jose::JsonValue *Reader::members(std::string_view jwt) noexcept {
   const std::size_t count = number();
-  auto *object = memory_.make<JsonValue>();
-  JsonValue *values = array_of(count);
+  auto *object = memory_.make<jose::JsonValue>();
+  jose::JsonValue *values = array_of(count);
   for (std::size_t i = 0; i < count && good_; ++i) {
     member(values[i], jwt);
   }
@@ -268,14 +268,14 @@ const JsonValue *Reader::members(std::string_view jwt) noexcept {
     fail();
     return nullptr;
   }
-  object->kind = JsonKind::object;
+  object->kind = jose::JsonKind::object;
   object->first = values;
   return object;
 }
 
 }  // namespace
 
-void pack(Writer &writer, const Introspection &introspection) noexcept {
+void pack(jose::Writer &writer, const Introspection &introspection) noexcept {
   put_facts(writer, introspection.facts);
   const bool is_unpacked = !introspection.packed_members.empty();
   const bool has_members = is_unpacked || introspection.members != nullptr;
@@ -287,7 +287,7 @@ void pack(Writer &writer, const Introspection &introspection) noexcept {
   }
 }
 
-bool unpack(std::string_view bytes, std::string_view jwt, Memory &memory, Introspection &introspection) noexcept {
+bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory, Introspection &introspection) noexcept {
   Reader reader(bytes, memory);
   Facts facts;
   reader.facts(facts);
@@ -303,7 +303,7 @@ bool unpack(std::string_view bytes, std::string_view jwt, Memory &memory, Intros
   return true;
 }
 
-bool read_all(Introspection &introspection, Memory &memory) noexcept {
+bool read_all(Introspection &introspection, jose::Memory &memory) noexcept {
   if (introspection.jwt.header != nullptr) {
     return true;
   }
@@ -315,7 +315,7 @@ bool read_all(Introspection &introspection, Memory &memory) noexcept {
     }
   }
   const char *problem = nullptr;
-  return parse_jwt(introspection.jwt.compact, memory, introspection.jwt, problem);
+  return jose::parse_jwt(introspection.jwt.compact, memory, introspection.jwt, problem);
 }
 
 }  // namespace oauth

@@ -1,6 +1,6 @@
 #include "response.h"
 
-#include "strings.h"
+#include "../jose/strings.h"
 
 namespace oauth {
 namespace {
@@ -57,7 +57,7 @@ Failure failure_of_server(unsigned status) noexcept {
 
 bool has_media_type(const Response &response, std::string_view type) noexcept {
   const std::string_view essence = response.content_type.substr(0, response.content_type.find(';'));
-  return equal_ignoring_case(essence.substr(0, essence.find_last_not_of(" \t") + 1), type);
+  return jose::equal_ignoring_case(essence.substr(0, essence.find_last_not_of(" \t") + 1), type);
 }
 
 const char *explain_unreadable(const Response &response) noexcept {
@@ -67,7 +67,7 @@ const char *explain_unreadable(const Response &response) noexcept {
   if (!response.complete) {
     return "the response was cut short";
   }
-  if (!response.content_encoding.empty() && !equal_ignoring_case(response.content_encoding, "identity")) {
+  if (!response.content_encoding.empty() && !jose::equal_ignoring_case(response.content_encoding, "identity")) {
     return "the response has a Content-Encoding";
   }
   return nullptr;

@@ -25,7 +25,7 @@ bool string_grants(std::string_view scopes, std::string_view required) noexcept 
   return false;
 }
 
-bool array_grants(const JsonValue *element, std::string_view required) noexcept {
+bool array_grants(const jose::JsonValue *element, std::string_view required) noexcept {
   for (; element != nullptr; element = element->next) {
     if (satisfies(element->text, required)) {
       return true;
@@ -34,14 +34,14 @@ bool array_grants(const JsonValue *element, std::string_view required) noexcept 
   return false;
 }
 
-bool grants(const JsonValue *granted, std::string_view required) noexcept {
+bool grants(const jose::JsonValue *granted, std::string_view required) noexcept {
   if (granted == nullptr) {
     return false;
   }
-  if (granted->kind == JsonKind::string) {
+  if (granted->kind == jose::JsonKind::string) {
     return string_grants(granted->text, required);
   }
-  return is_array_of_strings(*granted) && array_grants(granted->first, required);
+  return jose::is_array_of_strings(*granted) && array_grants(granted->first, required);
 }
 
 // scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) (RFC 6749 section 3.3)
@@ -51,7 +51,7 @@ bool is_scope_token_character(char c) noexcept {
 
 }  // namespace
 
-bool scopes_satisfied(Strings required, ScopeMatch match, const JsonValue *granted) noexcept {
+bool scopes_satisfied(jose::Strings required, ScopeMatch match, const jose::JsonValue *granted) noexcept {
   const auto is_granted = [granted](std::string_view scope) noexcept { return grants(granted, scope); };
   if (match == ScopeMatch::any && !required.empty()) {
     return std::any_of(required.begin(), required.end(), is_granted);

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "json.h"
-#include "strings.h"
+#include "../jose/json.h"
+#include "../jose/strings.h"
 
 namespace oauth {
 
@@ -14,7 +14,7 @@ enum class ScopeMatch : std::uint8_t { all, any };
 /// prefix. No required scope: satisfied.
 /// @param granted the value of `scope` or `scp`: a string with spaces between scopes (RFC 6749 section 3.3) or an array
 ///   of strings; nullptr or any other kind grants nothing.
-bool scopes_satisfied(Strings required, ScopeMatch match, const JsonValue *granted) noexcept;
+bool scopes_satisfied(jose::Strings required, ScopeMatch match, const jose::JsonValue *granted) noexcept;
 
 /// Whether `scope` is a scope-token (RFC 6749 section 3.3).
 bool is_scope_token(std::string_view scope) noexcept;

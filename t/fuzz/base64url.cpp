@@ -1,7 +1,7 @@
 // base64url: every text is accepted or refused as OpenSSL's decoder and the one encoding of its bytes say, and every
 // sequence of bytes has exactly one text.
 
-#include "oauth/base64url.h"
+#include "jose/base64url.h"
 
 #include <string>
 
@@ -11,10 +11,10 @@
 namespace {
 
 std::optional<std::string> decode(std::string_view text) {
-  const std::size_t size = oauth::base64url_decoded_size(text.size());
+  const std::size_t size = jose::base64url_decoded_size(text.size());
   const std::unique_ptr<char[]> bytes(new char[size]);  // not a byte more than the contract asks for
-  const bool good = oauth::base64url_decode(text, bytes.get());
-  REQUIRE(oauth::base64url_decode(text, nullptr) == good);
+  const bool good = jose::base64url_decode(text, bytes.get());
+  REQUIRE(jose::base64url_decode(text, nullptr) == good);
   return good ? std::optional(std::string(bytes.get(), size)) : std::nullopt;
 }
 

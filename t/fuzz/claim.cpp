@@ -56,21 +56,21 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const fuzz::Text copy(input.rest());
   fuzz::Memory memory;
   const char *problem = nullptr;
-  const oauth::JsonValue *object = oauth::parse_json(copy.data(), copy.size(), memory, problem);
+  const jose::JsonValue *object = jose::parse_json(copy.data(), copy.size(), memory, problem);
   const fuzz::Json theirs = fuzz::load(input.rest());
   if (object == nullptr || theirs.value == nullptr) {
     return 0;
   }
 
   std::size_t count = 0;
-  const oauth::JsonValue *first = nullptr;
-  for (const oauth::JsonValue *claim = object->first; claim != nullptr; claim = claim->next) {
-    if (claim->kind != oauth::JsonKind::null && variable_name(claim->name) == name) {
+  const jose::JsonValue *first = nullptr;
+  for (const jose::JsonValue *claim = object->first; claim != nullptr; claim = claim->next) {
+    if (claim->kind != jose::JsonKind::null && variable_name(claim->name) == name) {
       first = count++ == 0 ? claim : first;
     }
     std::string_view text;
     REQUIRE(oauth::claim_text(*claim, memory, text));
-    if (object->kind == oauth::JsonKind::object) {
+    if (object->kind == jose::JsonKind::object) {
       const json_t *other = json_object_get(theirs.value.get(), std::string(claim->name).c_str());
       REQUIRE(text == expected_text(other, claim->text));
     }

@@ -135,7 +135,7 @@ bool may_pass(const Documents &documents, const PolicyLine &line) {
 }
 
 /// Whether a double has lost the fraction: such as 1700000000.99999999999, which is rounded down and not up.
-bool is_rounded(const oauth::JsonValue *date) {
+bool is_rounded(const jose::JsonValue *date) {
   if (date == nullptr || date->text.find('.') == std::string_view::npos) {
     return false;
   }
@@ -147,15 +147,15 @@ bool is_rounded(const oauth::JsonValue *date) {
 struct Document {
   explicit Document(std::string_view text) : copy(text) {
     const char *problem = nullptr;
-    ours = oauth::parse_json(copy.data(), copy.size(), memory, problem);
+    ours = jose::parse_json(copy.data(), copy.size(), memory, problem);
     theirs = fuzz::load(text).value;
-    usable = ours != nullptr && ours->kind == oauth::JsonKind::object && json_is_object(theirs.get()) &&
+    usable = ours != nullptr && ours->kind == jose::JsonKind::object && json_is_object(theirs.get()) &&
              !is_rounded(ours->member("exp")) && !is_rounded(ours->member("nbf"));
   }
 
   fuzz::Text copy;
   fuzz::Memory memory;
-  const oauth::JsonValue *ours = nullptr;
+  const jose::JsonValue *ours = nullptr;
   fuzz::JsonPointer theirs;
   bool usable = false;
 };
@@ -165,8 +165,8 @@ oauth::Outcome decide_packed(const oauth::Introspection &introspection, const oa
   fuzz::Memory memory;
   std::string_view packed;
   oauth::Introspection copy;
-  REQUIRE(oauth::write_text(
-      memory, [&](oauth::Writer &writer) { oauth::pack(writer, introspection); }, packed));
+  REQUIRE(jose::write_text(
+      memory, [&](jose::Writer &writer) { oauth::pack(writer, introspection); }, packed));
   REQUIRE(oauth::unpack(packed, "a.b.c", memory, copy));
   return oauth::decide(copy, policy, now).outcome;
 }

@@ -60,9 +60,9 @@ void check_basic(std::string_view id, std::string_view secret) {
 void check_post(std::string_view id, std::string_view secret) {
   fuzz::Memory memory;
   std::string_view text;
-  REQUIRE(oauth::write_text(
+  REQUIRE(jose::write_text(
       memory,
-      [&](oauth::Writer &writer) {
+      [&](jose::Writer &writer) {
         oauth::put_client_parameters(writer, {id, secret, oauth::ClientAuthentication::post});
       },
       text));

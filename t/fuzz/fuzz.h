@@ -57,7 +57,7 @@ inline std::vector<std::string_view> split(std::string_view text, char separator
   return pieces;
 }
 
-using Memory = oauth::TestMemory;
-using Text = oauth::TestText;
+using Memory = jose::TestMemory;
+using Text = jose::TestText;
 
 }  // namespace fuzz

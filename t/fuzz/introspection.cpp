@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const fuzz::Answer answer(fuzz::Input(data, size));
   const fuzz::Text copy(answer.body());
   fuzz::Memory memory;
-  const oauth::Strings names = {jwt_members, 3};
+  const jose::Strings names = {jwt_members, 3};
   fuzz::require_same(oauth::read_introspection(answer.response(copy), names, memory), judge(answer));
 
   for (std::size_t allowed = 0; allowed < std::min<std::size_t>(memory.allocations(), 8); ++allowed) {

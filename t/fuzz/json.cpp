@@ -1,7 +1,7 @@
 // The JSON reader against jansson: both accept a text or both refuse it, and read the same values. Where they differ is
 // written down here and in README.md.
 
-#include "oauth/json.h"
+#include "jose/json.h"
 
 #include <cmath>
 #include <string>
@@ -20,24 +20,24 @@ void check_without_memory(std::string_view text, std::size_t allocations) {
     fuzz::Memory memory(allowed);
     const fuzz::Text copy(text);
     const char *problem = nullptr;
-    REQUIRE(oauth::parse_json(copy.data(), copy.size(), memory, problem) == nullptr);
+    REQUIRE(jose::parse_json(copy.data(), copy.size(), memory, problem) == nullptr);
     REQUIRE(problem != nullptr);
   }
 }
 
 /// In the last place of 64 bits: never a wrap, and always rounded down.
-void check_dates(const oauth::JsonValue &value) {
+void check_dates(const jose::JsonValue &value) {
   constexpr double exact = 9007199254740992.0;  // 2^53: up to here a double holds every whole number
   std::int64_t seconds = 0;
-  const bool good = oauth::read_numeric_date(value, seconds);
-  REQUIRE(!good || value.kind == oauth::JsonKind::number);
+  const bool good = jose::read_numeric_date(value, seconds);
+  REQUIRE(!good || value.kind == jose::JsonKind::number);
   if (good) {
     const double number = std::strtod(std::string(value.text).c_str(), nullptr);
     REQUIRE(static_cast<double>(seconds) <= std::max(number, -9223372036854775808.0));
     REQUIRE(std::abs(number) > exact || static_cast<double>(seconds) + 1 >= number);
     REQUIRE(std::abs(number) <= exact || std::abs(static_cast<double>(seconds)) >= exact);
   }
-  for (const oauth::JsonValue *child = value.first; child != nullptr; child = child->next) {
+  for (const jose::JsonValue *child = value.first; child != nullptr; child = child->next) {
     check_dates(*child);
   }
 }
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const fuzz::Text copy(text);
   fuzz::Memory memory;
   const char *problem = nullptr;
-  const oauth::JsonValue *ours = oauth::parse_json(copy.data(), copy.size(), memory, problem);
+  const jose::JsonValue *ours = jose::parse_json(copy.data(), copy.size(), memory, problem);
   const fuzz::Json theirs = fuzz::load(text);
 
   REQUIRE((ours == nullptr) == (problem != nullptr));

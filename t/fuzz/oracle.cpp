@@ -74,29 +74,29 @@ std::size_t depth_of(const json_t *value) {
   return 0;
 }
 
-std::size_t count(const oauth::JsonValue &container) {
+std::size_t count(const jose::JsonValue &container) {
   std::size_t members = 0;
-  for (const oauth::JsonValue *member = container.first; member != nullptr; member = member->next) {
+  for (const jose::JsonValue *member = container.first; member != nullptr; member = member->next) {
     ++members;
   }
   return members;
 }
 
-void require_equal_members(const oauth::JsonValue &ours, const json_t *theirs) {
+void require_equal_members(const jose::JsonValue &ours, const json_t *theirs) {
   REQUIRE(json_is_object(theirs));
   REQUIRE(count(ours) == json_object_size(theirs));
-  for (const oauth::JsonValue *member = ours.first; member != nullptr; member = member->next) {
+  for (const jose::JsonValue *member = ours.first; member != nullptr; member = member->next) {
     const json_t *other = json_object_get(theirs, std::string(member->name).c_str());
     REQUIRE(other != nullptr);
     require_equal(*member, other);
   }
 }
 
-void require_equal_elements(const oauth::JsonValue &ours, const json_t *theirs) {
+void require_equal_elements(const jose::JsonValue &ours, const json_t *theirs) {
   REQUIRE(json_is_array(theirs));
   REQUIRE(count(ours) == json_array_size(theirs));
   std::size_t i = 0;
-  for (const oauth::JsonValue *element = ours.first; element != nullptr; element = element->next) {
+  for (const jose::JsonValue *element = ours.first; element != nullptr; element = element->next) {
     REQUIRE(element->name.empty());
     require_equal(*element, json_array_get(theirs, i++));
   }
@@ -121,7 +121,7 @@ Json load(std::string_view text) {
     json.open = json.overflow || json_error_code(&error) == json_error_stack_overflow;
     return json;
   }
-  json.open = has_extreme_number(text) || depth_of(json.value.get()) > oauth::json_max_depth;
+  json.open = has_extreme_number(text) || depth_of(json.value.get()) > jose::json_max_depth;
   return json;
 }
 
@@ -148,26 +148,26 @@ bool is_array_of_strings(const json_t *value) {
   return json_is_array(value);
 }
 
-void require_equal(const oauth::JsonValue &ours, const json_t *theirs) {
+void require_equal(const jose::JsonValue &ours, const json_t *theirs) {
   switch (ours.kind) {
-    case oauth::JsonKind::null:
+    case jose::JsonKind::null:
       REQUIRE(json_is_null(theirs));
       return;
-    case oauth::JsonKind::boolean:
+    case jose::JsonKind::boolean:
       REQUIRE(ours.is_true() ? json_is_true(theirs) : ours.is_false() && json_is_false(theirs));
       return;
-    case oauth::JsonKind::number:
+    case jose::JsonKind::number:
       REQUIRE(json_is_real(theirs));
       REQUIRE(std::strtod(std::string(ours.text).c_str(), nullptr) == json_real_value(theirs));
       return;
-    case oauth::JsonKind::string:
+    case jose::JsonKind::string:
       REQUIRE(json_is_string(theirs));
       REQUIRE(ours.text == text_of(theirs));
       return;
-    case oauth::JsonKind::array:
+    case jose::JsonKind::array:
       require_equal_elements(ours, theirs);
       return;
-    case oauth::JsonKind::object:
+    case jose::JsonKind::object:
       require_equal_members(ours, theirs);
       return;
   }

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "oauth/json.h"
-#include "oauth/strings.h"
+#include "jose/json.h"
+#include "jose/strings.h"
 
 /// A second opinion, made of jansson and OpenSSL: what the targets hold our own readers against.
 namespace fuzz {
@@ -30,7 +30,7 @@ struct Json {
 Json load(std::string_view text);
 
 /// The views of one list as our library takes them.
-inline oauth::Strings strings(const std::vector<std::string_view> &items) {
+inline jose::Strings strings(const std::vector<std::string_view> &items) {
   return {items.data(), items.size()};
 }
 
@@ -45,7 +45,7 @@ std::optional<std::string_view> string_member(const json_t *object, const char *
 bool is_array_of_strings(const json_t *value);
 
 /// Ends the process where the two values differ.
-void require_equal(const oauth::JsonValue &ours, const json_t *theirs);
+void require_equal(const jose::JsonValue &ours, const json_t *theirs);
 
 /// @return the bytes, decoded by OpenSSL and encoded again to see that the text is their one encoding; or nothing.
 std::optional<std::string> decode_base64url(std::string_view text);

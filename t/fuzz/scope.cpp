@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const fuzz::Text copy(input.rest());
   fuzz::Memory memory;
   const char *problem = nullptr;
-  const oauth::JsonValue *value = oauth::parse_json(copy.data(), copy.size(), memory, problem);
+  const jose::JsonValue *value = jose::parse_json(copy.data(), copy.size(), memory, problem);
   const fuzz::Json theirs = fuzz::load(input.rest());
   if (value == nullptr || theirs.value == nullptr) {
     return 0;

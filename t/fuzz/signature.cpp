@@ -1,7 +1,7 @@
 // Signatures: good only where a key of the set, imported and used here with OpenSSL alone, verifies the very bytes; and
 // where the header and the key say that they are meant for each other.
 
-#include "oauth/signature.h"
+#include "jose/signature.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -15,7 +15,7 @@
 #include <string>
 
 #include "fuzz.h"
-#include "oauth/openssl.h"
+#include "jose/openssl.h"
 #include "oracle.h"
 
 namespace {
@@ -170,19 +170,19 @@ bool some_key_verifies(const json_t *set, const fuzz::Jws &jws) {
   return false;
 }
 
-void check(oauth::KeySet &keys, std::string_view text, std::string_view set) {
+void check(jose::KeySet &keys, std::string_view text, std::string_view set) {
   fuzz::Memory memory;
-  oauth::Jwt jwt;
+  jose::Jwt jwt;
   const char *problem = nullptr;
-  if (!oauth::parse_jwt(text, memory, jwt, problem)) {
+  if (!jose::parse_jwt(text, memory, jwt, problem)) {
     REQUIRE(problem != nullptr);
     return;
   }
-  const oauth::VerificationResult result = oauth::verify_signature(keys, jwt);
-  REQUIRE((result.verification == oauth::Verification::good) == (result.problem == nullptr));
-  REQUIRE((result.verification == oauth::Verification::good) == oauth::has_verified(keys, jwt.compact));
+  const jose::VerificationResult result = jose::verify_signature(keys, jwt);
+  REQUIRE((result.verification == jose::Verification::good) == (result.problem == nullptr));
+  REQUIRE((result.verification == jose::Verification::good) == jose::has_verified(keys, jwt.compact));
   REQUIRE(ERR_peek_error() == 0);  // nginx would log it against the next TLS connection
-  if (result.verification == oauth::Verification::good) {
+  if (result.verification == jose::Verification::good) {
     REQUIRE(some_key_verifies(fuzz::load(set).value.get(), fuzz::read_jws(text)));
   }
   ERR_clear_error();
@@ -194,14 +194,14 @@ void check(oauth::KeySet &keys, std::string_view text, std::string_view set) {
 int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   fuzz::Input input(data, size);
   const std::string_view jwt = input.line();
-  const oauth::KeySetResult result = oauth::parse_key_set(input.rest());
+  const jose::KeySetResult result = jose::parse_key_set(input.rest());
   REQUIRE((result.keys == nullptr) == (result.problem != nullptr));
   REQUIRE(ERR_peek_error() == 0);
   if (result.keys != nullptr) {
     const fuzz::Json set = fuzz::load(input.rest());
     REQUIRE(json_is_array(json_object_get(set.value.get(), "keys")));
     check(*result.keys, jwt, input.rest());
-    oauth::free_key_set(result.keys);
+    jose::free_key_set(result.keys);
   }
   return 0;
 }

@@ -1,4 +1,4 @@
-#include "oauth/base64url.h"
+#include "jose/base64url.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 
 #include "test_jwt.h"
 
-namespace oauth {
+namespace jose {
 namespace {
 
 using std::literals::operator""sv;
@@ -83,4 +83,4 @@ TEST(Base64url, UndoesAnEncoder) {
 }
 
 }  // namespace
-}  // namespace oauth
+}  // namespace jose

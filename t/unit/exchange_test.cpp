@@ -11,6 +11,8 @@
 #include "test_memory.h"
 
 namespace oauth {
+
+using namespace jose;
 namespace {
 
 using std::literals::operator""sv;

@@ -9,6 +9,8 @@
 #include "test_memory.h"
 
 namespace oauth {
+
+using namespace jose;
 namespace {
 
 class Gathered {

@@ -1,4 +1,4 @@
-#include "oauth/json.h"
+#include "jose/json.h"
 
 #include <gtest/gtest.h>
 #include <jansson.h>
@@ -14,7 +14,7 @@
 
 #include "test_memory.h"
 
-namespace oauth {
+namespace jose {
 namespace {
 
 using std::literals::operator""sv;
@@ -746,4 +746,4 @@ TEST(JsonOracle, AgreesOnMutations) {
 }
 
 }  // namespace
-}  // namespace oauth
+}  // namespace jose

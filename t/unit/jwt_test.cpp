@@ -1,4 +1,4 @@
-#include "oauth/jwt.h"
+#include "jose/jwt.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include "test_jwt.h"
 #include "test_memory.h"
 
-namespace oauth {
+namespace jose {
 namespace {
 
 using std::literals::operator""sv;
@@ -190,4 +190,4 @@ TEST(Jwt, HasATypeWithOrWithoutApplication) {
 }
 
 }  // namespace
-}  // namespace oauth
+}  // namespace jose

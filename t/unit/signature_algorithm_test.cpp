@@ -1,4 +1,4 @@
-#include "oauth/signature_algorithm.h"
+#include "jose/signature_algorithm.h"
 
 #include <gtest/gtest.h>
 #include <jansson.h>
@@ -10,10 +10,10 @@
 #include <string>
 #include <string_view>
 
-#include "oauth/base64url.h"
+#include "jose/base64url.h"
 #include "test_keys.h"
 
-namespace oauth {
+namespace jose {
 namespace {
 
 /// A key that frees itself; of a JWK that must be good.
@@ -49,7 +49,7 @@ Match verify(std::string_view algorithm, const Key &key, std::string_view signed
     ADD_FAILURE() << algorithm << " is not for this key";
     return Match::bad;
   }
-  const Match match = oauth::verify(*found, *key, signed_part, signature);
+  const Match match = jose::verify(*found, *key, signed_part, signature);
   EXPECT_EQ(ERR_peek_error(), 0U) << "nginx would log it against the next TLS connection";
   return match;
 }
@@ -159,4 +159,4 @@ TEST(PublicKey, OfAnEdwardsCurveHasItsSize) {
 }
 
 }  // namespace
-}  // namespace oauth
+}  // namespace jose

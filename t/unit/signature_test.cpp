@@ -1,4 +1,4 @@
-#include "oauth/signature.h"
+#include "jose/signature.h"
 
 #include <gtest/gtest.h>
 #include <openssl/err.h>
@@ -14,7 +14,7 @@
 #include "test_keys.h"
 #include "test_memory.h"
 
-namespace oauth {
+namespace jose {
 namespace {
 
 using std::literals::operator""s;
@@ -741,4 +741,4 @@ TEST(AccessTokenType, IsAbsentOrOneOfTwo) {
 }
 
 }  // namespace
-}  // namespace oauth
+}  // namespace jose

@@ -1,11 +1,11 @@
-#include "oauth/strings.h"
+#include "jose/strings.h"
 
 #include <gtest/gtest.h>
 
 #include <string_view>
 #include <vector>
 
-namespace oauth {
+namespace jose {
 namespace {
 
 using std::literals::operator""sv;
@@ -40,4 +40,4 @@ TEST(EqualIgnoringCase, ComparesEverythingElseExactly) {
 }
 
 }  // namespace
-}  // namespace oauth
+}  // namespace jose

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace oauth {
+namespace jose {
 
 inline std::string base64url(std::string_view bytes) {
   constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -34,4 +34,4 @@ inline std::string make_envelope(std::string_view claims) {
   return make_jwt(R"({"typ":"token-introspection+jwt","alg":"RS256"})", claims);
 }
 
-}  // namespace oauth
+}  // namespace jose

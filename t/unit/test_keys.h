@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "oauth/openssl.h"
+#include "jose/openssl.h"
 #include "test_jwt.h"
 
-namespace oauth {
+namespace jose {
 
 using PrivateKey = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
 
@@ -139,4 +139,4 @@ inline std::string sign_jwt(const PrivateKey &key, std::string_view algorithm, s
   return sign_jwt(key, signing_of(algorithm), R"({"alg":")" + std::string(algorithm) + "\"" + std::string(more) + "}");
 }
 
-}  // namespace oauth
+}  // namespace jose

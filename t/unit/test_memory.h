@@ -6,7 +6,7 @@
 
 #include "../checked_memory.h"
 
-namespace oauth {
+namespace jose {
 
 /// Lets each allocation of a parser that accepts its input fail in turn.
 /// @param accepts whether the parser accepts, given a Memory.
@@ -21,4 +21,4 @@ void expect_refusal_without_memory(Accepts accepts) {
   }
 }
 
-}  // namespace oauth
+}  // namespace jose

@@ -1,13 +1,14 @@
-#include "oauth/writer.h"
+#include "jose/writer.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <string_view>
 
+#include "oauth/form.h"
 #include "test_memory.h"
 
-namespace oauth {
+namespace jose {
 namespace {
 
 using std::literals::operator""sv;
@@ -28,7 +29,7 @@ TEST(Writer, WritesWhatItCounts) {
               writer.put("");
               writer.put("d\0e"sv);
               writer.put_escaped(R"("\x)");
-              writer.put_form_encoded("a b&c=\xC3\xA9");
+              oauth::put_form_encoded(writer, "a b&c=\xC3\xA9");
             }),
             "abcd\0e\\\"\\\\xa+b%26c%3D%C3%A9"sv);
 }
@@ -36,7 +37,7 @@ TEST(Writer, WritesWhatItCounts) {
 TEST(Writer, WritesNothing) {
   EXPECT_EQ(write([](Writer & /*writer*/) {}), "");
   EXPECT_EQ(write([](Writer &writer) { writer.put(std::string_view()); }), "");
-  EXPECT_EQ(write([](Writer &writer) { writer.put_form_encoded(""); }), "");
+  EXPECT_EQ(write([](Writer &writer) { oauth::put_form_encoded(writer, ""); }), "");
   EXPECT_EQ(write([](Writer &writer) { writer.put_escaped(""); }), "");
 }
 
@@ -59,9 +60,9 @@ TEST(Writer, EncodesEveryByteForForms) {
                        c == '.' || c == '_' || c == '*';
     char escaped[4];
     std::snprintf(escaped, sizeof(escaped), "%%%02X", static_cast<unsigned>(c));
-    EXPECT_EQ(write([&](Writer &writer) { writer.put_form_encoded(one); }), stays      ? one
-                                                                            : c == ' ' ? "+"
-                                                                                       : escaped)
+    EXPECT_EQ(write([&](Writer &writer) { oauth::put_form_encoded(writer, one); }), stays      ? one
+                                                                                    : c == ' ' ? "+"
+                                                                                               : escaped)
         << c;
   }
 }
@@ -72,7 +73,7 @@ TEST(Writer, CountsWithoutRoom) {
   writer.put('a');
   writer.put("bc");
   writer.put_escaped("\"");
-  writer.put_form_encoded("%");
+  oauth::put_form_encoded(writer, "%");
   EXPECT_EQ(writer.size(), 8U);
 }
 
@@ -85,4 +86,4 @@ TEST(Writer, IsRefusedWithoutMemory) {
 }
 
 }  // namespace
-}  // namespace oauth
+}  // namespace jose

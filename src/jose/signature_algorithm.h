@@ -5,7 +5,7 @@
 
 #include "jwk.h"
 
-namespace oauth {
+namespace jose {
 
 /// A signature algorithm of JWS by its registered name (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864 section
 /// 2).
@@ -32,4 +32,4 @@ enum class Match : std::uint8_t { good, bad, no_memory };
 Match verify(const SignatureAlgorithm &algorithm, const PublicKey &key, std::string_view signed_part,
              std::string_view signature) noexcept;
 
-}  // namespace oauth
+}  // namespace jose

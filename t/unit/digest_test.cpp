@@ -1,4 +1,4 @@
-#include "oauth/cache_key.h"
+#include "jose/digest.h"
 
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace oauth {
+namespace jose {
 namespace {
 
 using std::literals::operator""sv;
@@ -39,8 +39,8 @@ void release(void *place, const char * /*file*/, int /*line*/) {
 const bool openssl_can_fail = CRYPTO_set_mem_functions(allocate, reallocate, release) == 1;
 
 std::string key(const std::vector<std::string_view> &parts) {
-  std::string hex(cache_key_size, '?');
-  EXPECT_TRUE(cache_key({parts.data(), parts.size()}, hex.data()));
+  std::string hex(hex_digest_size, '?');
+  EXPECT_TRUE(hex_digest({parts.data(), parts.size()}, hex.data()));
   return hex;
 }
 
@@ -71,8 +71,8 @@ TEST(CacheKey, DiffersForListsThatReadTheSameInOneRow) {
 }
 
 TEST(CacheKey, WritesNoTerminator) {
-  std::string hex(cache_key_size + 1, '?');
-  ASSERT_TRUE(cache_key({}, hex.data()));
+  std::string hex(hex_digest_size + 1, '?');
+  ASSERT_TRUE(hex_digest({}, hex.data()));
   EXPECT_EQ(hex.back(), '?');
 }
 
@@ -83,9 +83,9 @@ TEST(CacheKey, FailsWithAnEmptyErrorQueueWhereOpensslHasNoMemory) {
   int failures = 0;
   for (; !succeeded; ++failures) {
     const std::string_view part = "abc";
-    std::string hex(cache_key_size, '?');
+    std::string hex(hex_digest_size, '?');
     allocations_left = failures;
-    succeeded = cache_key({&part, 1}, hex.data());
+    succeeded = hex_digest({&part, 1}, hex.data());
     allocations_left = never;
     EXPECT_EQ(ERR_peek_error(), 0U);
     if (succeeded) {
@@ -96,4 +96,4 @@ TEST(CacheKey, FailsWithAnEmptyErrorQueueWhereOpensslHasNoMemory) {
 }
 
 }  // namespace
-}  // namespace oauth
+}  // namespace jose

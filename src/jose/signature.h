@@ -6,7 +6,7 @@
 
 #include "jwt.h"
 
-namespace oauth {
+namespace jose {
 
 /// Public keys that verify JWTs, made from a JWK Set (RFC 7517). Lives on the heap, since it outlives requests; freed
 /// with free_key_set(). Keys that are not for verifying, or of kinds that no supported algorithm has, are left out.
@@ -47,4 +47,4 @@ bool has_verified(const KeySet &keys, std::string_view compact) noexcept;
 /// Whether an access token that a client sends may have this `typ`: absent, `JWT` or `at+jwt` (RFC 9068 section 4).
 bool is_access_token_type(const Jwt &jwt) noexcept;
 
-}  // namespace oauth
+}  // namespace jose

@@ -1,20 +1,19 @@
 // The cache key: SHA-256 over the parts with their lengths, as one buffer in one call gives it; other boundaries
 // between the same bytes give another key.
 
-#include "oauth/cache_key.h"
-
 #include <openssl/sha.h>
 
 #include <string>
 
 #include "fuzz.h"
+#include "jose/digest.h"
 #include "oracle.h"
 
 namespace {
 
 std::string key_of(const std::vector<std::string_view> &parts) {
-  std::string hex(oauth::cache_key_size, '\0');
-  REQUIRE(oauth::cache_key(fuzz::strings(parts), hex.data()));
+  std::string hex(jose::hex_digest_size, '\0');
+  REQUIRE(jose::hex_digest(fuzz::strings(parts), hex.data()));
   return hex;
 }
 

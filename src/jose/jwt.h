@@ -5,7 +5,7 @@
 #include "json.h"
 #include "memory.h"
 
-namespace oauth {
+namespace jose {
 
 /// A signed JWT in compact form (RFC 7515 section 7.1, RFC 7519), its signature not verified.
 struct Jwt {
@@ -26,4 +26,4 @@ bool parse_jwt(std::string_view text, Memory &memory, Jwt &jwt, const char *&pro
 /// (RFC 7515 section 4.1.9). `subtype` is written without the prefix, such as `token-introspection+jwt`.
 bool has_type(const Jwt &jwt, std::string_view subtype) noexcept;
 
-}  // namespace oauth
+}  // namespace jose

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace oauth {
+namespace jose {
 
 /// A list of strings that somebody else owns, in configuration order.
 struct Strings {
@@ -18,4 +18,4 @@ struct Strings {
 /// ASCII only, as the protocols compare scheme names and media types (RFC 9110 sections 8.3.1 and 11.1).
 bool equal_ignoring_case(std::string_view one, std::string_view other) noexcept;
 
-}  // namespace oauth
+}  // namespace jose

@@ -8,12 +8,12 @@
 #include <new>
 
 #include "base64url.h"
-#include "cache_key.h"
+#include "digest.h"
 #include "json_text.h"
 #include "jwk.h"
 #include "signature_algorithm.h"
 
-namespace oauth {
+namespace jose {
 namespace {
 
 constexpr std::size_t most_verified = 1024;
@@ -82,20 +82,20 @@ class SignedText {
 struct KeySet {
   Key *keys = nullptr;
   std::size_t count = 0;
-  char verified[most_verified][cache_key_size] = {};
+  char verified[most_verified][hex_digest_size] = {};
 };
 
 namespace {
 
 /// @return where a JWT of this hash is remembered, in place of the last one that had the same place.
 std::size_t place_of(const char *hash) noexcept {
-  return std::hash<std::string_view>()({hash, cache_key_size}) % most_verified;
+  return std::hash<std::string_view>()({hash, hex_digest_size}) % most_verified;
 }
 
 void remember(KeySet &keys, std::string_view compact) noexcept {
-  char hash[cache_key_size];
-  if (cache_key({&compact, 1}, hash)) {
-    std::memcpy(keys.verified[place_of(hash)], hash, cache_key_size);
+  char hash[hex_digest_size];
+  if (hex_digest({&compact, 1}, hash)) {
+    std::memcpy(keys.verified[place_of(hash)], hash, hex_digest_size);
   }
 }
 
@@ -201,8 +201,8 @@ void free_key_set(KeySet *keys) noexcept {
 }
 
 bool has_verified(const KeySet &keys, std::string_view compact) noexcept {
-  char hash[cache_key_size];
-  return cache_key({&compact, 1}, hash) && std::memcmp(keys.verified[place_of(hash)], hash, cache_key_size) == 0;
+  char hash[hex_digest_size];
+  return hex_digest({&compact, 1}, hash) && std::memcmp(keys.verified[place_of(hash)], hash, hex_digest_size) == 0;
 }
 
 VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept {
@@ -225,4 +225,4 @@ bool is_access_token_type(const Jwt &jwt) noexcept {
   return typ == nullptr || has_type(jwt, "JWT") || has_type(jwt, "at+jwt");
 }
 
-}  // namespace oauth
+}  // namespace jose

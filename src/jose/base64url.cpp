@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-namespace oauth {
+namespace jose {
 
 namespace {
 
@@ -85,4 +85,4 @@ bool base64url_decode(std::string_view text, char *out) noexcept {
   return out == nullptr ? decode<false>(text, out) : decode<true>(text, out);
 }
 
-}  // namespace oauth
+}  // namespace jose

@@ -3,10 +3,9 @@
 #include <cstddef>
 #include <string_view>
 
-#include "form.h"
 #include "memory.h"
 
-namespace oauth {
+namespace jose {
 
 /// Counts what is put, and writes it where there is room: one description of a text serves for its size and its bytes.
 class Writer {
@@ -40,11 +39,11 @@ class Writer {
     }
   }
 
-  void put_form_encoded(std::string_view text) noexcept {
-    if (out_ != nullptr) {
-      form_encode(out_ + size_, text);
-    }
-    size_ += form_encoded_size(text);
+  /// @return room for so many bytes, which are put by this; nullptr where they are only counted.
+  char *take(std::size_t size) noexcept {
+    char *place = out_ == nullptr ? nullptr : out_ + size_;
+    size_ += size;
+    return place;
   }
 
  private:
@@ -73,4 +72,4 @@ bool write_text(Memory &memory, Describe describe, std::string_view &text) noexc
   return true;
 }
 
-}  // namespace oauth
+}  // namespace jose

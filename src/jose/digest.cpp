@@ -1,4 +1,4 @@
-#include "cache_key.h"
+#include "digest.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-namespace oauth {
+namespace jose {
 
 namespace {
 
@@ -18,7 +18,7 @@ struct FreeDigest {
 
 using Digest = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
 
-constexpr std::size_t digest_size = cache_key_size / 2;
+constexpr std::size_t digest_size = hex_digest_size / 2;
 
 /// Fetched once a process: each implicit fetch costs as much as the digest itself.
 EVP_MD *fetched_sha256 = nullptr;
@@ -79,7 +79,7 @@ bool sha256(Strings parts, unsigned char *hash) noexcept {
 
 }  // namespace
 
-bool cache_key(Strings parts, char *hex) noexcept {
+bool hex_digest(Strings parts, char *hex) noexcept {
   constexpr std::string_view hex_digits = "0123456789abcdef";
   unsigned char hash[digest_size];
   if (!sha256(parts, hash)) {
@@ -93,8 +93,8 @@ bool cache_key(Strings parts, char *hex) noexcept {
   return true;
 }
 
-void release_cache_key() noexcept {
+void release_digest() noexcept {
   EVP_MD_free(std::exchange(fetched_sha256, nullptr));
 }
 
-}  // namespace oauth
+}  // namespace jose

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace oauth {
+namespace jose {
 
 /// What a public key is for, by the type and curve of its JWK.
 enum class KeyKind : std::uint8_t { rsa, p256, p384, p521, ed25519, ed448 };
@@ -31,4 +31,4 @@ Import import_public_key(const json_t *jwk, PublicKey &key) noexcept;
 
 void free_public_key(PublicKey &key) noexcept;
 
-}  // namespace oauth
+}  // namespace jose

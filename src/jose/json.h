@@ -6,7 +6,7 @@
 
 #include "memory.h"
 
-namespace oauth {
+namespace jose {
 
 enum class JsonKind : std::uint8_t { null, boolean, number, string, array, object };
 
@@ -48,4 +48,4 @@ constexpr std::size_t json_max_depth = 64;
 /// @return whether `value` is a number.
 bool read_numeric_date(const JsonValue &value, std::int64_t &seconds) noexcept;
 
-}  // namespace oauth
+}  // namespace jose

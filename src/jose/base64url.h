@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace oauth {
+namespace jose {
 
 /// Bytes that `encoded_size` characters of unpadded base64url decode to.
 constexpr std::size_t base64url_decoded_size(std::size_t encoded_size) noexcept {
@@ -16,4 +16,4 @@ constexpr std::size_t base64url_decoded_size(std::size_t encoded_size) noexcept 
 /// @return whether `text` is base64url; out is undefined where it is not.
 bool base64url_decode(std::string_view text, char *out) noexcept;
 
-}  // namespace oauth
+}  // namespace jose

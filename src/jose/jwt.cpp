@@ -3,7 +3,7 @@
 #include "base64url.h"
 #include "strings.h"
 
-namespace oauth {
+namespace jose {
 
 namespace {
 
@@ -88,4 +88,4 @@ bool has_type(const Jwt &jwt, std::string_view subtype) noexcept {
   return equal_ignoring_case(text, subtype);
 }
 
-}  // namespace oauth
+}  // namespace jose

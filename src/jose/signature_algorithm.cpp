@@ -12,7 +12,7 @@
 
 #include "openssl.h"
 
-namespace oauth {
+namespace jose {
 
 struct SignatureAlgorithm {
   enum class Padding : std::uint8_t { none, pkcs1, pss };
@@ -159,4 +159,4 @@ Match verify(const SignatureAlgorithm &algorithm, const PublicKey &key, std::str
   return match;
 }
 
-}  // namespace oauth
+}  // namespace jose

@@ -16,7 +16,7 @@
 #include "json_text.h"
 #include "openssl.h"
 
-namespace oauth {
+namespace jose {
 namespace {
 
 /// RFC 7518 section 3.3; OpenSSL verifies with no larger one (OPENSSL_RSA_MAX_MODULUS_BITS).
@@ -188,4 +188,4 @@ void free_public_key(PublicKey &key) noexcept {
   key = {};
 }
 
-}  // namespace oauth
+}  // namespace jose

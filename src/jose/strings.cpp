@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace oauth {
+namespace jose {
 
 namespace {
 
@@ -18,4 +18,4 @@ bool equal_ignoring_case(std::string_view one, std::string_view other) noexcept 
                     [](char a, char b) noexcept { return to_lower(a) == to_lower(b); });
 }
 
-}  // namespace oauth
+}  // namespace jose

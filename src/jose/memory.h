@@ -4,7 +4,7 @@
 #include <new>
 #include <type_traits>
 
-namespace oauth {
+namespace jose {
 
 /// Where parsed values live: memory that the caller owns and frees as a whole (nginx's request pool; an array in
 /// tests).
@@ -26,4 +26,4 @@ class Memory {
   ~Memory() = default;
 };
 
-}  // namespace oauth
+}  // namespace jose

@@ -12,7 +12,7 @@
 #define RAPIDJSON_ASSERT(condition) static_cast<void>(0)
 #include <rapidjson/reader.h>
 
-namespace oauth {
+namespace jose {
 
 namespace {
 
@@ -52,15 +52,15 @@ struct NoAllocator {};
 
 }  // namespace
 
-}  // namespace oauth
+}  // namespace jose
 
 /// The reader's stack, in place of one that begins with arithmetic on a null pointer, grows on the heap and goes on
 /// where that fails. In situ, the reader puts there nothing but two counters a level, before it asks the handler to
 /// enter the level: hence one level more than the handler allows.
 template <>
-class rapidjson::internal::Stack<oauth::NoAllocator> {
+class rapidjson::internal::Stack<jose::NoAllocator> {
  public:
-  Stack(oauth::NoAllocator * /*allocator*/, std::size_t /*capacity*/) noexcept {}
+  Stack(jose::NoAllocator * /*allocator*/, std::size_t /*capacity*/) noexcept {}
 
   template <typename T>
   T *Push(std::size_t count = 1) noexcept {
@@ -89,17 +89,17 @@ class rapidjson::internal::Stack<oauth::NoAllocator> {
     return reinterpret_cast<T *>(counters_ + size_);
   }
 
-  SizeType counters_[2 * (oauth::json_max_depth + 1)] = {};
+  SizeType counters_[2 * (jose::json_max_depth + 1)] = {};
   std::size_t size_ = 0;
 };
 
 /// The reader finds the text of a number only in a stream that it may copy.
 template <>
-struct rapidjson::StreamTraits<oauth::TextStream> {
+struct rapidjson::StreamTraits<jose::TextStream> {
   static constexpr int copyOptimization = 1;
 };
 
-namespace oauth {
+namespace jose {
 
 namespace {
 
@@ -385,4 +385,4 @@ bool read_numeric_date(const JsonValue &value, std::int64_t &seconds) noexcept {
   return true;
 }
 
-}  // namespace oauth
+}  // namespace jose

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace oauth {
+namespace jose {
 
 /// @return the text of a member, a view into it; empty where it is absent or no string. For JSON that jansson has read.
 inline std::string_view string_member(const json_t *object, const char *name) noexcept {
@@ -13,4 +13,4 @@ inline std::string_view string_member(const json_t *object, const char *name) no
                                 : std::string_view();
 }
 
-}  // namespace oauth
+}  // namespace jose

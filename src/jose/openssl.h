@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace oauth {
+namespace jose {
 
 /// For std::unique_ptr: frees an object of OpenSSL's by the function that its documentation names.
 template <auto release>
@@ -34,4 +34,4 @@ inline OpensslError take_openssl_error() noexcept {
   return result;
 }
 
-}  // namespace oauth
+}  // namespace jose
