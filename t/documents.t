@@ -245,7 +245,7 @@ sub default_of {
     $directive->{field} //= $directive->{name} =~ s/^phantom_token_//r;
     my ($kind, $value) = $shim =~ /ngx_conf_merge_(\w*?)_?value\(conf->$directive->{field},\s*prev->$directive->{field},\s*([^)]*?)\)/s;
     if ($directive->{field} eq 'jwt_members') {
-        my ($names) = slurp('src/gateway/policy.cpp') =~ /default_jwt_members\[\] = \{([^}]*)\}/;
+        my ($names) = slurp('src/gateway/configuration/policy.cpp') =~ /default_jwt_members\[\] = \{([^}]*)\}/;
         return join ' ', $names =~ /"(\w+)"/g;
     }
     return 'off' if $directive->{name} eq 'phantom_token_hot_cache'; # a pointer, NULL
@@ -293,7 +293,7 @@ my %known = map { $_->{name} => 1 } @directives;
 is join(' ', grep { !$known{$_} } $reference =~ /^### (phantom_token\w*)$/mg), '', 'no section about what is no directive';
 is join(' ', grep { !$known{$_} } $text{'README.md'} =~ /^\| \[`(phantom_token\w*)/mg), '', 'no row in the README about what is no directive';
 
-my ($variables) = slurp('src/gateway/variables.cpp') =~ /constexpr Variable variables\[\] = \{(.*?)\n\};/s;
+my ($variables) = slurp('src/gateway/observation/variables.cpp') =~ /constexpr Variable variables\[\] = \{(.*?)\n\};/s;
 my @variables = (($variables =~ /\{"(phantom_token_\w+)"/g), qw(phantom_token_claim_NAME phantom_token_http_NAME));
 for my $variable (@variables) {
     like $reference, qr/^### \$$variable$/m, "reference: \$$variable has a section";
@@ -313,7 +313,7 @@ while ($outcomes =~ /\{"(\w+)", (\d+), (\w+|"\w+")\}/g) {
 
 # What a document says that the log says is what the sources can write: `phantom token: WORD: TEXT`, `[emerg] TEXT`, and
 # the last column of the outcomes. An ellipsis stands for what varies.
-my $sources = join "\n", map { slurp($_) =~ s/"\s*\n\s*"//gr } glob('src/*/*.cpp module/*.c');
+my $sources = join "\n", map { slurp($_) =~ s/"\s*\n\s*"//gr } glob('src/*/*.cpp src/*/*/*.cpp module/*.c');
 $sources =~ s/\\"/"/g;
 my %quotes = (
     'docs/outcomes.md'        => [map { /`([^`]*)`/g } $text{'docs/outcomes.md'} =~ /^\| [^|]* \| `\w+` \| .* \| ([^|]*) \|$/mg],

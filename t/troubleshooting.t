@@ -37,7 +37,7 @@ sub is_quoted {
     return 0;
 }
 
-my @sources  = grep { !m{/(?:error_body|challenge|metrics_page)\.cpp$} } glob 'src/*/*.cpp src/*/*.h module/*.c';
+my @sources  = grep { !m{/(?:error_body|challenge|metrics_page)\.cpp$} } glob 'src/*/*.cpp src/*/*/*.cpp src/*/*.h src/*/*/*.h module/*.c';
 my @messages = map { my $file = $_; map { [$file, $_] } messages_of(slurp($file)) } @sources;
 cmp_ok scalar @messages, '>', 80, 'the sources have messages';
 ok is_quoted($_->[1]), "$_->[0]: $_->[1]" for @messages;

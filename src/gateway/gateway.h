@@ -67,6 +67,9 @@ typedef struct {
 /** A location's policy in the form that src/oauth reads; made when the configuration is, never changed. */
 typedef struct phantom_token_policy_s  phantom_token_policy_t;
 
+/** Which variables the configuration reads, in the form that the core reads; made when the configuration is. */
+typedef struct phantom_token_variables_s  phantom_token_variables_t;
+
 /** The directives of one http, server, location, if or limit_except block. Lists are arrays of ngx_str_t. */
 typedef struct phantom_token_location_s {
     ngx_uint_t                 enabled;
@@ -144,18 +147,10 @@ typedef struct {
 } phantom_token_block_t;
 
 typedef struct {
-    ngx_array_t      blocks;               /* phantom_token_block_t; gone when the configuration has been read */
-    ngx_int_t        authorization_index;  /* of $http_authorization */
-    ngx_int_t        proxy_host_index;     /* of $proxy_host; NGX_ERROR where there is no proxy module */
-    ngx_int_t        key_index;            /* of $phantom_token_key; NGX_ERROR where nothing reads it */
-    ngx_int_t        request_body_index;   /* of $request_body; likewise */
-    ngx_int_t        request_id_index;     /* of $request_id; likewise */
-    ngx_str_t        variable_origins;     /* for each index a byte: who gives the value in a subrequest of ours */
-    ngx_http_get_variable_pt  map_handler;  /* of the variables of `map`; NULL where no endpoint needs to know */
-    unsigned         can_read_maps:1;      /* what they are over is where we look */
-    ngx_array_t     *variable_indices;     /* ngx_uint_t: of all $phantom_token_* that the configuration uses */
-    ngx_array_t      hot_caches;           /* ngx_shm_zone_t *: of all phantom_token_hot_cache zone=... */
-    ngx_shm_zone_t  *metrics;              /* NULL where no location has phantom_token_metrics */
+    ngx_array_t                 blocks;     /* phantom_token_block_t; gone when the configuration has been read */
+    phantom_token_variables_t  *variables;
+    ngx_array_t                 hot_caches; /* ngx_shm_zone_t *: of all phantom_token_hot_cache zone=... */
+    ngx_shm_zone_t             *metrics;    /* NULL where no location has phantom_token_metrics */
 } phantom_token_main_t;
 
 extern ngx_module_t  ngx_http_phantom_token_module;

@@ -1,6 +1,6 @@
 // Which version this is, and where nginx says so.
 
-#include "nginx.h"
+#include "gateway.h"
 
 namespace {
 

@@ -5,6 +5,9 @@
 
 namespace oauth {
 
+/// What stands before the token in the value of Authorization (RFC 6750 section 2.1).
+constexpr std::string_view bearer_scheme = "Bearer ";
+
 /// What an Authorization header holds, as far as RFC 6750 is concerned.
 enum class Credentials : std::uint8_t {
   missing,    ///< no header, or another scheme

@@ -1,12 +1,13 @@
 // The cache key: SHA-256 over the parts with their lengths, as one buffer in one call gives it; other boundaries
 // between the same bytes give another key.
 
+#include "jose/digest.h"
+
 #include <openssl/sha.h>
 
 #include <string>
 
 #include "fuzz.h"
-#include "jose/digest.h"
 #include "oracle.h"
 
 namespace {

@@ -20,7 +20,7 @@
 
 namespace {
 
-using oauth::Release;
+using jose::Release;
 using Key = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Release<OSSL_PARAM_BLD_free>>;
 using Number = std::unique_ptr<BIGNUM, Release<BN_free>>;

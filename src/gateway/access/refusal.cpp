@@ -1,0 +1,301 @@
+#include "refusal.h"
+
+#include <algorithm>
+
+#include "../../nginx/core_configuration.h"
+#include "../../nginx/header_list.h"
+#include "../../nginx/locations.h"
+#include "../../nginx/pool.h"
+#include "../../nginx/strings.h"
+#include "../../oauth/bearer.h"
+#include "../../oauth/challenge.h"
+#include "../configuration/module_configuration.h"
+#include "../configuration/policy.h"
+#include "../observation/redaction.h"
+#include "../subrequest/contact.h"
+#include "error_body.h"
+
+namespace gateway {
+namespace {
+
+using oauth::Outcome;
+
+constexpr std::string_view www_authenticate = "WWW-Authenticate";
+constexpr std::string_view retry_after = "Retry-After";
+
+/// A module context on purpose: nginx clears it at every internal redirect, and what an error_page then sends is not
+/// ours to replace.
+struct PendingBody {
+  ngx_uint_t status = 0;
+  ErrorBody body;
+  bool header_sent = false;
+  bool body_sent = false;
+};
+
+PendingBody *pending_body(const ngx_http_request_t *r) noexcept {
+  return static_cast<PendingBody *>(ngx_http_get_module_ctx(r, ngx_http_phantom_token_module));
+}
+
+bool set_pending_body(ngx_http_request_t *r, const phantom_token_location_t &location, ngx_uint_t status) noexcept {
+  PendingBody *pending = nullptr;
+  const ErrorBody body = error_body(location.error_format, status);
+  if (!body.content.empty()) {
+    pending = make<PendingBody>(r->pool);
+    if (pending == nullptr) {
+      return false;
+    }
+    pending->status = status;
+    pending->body = body;
+  }
+  ngx_http_set_ctx(r, pending, ngx_http_phantom_token_module);
+  return true;
+}
+
+ngx_table_elt_t *push_header(ngx_http_request_t *r, std::string_view name) noexcept {
+  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+  if (header != nullptr) {
+    *header = {};
+    header->hash = 1;
+    header->key = to_ngx_str(name);
+  }
+  return header;
+}
+
+/// Whether the response still has it: ngx_http_clean_header() empties the list, whose places are then used anew.
+bool is_listed(const ngx_http_request_t *r, const ngx_table_elt_t *header, std::string_view name) noexcept {
+  const HeaderList headers(r->headers_out.headers);
+  return std::any_of(headers.begin(), headers.end(), [&](const ngx_table_elt_t &listed) {
+    return &listed == header && reinterpret_cast<const char *>(header->key.data) == name.data();
+  });
+}
+
+/// Adds a header, or gives the one of an earlier refusal another value: after a redirect from one refusal to the next
+/// there is still one.
+/// @param name one of the two below, by which the header is known to be ours.
+bool set_header(ngx_http_request_t *r, ngx_table_elt_t *&header, std::string_view name,
+                const ngx_str_t &value) noexcept {
+  if (!is_listed(r, header, name)) {
+    header = push_header(r, name);
+  }
+  if (header == nullptr) {
+    return false;
+  }
+  header->hash = 1;
+  header->value = value;
+  return true;
+}
+
+/// Takes back what an earlier refusal of this request has added.
+void withdraw_headers(ngx_http_request_t *r, const RequestState &state) noexcept {
+  if (is_listed(r, state.challenge, www_authenticate)) {
+    state.challenge->hash = 0;
+    r->headers_out.www_authenticate = nullptr;
+  }
+  if (is_listed(r, state.retry_after, retry_after)) {
+    state.retry_after->hash = 0;
+  }
+}
+
+/// RFC 3986 section 2: what may stand in a URI. Anything else could break out of the challenge, or is a mistake.
+bool is_uri(std::string_view uri) noexcept {
+  constexpr std::string_view punctuation = "-._~:/?#[]@!$&'()*+,;=%";
+  for (const char c : uri) {
+    const bool is_alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!is_alphanumeric && punctuation.find(c) == std::string_view::npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// @param uri set, to an empty view where there is none or it cannot be used, where the result is true.
+bool resource_metadata(ngx_http_request_t *r, const phantom_token_location_t &location,
+                       std::string_view &uri) noexcept {
+  uri = {};
+  if (location.resource_metadata == nullptr) {
+    return true;
+  }
+  ngx_str_t value;
+  if (ngx_http_complex_value(r, location.resource_metadata, &value) != NGX_OK) {
+    return false;
+  }
+  if (is_uri(to_view(value))) {
+    uri = to_view(value);
+  } else {
+    ngx_log_error(
+        NGX_LOG_ERR, r->connection->log, 0,
+        "phantom token: \"phantom_token_resource_metadata\" evaluates to what is no URI, so the challenge has "
+        "none");
+  }
+  return true;
+}
+
+bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                   std::string_view error) noexcept {
+  oauth::Challenge challenge = {to_view(location.realm), location.policy->claims.scopes, error, {}};
+  if (!resource_metadata(r, location, challenge.resource_metadata)) {
+    return false;
+  }
+  const std::size_t size = oauth::challenge_size(challenge);
+  auto *value = static_cast<char *>(ngx_pnalloc(r->pool, size));
+  if (value == nullptr || !set_header(r, state.challenge, www_authenticate, to_ngx_str({value, size}))) {
+    return false;
+  }
+  (void)oauth::write_challenge(value, challenge);
+  r->headers_out.www_authenticate = state.challenge;
+  return true;
+}
+
+bool is_visible_ascii(std::string_view value) noexcept {
+  for (const char c : value) {
+    if (c < 0x20 || c > 0x7e) {
+      return false;
+    }
+  }
+  return !value.empty();
+}
+
+bool set_retry_after(ngx_http_request_t *r, RequestState &state) noexcept {
+  return state.call == nullptr || !is_visible_ascii(to_view(state.call->retry_after)) ||
+         set_header(r, state.retry_after, retry_after, state.call->retry_after);
+}
+
+/// @return the call that a refusal with this outcome is about, or nullptr where it is about none.
+const Call *blamed_call(const RequestState &state, Outcome outcome) noexcept {
+  const Call *call = outcome == Outcome::jwks_unavailable ? state.keys_call : state.call;
+  return call != nullptr && call->done && !call->is_hot && state.client_jwt == nullptr ? call : nullptr;
+}
+
+/// @return what follows the scheme.
+std::string_view basic_credentials(std::string_view authorization) noexcept {
+  return authorization.substr(std::min(authorization.find(' ') + 1, authorization.size()));
+}
+
+/// What the authorization server says of itself, made fit for a log line.
+ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
+                         const phantom_token_location_t &location, const Call *call) noexcept {
+  if (call == nullptr) {
+    return ngx_null_string;
+  }
+  const std::string_view said = call->introspection.server_message;
+  return printable(r->pool,
+                   redact(r->pool, said.empty() ? to_view(call->redirect_target) : said,
+                          {oauth::parse_bearer(to_view(state.authorization), location.policy->token_syntax).token,
+                           to_view(location.client_secret), basic_credentials(call->authorization)}));
+}
+
+/// @return what to do, where the status alone has decided.
+const char *advice_about(const Call &call, const oauth::Decision &decision) noexcept {
+  return decision.problem == oauth::failure(call.response).problem ? advice(call) : nullptr;
+}
+
+/// The client's mistakes are its own, and there can be many; the others' are for the operator.
+ngx_uint_t log_level(unsigned status, const ngx_str_t &message) noexcept {
+  if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+    return NGX_LOG_ERR;
+  }
+  // An exchange that is set up wrongly is answered like one of a bad token.
+  return message.len != 0 ? NGX_LOG_WARN : NGX_LOG_INFO;
+}
+
+void log_refusal(const ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location,
+                 const oauth::Decision &decision) noexcept {
+  const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
+  const Call *call = blamed_call(state, decision.outcome);
+  ngx_str_t word = to_ngx_str(meaning.word);
+  const ngx_str_t message = server_message(r, state, location, call);
+  const ngx_uint_t level = log_level(meaning.status, message);
+  const char *problem = decision.problem == nullptr ? "refused" : decision.problem;
+  const ngx_str_t name = display_name(core_location_of(r));
+  if (decision.outcome == Outcome::misconfigured) {
+    const ngx_str_t asked = call != nullptr ? call->location_name : ngx_str_t(ngx_null_string);
+    ngx_log_error(level, r->connection->log, 0, "phantom token: %V: \"%s\": %s, location \"%V\"%s%V%s", &word,
+                  state.endpoint_directive, problem, &name, call != nullptr ? ", asked location \"" : "", &asked,
+                  call != nullptr ? "\"" : "");
+    return;
+  }
+  if (call == nullptr || level == NGX_LOG_INFO) {
+    ngx_log_error(level, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
+    return;
+  }
+  u_char buffer[longest_status];
+  const ngx_str_t status = status_in_log(*call, buffer);
+  const char *to_do = advice_about(*call, decision);
+  ngx_log_error(level, r->connection->log, 0, "phantom token: %V: %s%s%V%s%s, location \"%V\", asked location \"%V\"%V",
+                &word, problem, message.len == 0 ? "" : ": ", &message, to_do == nullptr ? "" : "; ",
+                to_do == nullptr ? "" : to_do, &name, &call->location_name, &status);
+}
+
+}  // namespace
+
+ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
+                 oauth::Decision decision) noexcept {
+  const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
+  state.judged = true;
+  state.outcome = decision.outcome;
+  state.allowed_by = nullptr;
+  log_refusal(r, state, location, decision);
+  withdraw_headers(r, state);
+
+  const bool challenged = meaning.status == NGX_HTTP_UNAUTHORIZED || meaning.status == NGX_HTTP_FORBIDDEN;
+  if ((challenged && !set_challenge(r, state, location, meaning.error)) ||
+      (decision.outcome == Outcome::as_busy && !set_retry_after(r, state)) ||
+      !set_pending_body(r, location, meaning.status)) {
+    state.outcome = Outcome::internal_error;
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  return static_cast<ngx_int_t>(meaning.status);
+}
+
+void withdraw_refusal(ngx_http_request_t *r, const RequestState &state) noexcept {
+  ngx_http_set_ctx(r, nullptr, ngx_http_phantom_token_module);
+  withdraw_headers(r, state);
+  // nginx clears one challenge at most, and only the last: under `satisfy any`, auth_basic may have left one too.
+  for (ngx_table_elt_t &header : HeaderList(r->headers_out.headers)) {
+    if (equal_ignoring_case(to_view(header.key), www_authenticate)) {
+      header.hash = 0;
+    }
+  }
+  r->headers_out.www_authenticate = nullptr;
+}
+
+void replace_error_header(ngx_http_request_t *r) noexcept {
+  PendingBody *pending = pending_body(r);
+  if (pending == nullptr || pending->header_sent || r->headers_out.status != pending->status) {
+    return;
+  }
+  pending->header_sent = true;
+  r->headers_out.content_type = to_ngx_str(pending->body.content_type);
+  r->headers_out.content_type_len = pending->body.content_type.size();
+  r->headers_out.content_type_lowcase = nullptr;
+  r->headers_out.charset.len = 0;
+  r->headers_out.content_length_n = static_cast<off_t>(pending->body.content.size());
+  if (r->headers_out.content_length != nullptr) {
+    r->headers_out.content_length->hash = 0;
+    r->headers_out.content_length = nullptr;
+  }
+}
+
+ngx_chain_t *replace_error_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
+  PendingBody *pending = pending_body(r);
+  if (pending == nullptr || !pending->header_sent || pending->body_sent || in == nullptr) {
+    return in;
+  }
+  auto *buffer = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
+  ngx_chain_t *link = ngx_alloc_chain_link(r->pool);
+  if (buffer == nullptr || link == nullptr) {
+    return nullptr;
+  }
+  pending->body_sent = true;
+  const ngx_str_t content = to_ngx_str(pending->body.content);
+  buffer->pos = buffer->start = content.data;
+  buffer->last = buffer->end = content.data + content.len;
+  buffer->memory = 1;
+  buffer->last_buf = r == r->main ? 1 : 0;
+  buffer->last_in_chain = 1;
+  link->buf = buffer;
+  link->next = nullptr;
+  return link;
+}
+
+}  // namespace gateway

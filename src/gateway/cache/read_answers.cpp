@@ -1,0 +1,147 @@
+#include "read_answers.h"
+
+#include "../../nginx/strings.h"
+#include "../../oauth/packed_introspection.h"
+#include "../configuration/pool_memory.h"
+
+namespace gateway {
+
+/// Its bytes: the question's identity, which says how the response was read; the Content-Type; the body; then, where
+/// is_known, a copy as AnswerCopy has it.
+struct ReadAnswer {
+  char *bytes = nullptr;
+  std::size_t capacity = 0;
+  std::size_t identity_size = 0;
+  std::size_t content_type_size = 0;
+  std::size_t body_size = 0;
+  std::size_t jwt_size = 0;
+  std::size_t packed_size = 0;
+  bool is_known = false;
+};
+
+namespace {
+
+/// One place for each hash: a newer answer takes an older one's.
+constexpr std::size_t most_answers = 1024;
+
+/// Of everything that is kept of one answer.
+constexpr std::size_t largest_answer = 8192;
+
+/// Of this worker.
+ReadAnswer *answers = nullptr;
+
+bool may_be_remembered(const Call &call) noexcept {
+#if (NGX_HTTP_CACHE)
+  return call.cache_status == NGX_HTTP_CACHE_HIT && call.response.status == NGX_HTTP_OK &&
+         oauth::explain_unreadable(call.response) == nullptr && call.response.content_encoding.empty();
+#else
+  return false;
+#endif
+}
+
+std::string_view body_of(const Call &call) noexcept {
+  return {call.response.body, call.response.body_size};
+}
+
+std::size_t place_of(const Call &call) noexcept {
+  const ngx_str_t body = to_ngx_str(body_of(call));
+  return ngx_murmur_hash2(body.data, body.len) % most_answers;
+}
+
+std::size_t size_of_response(const ReadAnswer &answer) noexcept {
+  return answer.identity_size + answer.content_type_size + answer.body_size;
+}
+
+bool is_of(const ReadAnswer &answer, const Call &call) noexcept {
+  if (!answer.is_known) {
+    return false;
+  }
+  const std::string_view identity(answer.bytes, answer.identity_size);
+  const std::string_view content_type(identity.data() + identity.size(), answer.content_type_size);
+  const std::string_view body(content_type.data() + content_type.size(), answer.body_size);
+  return body == body_of(call) && content_type == call.response.content_type && identity == call.question.identity;
+}
+
+/// @return whether there is room for so many bytes; what was there may be lost.
+bool reserve(ReadAnswer &answer, std::size_t size, ngx_log_t *log) noexcept {
+  if (size <= answer.capacity) {
+    return true;
+  }
+  ngx_free(answer.bytes);
+  answer.bytes = size > largest_answer ? nullptr : static_cast<char *>(ngx_alloc(size, log));
+  answer.capacity = answer.bytes == nullptr ? 0 : size;
+  return answer.bytes != nullptr;
+}
+
+bool make_places(ngx_log_t *log) noexcept {
+  if (answers == nullptr) {
+    answers = static_cast<ReadAnswer *>(ngx_calloc(most_answers * sizeof(ReadAnswer), log));
+  }
+  return answers != nullptr;
+}
+
+void put_response(const Call &call, char *out) noexcept {
+  for (const std::string_view part : {call.question.identity, call.response.content_type, body_of(call)}) {
+    out += part.copy(out, part.size());
+  }
+}
+
+}  // namespace
+
+bool recall_answer(const Call &call, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
+  if (answers == nullptr || !may_be_remembered(call)) {
+    return false;
+  }
+  const ReadAnswer &answer = answers[place_of(call)];
+  char *place = is_of(answer, call) ? allocate_copy(pool, answer.jwt_size, answer.packed_size, copy) : nullptr;
+  if (place == nullptr) {
+    return false;
+  }
+  ngx_memcpy(place, answer.bytes + size_of_response(answer), size_of_copy(answer.jwt_size, answer.packed_size));
+  return true;
+}
+
+ReadAnswer *reserve_answer(const Call &call, ngx_log_t *log) noexcept {
+  if (!may_be_remembered(call) || !make_places(log)) {
+    return nullptr;
+  }
+  ReadAnswer &answer = answers[place_of(call)];
+  answer.is_known = false;
+  answer.identity_size = call.question.identity.size();
+  answer.content_type_size = call.response.content_type.size();
+  answer.body_size = call.response.body_size;
+  // A JWT that is not the body itself takes as much again, and what is packed is less.
+  if (!reserve(answer, size_of_response(answer) + 2 * call.response.body_size, log)) {
+    return nullptr;
+  }
+  put_response(call, answer.bytes);
+  return &answer;
+}
+
+void remember_answer(ReadAnswer &answer, const Call &call, ngx_pool_t *pool) noexcept {
+  const std::string_view jwt = call.introspection.jwt.compact;
+  PoolMemory memory(pool);
+  std::string_view packed;
+  if (!jose::write_text(
+          memory, [&](jose::Writer &writer) { oauth::pack(writer, call.introspection); }, packed) ||
+      size_of_response(answer) + size_of_copy(jwt.size(), packed.size()) > answer.capacity) {
+    return;
+  }
+  char *out = answer.bytes + size_of_response(answer);
+  out += jwt.copy(out, jwt.size());
+  *out++ = '\0';
+  packed.copy(out, packed.size());
+  answer.jwt_size = jwt.size();
+  answer.packed_size = packed.size();
+  answer.is_known = true;
+}
+
+void forget_answers() noexcept {
+  for (std::size_t i = 0; answers != nullptr && i < most_answers; i++) {
+    ngx_free(answers[i].bytes);
+  }
+  ngx_free(answers);
+  answers = nullptr;
+}
+
+}  // namespace gateway

@@ -1,0 +1,231 @@
+#include "policy.h"
+
+#include <string_view>
+
+#include "../../nginx/pool.h"
+#include "../../nginx/strings.h"
+#include "../../oauth/exchange.h"
+#include "../../oauth/form.h"
+#include "module_configuration.h"
+#include "pool_memory.h"
+#include "server_identity.h"
+
+namespace gateway {
+namespace {
+
+constexpr std::string_view default_jwt_members[] = {"jwt", "phantom_token", "token_string"};
+
+/// @param strings set where the result is true.
+bool read_strings(ngx_pool_t *pool, const ngx_array_t *array, jose::Strings &strings) noexcept {
+  if (array == nullptr || array->nelts == 0) {
+    strings = {};
+    return true;
+  }
+
+  auto *views = static_cast<std::string_view *>(ngx_palloc(pool, array->nelts * sizeof(std::string_view)));
+  if (views == nullptr) {
+    return false;
+  }
+  const auto *elements = static_cast<const ngx_str_t *>(array->elts);
+  for (ngx_uint_t i = 0; i < array->nelts; i++) {
+    new (&views[i]) std::string_view(to_view(elements[i]));
+  }
+  strings = {views, array->nelts};
+  return true;
+}
+
+constexpr std::string_view introspection_body_prefix = "token=";
+
+/// RFC 7662 section 2.1: the hint is optional, and some servers take it for a restriction.
+void put_type_hint(jose::Writer &writer, std::string_view hint) noexcept {
+  if (!jose::equal_ignoring_case(hint, "off")) {
+    writer.put("&token_type_hint=");
+    oauth::put_form_encoded(writer, hint);
+  }
+}
+
+void read_statuses(const ngx_array_t *array, oauth::InactiveStatuses &statuses) noexcept {
+  for (ngx_uint_t i = 0; array != nullptr && i < array->nelts; i++) {
+    statuses.add(static_cast<unsigned>(static_cast<const ngx_uint_t *>(array->elts)[i]));
+  }
+}
+
+oauth::ClientCredentials client_credentials(const phantom_token_location_t &location) noexcept {
+  oauth::ClientCredentials credentials = {to_view(location.client_id), to_view(location.client_secret)};
+  if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW) {
+    credentials.method = oauth::ClientAuthentication::basic_raw;
+  } else if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_POST) {
+    credentials.method = oauth::ClientAuthentication::post;
+  }
+  return credentials;
+}
+
+/// A list of the cache key's parts that is filled as far as its room goes, which the caller has counted.
+class KeyParts {
+ public:
+  KeyParts(ngx_pool_t *pool, std::size_t capacity) noexcept
+      : parts_(static_cast<std::string_view *>(ngx_palloc(pool, capacity * sizeof(std::string_view)))) {}
+
+  bool has_memory() const noexcept { return parts_ != nullptr; }
+  void add(std::string_view part) noexcept { new (&parts_[count_++]) std::string_view(part); }
+  void add(std::string_view name, const jose::Strings &values) noexcept {
+    for (const std::string_view value : values) {
+      add(name);
+      add(value);
+    }
+  }
+  jose::Strings strings() const noexcept { return {parts_, count_}; }
+
+ private:
+  std::string_view *parts_;
+  std::size_t count_ = 0;
+};
+
+/// The way, the client and all exchange parameters: the location's share of $phantom_token_key.
+bool make_key_parts(ngx_pool_t *pool, const oauth::ClientCredentials &credentials,
+                    const oauth::ExchangeParameters &exchange, TokenQuestion &question) noexcept {
+  constexpr std::size_t fixed_parts = 7;
+  KeyParts parts(pool, fixed_parts + 2 * (exchange.audiences.count + exchange.resources.count));
+  if (!parts.has_memory()) {
+    return false;
+  }
+  parts.add(question.is_exchange ? "exchange" : "introspection");
+  parts.add(credentials.id);
+  parts.add(oauth::name(credentials.method));
+  if (question.is_exchange) {
+    parts.add("scope");
+    parts.add(exchange.scope);
+    parts.add("requested_token_type");
+    parts.add(exchange.requested_token_type);
+    parts.add("audience", exchange.audiences);
+    parts.add("resource", exchange.resources);
+  }
+  question.key_parts = parts.strings();
+  return true;
+}
+
+/// Nobody is asked about a client's own JWT that is verified here or passed on: the word says so, and the client stands
+/// beside it as in every key.
+bool make_client_jwt_key_parts(ngx_pool_t *pool, ngx_uint_t inbound_jwt, const oauth::ClientCredentials &credentials,
+                               TokenQuestion &question) noexcept {
+  const bool is_verified = inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY;
+  if (!is_verified && inbound_jwt != PHANTOM_TOKEN_INBOUND_PASS) {
+    return true;
+  }
+  constexpr std::size_t fixed_parts = 3;
+  KeyParts parts(pool, fixed_parts);
+  if (!parts.has_memory()) {
+    return false;
+  }
+  parts.add(is_verified ? "verify" : "pass");
+  parts.add(credentials.id);
+  parts.add(oauth::name(credentials.method));
+  question.client_jwt_key_parts = parts.strings();
+  return true;
+}
+
+bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, TokenQuestion &question) noexcept {
+  const oauth::ClientCredentials credentials = client_credentials(location);
+  oauth::ExchangeParameters exchange;
+  exchange.scope = to_view(location.exchange_scope);
+  exchange.requested_token_type = to_view(location.exchange_requested_token_type);
+  if (!read_strings(pool, location.exchange_audiences, exchange.audiences) ||
+      !read_strings(pool, location.exchange_resources, exchange.resources)) {
+    return false;
+  }
+
+  question.is_exchange = location.exchange_endpoint != nullptr;
+  question.endpoint = question.is_exchange ? location.exchange_endpoint : location.introspection_endpoint;
+  // No list of media types: Keycloak compares the whole header.
+  question.accept = question.is_exchange ? "application/json" : "application/jwt";
+  question.body_prefix = question.is_exchange ? oauth::exchange_body_prefix : introspection_body_prefix;
+  question.body_has_secret = !credentials.id.empty() && credentials.method == oauth::ClientAuthentication::post;
+
+  PoolMemory memory(pool);
+  const auto describe_suffix = [&](jose::Writer &writer) {
+    if (question.is_exchange) {
+      oauth::put_exchange_parameters(writer, exchange);
+    } else {
+      put_type_hint(writer, to_view(location.type_hint));
+    }
+    oauth::put_client_parameters(writer, credentials);
+  };
+  return jose::write_text(memory, describe_suffix, question.body_suffix) &&
+         oauth::write_basic_authorization(credentials, memory, question.authorization) &&
+         make_key_parts(pool, credentials, exchange, question) &&
+         make_client_jwt_key_parts(pool, location.inbound_jwt, credentials, question);
+}
+
+void put_number(jose::Writer &writer, std::size_t number) noexcept {
+  u_char decimal[NGX_SIZE_T_LEN + 1];
+  const u_char *end = ngx_sprintf(decimal, "%uz:", number);
+  writer.put(to_view({static_cast<size_t>(end - decimal), decimal}));
+}
+
+void put_part(jose::Writer &writer, std::string_view part) noexcept {
+  put_number(writer, part.size());
+  writer.put(part);
+}
+
+void put_parts(jose::Writer &writer, const jose::Strings &parts) noexcept {
+  put_number(writer, parts.count);
+  for (const std::string_view part : parts) {
+    put_part(writer, part);
+  }
+}
+
+void put_statuses(jose::Writer &writer, const oauth::InactiveStatuses &statuses) noexcept {
+  for (unsigned status = oauth::InactiveStatuses::lowest; status <= oauth::InactiveStatuses::highest; status++) {
+    if (statuses.has(status)) {
+      put_number(writer, status);
+    }
+  }
+}
+
+}  // namespace
+
+bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
+  phantom_token_policy_t &policy = *block.location->policy;
+  const ServerIdentity server = server_identity(*block.server);
+  PoolMemory memory(pool);
+  const auto describe = [&](jose::Writer &writer) {
+    put_parts(writer, policy.question.key_parts);
+    put_part(writer, server.name);
+    put_part(writer, server.ordinal);
+    put_parts(writer, policy.jwt_members);
+    put_number(writer, block.location->max_response_size);
+    put_part(writer, to_view(block.location->type_hint));
+    put_statuses(writer, policy.inactive_statuses);
+  };
+  if (!jose::write_text(memory, describe, policy.question.identity)) {
+    return false;
+  }
+  const ngx_str_t identity = to_ngx_str(policy.question.identity);
+  policy.question.identity_hash = ngx_murmur_hash2(identity.data, identity.len);
+  return true;
+}
+
+phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept {
+  auto *policy = make<phantom_token_policy_t>(pool);
+  if (policy == nullptr || !read_strings(pool, location.scopes, policy->claims.scopes) ||
+      !read_strings(pool, location.issuers, policy->claims.issuers) ||
+      !read_strings(pool, location.audiences, policy->claims.audiences) ||
+      !read_strings(pool, location.jwt_members, policy->jwt_members) ||
+      !make_question(pool, location, policy->question)) {
+    return nullptr;
+  }
+
+  if (policy->jwt_members.empty()) {
+    policy->jwt_members = {default_jwt_members, std::size(default_jwt_members)};
+  }
+  policy->token_syntax = location.token_syntax == PHANTOM_TOKEN_SYNTAX_VISIBLE ? oauth::TokenSyntax::visible
+                                                                               : oauth::TokenSyntax::b64token;
+  read_statuses(location.inactive_statuses, policy->inactive_statuses);
+  policy->claims.scope_match = location.scope_match == 0 ? oauth::ScopeMatch::all : oauth::ScopeMatch::any;
+  policy->claims.leeway = location.leeway;
+  policy->claims.accept_sender_constrained = location.pass_sender_constrained != 0;
+  policy->requested_token_type = to_view(location.exchange_requested_token_type);
+  return policy;
+}
+
+}  // namespace gateway

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string_view>
+
+#include "../../jose/strings.h"
+#include "../../oauth/bearer.h"
+#include "../../oauth/client_authentication.h"
+#include "../../oauth/decision.h"
+#include "../../oauth/response.h"
+#include "module_configuration.h"
+
+namespace gateway {
+
+/// How a location asks the authorization server about a token: worked out once, so that a request only fills in the
+/// token.
+struct TokenQuestion {
+  ngx_http_complex_value_t *endpoint = nullptr;  ///< nullptr where the location has none
+  bool is_exchange = false;                      ///< RFC 8693, not introspection
+  std::string_view accept;                       ///< header
+  std::string_view authorization;                ///< header; empty: none is sent
+  std::string_view body_prefix;                  ///< the form-encoded token comes behind it
+  std::string_view body_suffix;
+  bool body_has_secret = false;
+  jose::Strings key_parts;  ///< what the location adds to the cache key
+
+  /// The same for a client's own JWT under `phantom_token_inbound_jwt verify` and `pass`; else empty.
+  jose::Strings client_jwt_key_parts;
+
+  /// All that the location adds to a question and to the reading of its answer, in one text, each part behind its
+  /// length: two locations with the same one would get the same from the same endpoint.
+  std::string_view identity;
+  uint32_t identity_hash = 0;
+};
+
+}  // namespace gateway
+
+/// What a location asks of a request, as views into the configuration.
+struct phantom_token_policy_s {
+  oauth::Policy claims;
+  oauth::TokenSyntax token_syntax = oauth::TokenSyntax::b64token;
+  jose::Strings jwt_members;
+  oauth::InactiveStatuses inactive_statuses;
+  std::string_view requested_token_type;
+  gateway::TokenQuestion question;
+};
+
+namespace gateway {
+
+/// @return the policy of a merged location, in the configuration's pool; nullptr where there is no memory.
+phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept;
+
+/// Sets question.identity, when the servers have their ordinals.
+/// @return false where there is no memory.
+bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept;
+
+}  // namespace gateway

@@ -1,0 +1,148 @@
+#include "secret_file.h"
+
+#include <string_view>
+
+#include "../../nginx/strings.h"
+
+namespace gateway {
+namespace {
+
+constexpr size_t largest_secret = 4096;
+
+class File {
+ public:
+  explicit File(const ngx_str_t &path) noexcept
+      : descriptor_(ngx_open_file(path.data, NGX_FILE_RDONLY | NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0)) {}
+  ~File() {
+    if (is_open()) {
+      ngx_close_file(descriptor_);
+    }
+  }
+  File(const File &) = delete;
+  File &operator=(const File &) = delete;
+
+  bool is_open() const noexcept { return descriptor_ != NGX_INVALID_FILE; }
+  ngx_fd_t descriptor() const noexcept { return descriptor_; }
+
+ private:
+  ngx_fd_t descriptor_;
+};
+
+/// A pipe could keep nginx waiting, also in a reload.
+bool is_regular(const File &file) noexcept {
+  ngx_file_info_t info;
+  return ngx_fd_info(file.descriptor(), &info) != NGX_FILE_ERROR && ngx_is_file(&info);
+}
+
+void warn_of_readers(ngx_conf_t *cf, const File &file, const ngx_str_t &path) noexcept {
+  ngx_file_info_t info;
+  if (ngx_fd_info(file.descriptor(), &info) != NGX_FILE_ERROR && (info.st_mode & S_IROTH) != 0) {
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "the secret in \"%V\" can be read by everybody: set its mode to 600",
+                       &path);
+  }
+}
+
+ssize_t read_all(const File &file, u_char *buffer, size_t size) noexcept {
+  size_t length = 0;
+  while (length < size) {
+    const ssize_t n = ngx_read_fd(file.descriptor(), buffer + length, size - length);
+    if (n < 0) {
+      return n;
+    }
+    if (n == 0) {
+      break;
+    }
+    length += static_cast<size_t>(n);
+  }
+  return static_cast<ssize_t>(length);
+}
+
+bool begins_with(std::string_view text, std::string_view start) noexcept {
+  return text.substr(0, start.size()) == start;
+}
+
+bool ends_with(std::string_view text, char c) noexcept {
+  return !text.empty() && text.back() == c;
+}
+
+/// One at the end, LF or CR LF, is the editor's.
+std::string_view without_newline(std::string_view text) noexcept {
+  for (const char c : {'\n', '\r'}) {
+    if (!ends_with(text, c)) {
+      break;
+    }
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
+/// UTF-8's, and UTF-16's in both orders.
+bool has_byte_order_mark(std::string_view text) noexcept {
+  return begins_with(text, "\xEF\xBB\xBF") || begins_with(text, "\xFE\xFF") || begins_with(text, "\xFF\xFE");
+}
+
+/// What the authorization server would not take for the secret that the operator means, and would say only that it is
+/// wrong.
+/// @return what is wrong with the secret and what to do, or nullptr. It does not show the secret.
+const char *find_fault(std::string_view secret) noexcept {
+  if (has_byte_order_mark(secret)) {
+    return "begins with a byte order mark, which would be a part of the secret: save the file as text without one";
+  }
+  if (secret.find_first_not_of(' ') == std::string_view::npos) {
+    return "is empty: write the secret into it";
+  }
+  if (secret.size() > largest_secret) {
+    return "is larger than a secret may be, 4096 bytes: is it the right file?";
+  }
+  if (secret.find('\0') != std::string_view::npos) {
+    return "has NUL bytes, as UTF-16 has them: save the file as UTF-8 or ASCII text";
+  }
+  if (secret.find('\n') != std::string_view::npos) {
+    return "has a second line: it must hold the secret and nothing else, not even an empty line behind it";
+  }
+  return has_control_characters(secret) ? "has control characters, a TAB perhaps: remove them" : nullptr;
+}
+
+void warn_of_blanks(ngx_conf_t *cf, std::string_view secret, const ngx_str_t &path) noexcept {
+  if (secret.front() == ' ' || secret.back() == ' ') {
+    ngx_conf_log_error(
+        NGX_LOG_WARN, cf, 0,
+        "the secret in \"%V\" begins or ends with a blank, which is sent as a part of it: remove it if it "
+        "is none",
+        &path);
+  }
+}
+
+}  // namespace
+
+bool read_secret(ngx_conf_t *cf, const SecretLine &line, const ngx_str_t &path, ngx_str_t &secret) noexcept {
+  const File file(path);
+  constexpr size_t largest_file = largest_secret + sizeof("\r\n") - 1;
+  auto *buffer = static_cast<u_char *>(ngx_pnalloc(cf->pool, largest_file + 1));
+  if (buffer == nullptr) {
+    return false;
+  }
+  if (file.is_open() && !is_regular(file)) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" of location \"%V\": the secret in \"%V\" cannot be read: it is no regular file",
+                       &line.directive, &line.location, &path);
+    return false;
+  }
+  const ssize_t length = file.is_open() ? read_all(file, buffer, largest_file + 1) : -1;
+  if (length < 0) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "\"%V\" of location \"%V\": the secret in \"%V\" cannot be read",
+                       &line.directive, &line.location, &path);
+    return false;
+  }
+  warn_of_readers(cf, file, path);
+  secret = to_ngx_str(without_newline(to_view({static_cast<size_t>(length), buffer})));
+  if (const char *fault = find_fault(to_view(secret))) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" of location \"%V\": the file \"%V\" of the secret %s",
+                       &line.directive, &line.location, &path, fault);
+    return false;
+  }
+  warn_of_blanks(cf, to_view(secret), path);
+  return true;
+}
+
+}  // namespace gateway

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string_view>
+
+#include "../../nginx/variable_origins.h"
+#include "module_configuration.h"
+
+/// The indices of the variables that the gateway reads or writes itself. NGX_ERROR where the configuration does not
+/// read the variable.
+struct phantom_token_variables_s {
+  ngx_int_t authorization = NGX_ERROR;  ///< $http_authorization
+  ngx_int_t key = NGX_ERROR;            ///< $phantom_token_key
+  ngx_int_t request_body = NGX_ERROR;   ///< $request_body
+  ngx_int_t proxy_host = NGX_ERROR;     ///< $proxy_host; also where there is no proxy module
+  ngx_array_t own = {};                 ///< ngx_uint_t: of all $phantom_token_* that the configuration reads
+  nginx::VariableOrigins origins;
+};
+
+namespace gateway {
+
+/// What the names of all variables of this module begin with.
+constexpr std::string_view variable_prefix = "phantom_token_";
+
+/// Those of the request's configuration, from the postconfiguration on.
+inline const phantom_token_variables_t &variables_of(const ngx_http_request_t *r) noexcept {
+  return *main_of(r).variables;
+}
+
+/// Notes which of the variables the configuration uses, when all directives have been read.
+/// @return NGX_OK or NGX_ERROR.
+ngx_int_t index_variables(ngx_conf_t *cf) noexcept;
+
+/// Whether $phantom_token_key could not be computed when somebody read it. nginx goes on with an empty string, which in
+/// the key of a cache would be that of other requests.
+bool has_lost_key(const ngx_http_request_t *r) noexcept;
+
+/// Drops the values of $http_authorization that have been read so far.
+void forget_authorization(ngx_http_request_t *r) noexcept;
+
+/// Drops all values of this module's variables that have been read so far. Most readers ask anew for what cannot be
+/// cached; the access log takes what is there, from an earlier phase or from a subrequest.
+void forget_variables(ngx_http_request_t *r) noexcept;
+
+}  // namespace gateway

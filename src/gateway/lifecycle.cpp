@@ -1,0 +1,36 @@
+// How the module begins and ends: what nginx calls once for a configuration or a worker.
+
+#include "../jose/digest.h"
+#include "access/phases.h"
+#include "cache/read_answers.h"
+#include "configuration/configuration.h"
+#include "configuration/variable_indices.h"
+#include "gateway.h"
+#include "observation/variables.h"
+#include "subrequest/key_store.h"
+
+extern "C" {
+
+ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf) {
+  return gateway::add_variables(cf);
+}
+
+void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
+  gateway::clear_key_store();
+  gateway::forget_answers();
+  jose::release_digest();
+}
+
+ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {
+  // With `master_process off` the process that reads a new configuration has the sets of the old one, under servers
+  // whose memory a later configuration may get.
+  gateway::clear_key_store();
+  gateway::number_servers(cf);
+  if (gateway::identify_all(cf) != NGX_OK || gateway::index_variables(cf) != NGX_OK ||
+      gateway::check_configuration(cf) != NGX_OK) {
+    return NGX_ERROR;
+  }
+  return gateway::install_phases(cf);
+}
+
+}  // extern "C"

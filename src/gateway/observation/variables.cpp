@@ -1,0 +1,264 @@
+#include "variables.h"
+
+#include <string_view>
+
+#include "../../nginx/strings.h"
+#include "../../nginx/upstreams.h"
+#include "../../oauth/bearer.h"
+#include "../../oauth/claim.h"
+#include "../../oauth/packed_introspection.h"
+#include "../configuration/endpoint.h"
+#include "../configuration/module_configuration.h"
+#include "../configuration/policy.h"
+#include "../configuration/pool_memory.h"
+#include "../configuration/variable_indices.h"
+#include "../subrequest/endpoint_uri.h"
+#include "../subrequest/request_state.h"
+
+namespace gateway {
+namespace {
+
+constexpr std::string_view claim_prefix = "phantom_token_claim_";
+constexpr std::string_view client_header_prefix = "phantom_token_http_";
+
+ngx_int_t set_value(ngx_http_variable_value_t *v, std::string_view value) noexcept {
+  v->valid = 1;
+  v->no_cacheable = 0;
+  v->not_found = 0;
+  v->len = static_cast<unsigned>(value.size());
+  v->data = to_ngx_str(value).data;
+  return NGX_OK;
+}
+
+ngx_int_t set_not_found(ngx_http_variable_value_t *v) noexcept {
+  v->not_found = 1;
+  return NGX_OK;
+}
+
+/// $http_authorization
+ngx_int_t get_authorization(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  const ngx_table_elt_t *header = r->headers_in.authorization;
+  return header == nullptr ? set_not_found(v) : set_value(v, to_view(header->value));
+}
+
+std::string_view client_token(const ngx_http_request_t *r, oauth::TokenSyntax syntax) noexcept {
+  if (const RequestState *state = find_state_above(r)) {
+    return oauth::parse_bearer(to_view(state->authorization), syntax).token;
+  }
+  const ngx_table_elt_t *header = r->headers_in.authorization;
+  return header == nullptr ? std::string_view() : oauth::parse_bearer(to_view(header->value), syntax).token;
+}
+
+/// What a key is over beside the token and the server.
+struct KeySource {
+  jose::Strings parts;
+  ngx_http_complex_value_t *endpoint = nullptr;  ///< nullptr: an empty one
+};
+
+/// As the location would treat the token: a client's own JWT may have a way of its own, and where there is nobody to
+/// ask, every token has that.
+/// @return false where there is no memory.
+bool find_key_source(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view token,
+                     KeySource &source) noexcept {
+  const TokenQuestion &question = location.policy->question;
+  source = {question.key_parts, question.endpoint};
+  if (question.client_jwt_key_parts.empty()) {
+    return true;
+  }
+  PoolMemory memory(r->pool);
+  jose::Jwt jwt;
+  const char *problem = nullptr;
+  if (question.endpoint == nullptr || jose::parse_jwt(token, memory, jwt, problem)) {
+    source = {question.client_jwt_key_parts, location.jwks_endpoint};
+  }
+  return !memory.ran_out();
+}
+
+/// @return an empty view where there is no memory, or OpenSSL fails.
+std::string_view make_key(ngx_http_request_t *r, const phantom_token_location_t &location,
+                          std::string_view token) noexcept {
+  KeySource source;
+  ngx_str_t endpoint = ngx_null_string;
+  auto *key = static_cast<char *>(ngx_pnalloc(r->pool, jose::hex_digest_size));
+  if (key == nullptr || !find_key_source(r, location, token, source) ||
+      (source.endpoint != nullptr && !evaluate_endpoint(r, source.endpoint, endpoint)) ||
+      !token_key(r, source.parts, to_view(endpoint), token, key)) {
+    return {};
+  }
+  return {key, jose::hex_digest_size};
+}
+
+/// $phantom_token_key: in the subrequest, what has been computed for it; elsewhere, what would be.
+ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  if (const Call *call = call_above(r)) {
+    return set_value(v, {call->key, sizeof(call->key)});
+  }
+  const phantom_token_location_t &location = location_of(r);
+  const bool has_endpoint = location.policy->question.endpoint != nullptr;
+  const std::string_view token = client_token(r, location.policy->token_syntax);
+  if (token.empty() || (location.enabled == PHANTOM_TOKEN_OFF && !has_endpoint)) {
+    return set_not_found(v);
+  }
+  const std::string_view key = make_key(r, location, token);
+  if (key.empty()) {
+    v->no_cacheable = 0;  // how has_lost_key() tells this from a request without a token
+    return NGX_ERROR;
+  }
+  return set_value(v, key);
+}
+
+/// $phantom_token_jwks_refresh: for proxy_cache_bypass in the location that reaches the JWK Set.
+ngx_int_t get_jwks_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  const Call *call = call_above(r);
+  return call != nullptr && call->refreshes_keys ? set_value(v, "1") : set_not_found(v);
+}
+
+/// $phantom_token_status
+ngx_int_t get_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  const RequestState *state = find_state_above(r);
+  return state == nullptr || !state->judged ? set_not_found(v) : set_value(v, oauth::meaning(state->outcome).word);
+}
+
+const Call *finished_call(const ngx_http_request_t *r) noexcept {
+  const RequestState *state = find_state_above(r);
+  return state != nullptr && state->call != nullptr && state->call->done ? state->call : nullptr;
+}
+
+/// $phantom_token_cache
+ngx_int_t get_cache_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+#if (NGX_HTTP_CACHE)
+  const Call *call = finished_call(r);
+  if (call != nullptr && call->is_hot) {
+    return set_value(v, "HOT");
+  }
+  if (call != nullptr && call->cache_status != 0) {
+    return set_value(v, to_view(ngx_http_cache_status[call->cache_status - 1]));
+  }
+#endif
+  return set_not_found(v);
+}
+
+/// $phantom_token_time, in the form of $upstream_response_time
+ngx_int_t get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  const Call *call = finished_call(r);
+  if (call == nullptr) {
+    return set_not_found(v);
+  }
+  auto *value = static_cast<u_char *>(ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4));
+  if (value == nullptr) {
+    return NGX_ERROR;
+  }
+  const u_char *end = ngx_sprintf(value, "%T.%03M", static_cast<time_t>(call->duration / 1000), call->duration % 1000);
+  return set_value(v, to_view({static_cast<size_t>(end - value), value}));
+}
+
+/// @return what has been accepted for this request, by checks of this module, or nullptr.
+oauth::Introspection *accepted(const ngx_http_request_t *r) noexcept {
+  const RequestState *state = find_state_above(r);
+  if (state == nullptr || !state->judged || state->outcome != oauth::Outcome::active) {
+    return nullptr;
+  }
+  if (state->client_jwt != nullptr) {
+    return state->client_jwt;
+  }
+  return state->call != nullptr ? &state->call->introspection : nullptr;
+}
+
+/// $phantom_token_jwt
+ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  const oauth::Introspection *introspection = accepted(r);
+  return introspection == nullptr ? set_not_found(v) : set_value(v, introspection->jwt.compact);
+}
+
+ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::string_view name) noexcept {
+  oauth::Introspection *introspection = accepted(r);
+  if (introspection == nullptr) {
+    return set_not_found(v);
+  }
+  PoolMemory memory(r->pool);
+  if (!oauth::read_all(*introspection, memory)) {
+    return NGX_ERROR;
+  }
+  oauth::ClaimMatch match = oauth::find_claim(introspection->jwt.claims, name);
+  if (match.count == 0) {
+    match = oauth::find_claim(introspection->members, name);
+  }
+  if (match.count != 1) {
+    return set_not_found(v);
+  }
+  std::string_view value;
+  return oauth::claim_text(*match.claim, memory, value) ? set_value(v, value) : NGX_ERROR;
+}
+
+/// $phantom_token_claim_NAME; data is the variable's whole name
+ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): so nginx hands over the name of a variable with a prefix.
+  return set_claim(r, v, to_view(*reinterpret_cast<ngx_str_t *>(data)).substr(claim_prefix.size()));
+}
+
+/// $phantom_token_sub, $phantom_token_client_id and $phantom_token_scope
+ngx_int_t get_sub(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  return set_claim(r, v, "sub");
+}
+
+ngx_int_t get_client_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  return set_claim(r, v, "client_id");
+}
+
+ngx_int_t get_scope(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+  return set_claim(r, v, "scope");
+}
+
+/// $phantom_token_http_NAME: $http_NAME of the client's request, but Authorization as the client sent it.
+ngx_int_t get_client_header(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): so nginx hands over the name of a variable with a prefix.
+  ngx_str_t name = to_ngx_str(to_view(*reinterpret_cast<ngx_str_t *>(data)).substr(variable_prefix.size()));
+  const RequestState *state = find_state(r->main);
+  if (state != nullptr && to_view(name) == "http_authorization") {
+    return state->authorization.data == nullptr ? set_not_found(v) : set_value(v, to_view(state->authorization));
+  }
+  const ngx_http_variable_value_t *header = ngx_http_get_variable(r->main, &name, ngx_hash_key(name.data, name.len));
+  if (header == nullptr) {
+    return NGX_ERROR;
+  }
+  *v = *header;
+  return NGX_OK;
+}
+
+struct Variable {
+  std::string_view name;
+  ngx_http_get_variable_pt handler;
+  ngx_uint_t flags;
+};
+
+/// All can change within one request, at redirects, and subrequests share the array of values.
+constexpr Variable variables[] = {
+    {"http_authorization", get_authorization, NGX_HTTP_VAR_CHANGEABLE | NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_key", get_key, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_status", get_status, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_cache", get_cache_status, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_time", get_time, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_jwt", get_jwt, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_sub", get_sub, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_client_id", get_client_id, NGX_HTTP_VAR_NOCACHEABLE},
+    {"phantom_token_scope", get_scope, NGX_HTTP_VAR_NOCACHEABLE},
+    {claim_prefix, get_claim, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX},
+    {client_header_prefix, get_client_header, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX},
+    {"phantom_token_jwks_refresh", get_jwks_refresh, NGX_HTTP_VAR_NOCACHEABLE},
+};
+
+}  // namespace
+
+ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
+  for (const Variable &variable : variables) {
+    ngx_str_t name = to_ngx_str(variable.name);
+    ngx_http_variable_t *added = ngx_http_add_variable(cf, &name, variable.flags);
+    if (added == nullptr) {
+      return NGX_ERROR;
+    }
+    added->get_handler = variable.handler;
+  }
+  return NGX_OK;
+}
+
+}  // namespace gateway

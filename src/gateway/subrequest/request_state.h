@@ -1,0 +1,51 @@
+#pragma once
+
+#include "../../oauth/introspection.h"
+#include "../../oauth/outcome.h"
+#include "../configuration/module_configuration.h"
+#include "call.h"
+
+namespace gateway {
+
+/// What the gateway knows of one request object, client's or subrequest. Kept in a pool cleanup, since nginx clears the
+/// modules' contexts at every internal redirect.
+struct RequestState {
+  const ngx_http_request_t *request = nullptr;
+
+  ngx_str_t authorization = ngx_null_string;  ///< as the client sent it, whatever the header says now
+
+  Call *call = nullptr;                        ///< the last one about the token, perhaps another request's
+  Call *keys_call = nullptr;                   ///< the last one for the JWK Set
+  const char *endpoint_directive = "";         ///< the one that has been read last, for the log
+  oauth::Introspection *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
+  std::size_t keys_calls = 0;                  ///< for the JWK Set, since the handler began anew
+  ngx_msec_t waited_for_others = 0;            ///< milliseconds, for answers that did not come
+  bool asks_alone = false;                     ///< shared answers are not for this request
+  bool keys_refreshed = false;                 ///< for a key that was not in the set
+
+  // While it waits: see wait().
+  Call *waiting_for = nullptr;                             ///< that of the two which must end before it goes on
+  const phantom_token_location_t *waiting_in = nullptr;    ///< whose policy it is for
+  ngx_http_handler_pt waiting_handler = nullptr;           ///< that of the phase, which is to be called again
+  ngx_http_event_handler_pt read_event_handler = nullptr;  ///< what it was before
+  bool client_stirred = false;                             ///< a read event came, which has not been looked into
+
+  bool judged = false;  ///< outcome is set
+  oauth::Outcome outcome = oauth::Outcome::internal_error;
+  const phantom_token_location_t *allowed_by = nullptr;  ///< the location whose policy the request has passed last
+
+  ngx_table_elt_t *challenge = nullptr;    ///< the WWW-Authenticate header that has been added
+  ngx_table_elt_t *retry_after = nullptr;  ///< the Retry-After header, likewise
+};
+
+/// @return the state of this very request, or nullptr.
+RequestState *find_state(const ngx_http_request_t *r) noexcept;
+
+/// @return the state of the nearest of this request and its parents that has one, or nullptr.
+RequestState *find_state_above(const ngx_http_request_t *r) noexcept;
+
+/// @return the state of this very request, a new one where there was none, with the client's Authorization as it was
+///   before any rewriting; nullptr where there is no memory.
+RequestState *get_state(ngx_http_request_t *r) noexcept;
+
+}  // namespace gateway
