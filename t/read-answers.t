@@ -7,7 +7,7 @@ use lib 't/lib';
 use Harness;
 use Harness::Murmur 'murmur_hash';
 
-my $places = 1024; # src/gateway/cache/read_answers.cpp: answers whose hashes differ by a multiple of it share one
+my $places = 1024; # src/gateway/cache/parsed_answers.cpp: answers whose hashes differ by a multiple of it share one
 
 my $gateway = gateway(
     clock  => 'time',

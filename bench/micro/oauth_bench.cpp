@@ -114,8 +114,8 @@ void decision(benchmark::State &state) {
   constexpr std::array audiences = {"https://api.example.com"sv};
   const std::string text = jwt_of_size(kib);
   static Arena arena;
-  const Introspection introspection = accept_jwt(text, nullptr, arena);
-  Policy policy;
+  const TokenInformation introspection = accept_jwt(text, nullptr, arena);
+  Requirements policy;
   policy.scopes = {scopes.data(), scopes.size()};
   policy.issuers = {issuers.data(), issuers.size()};
   policy.audiences = {audiences.data(), audiences.size()};

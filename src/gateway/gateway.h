@@ -116,7 +116,7 @@ typedef struct phantom_token_location_s {
     phantom_token_policy_t    *policy;
 
     /* the location that this `if` or limit_except stands in; else itself */
-    struct phantom_token_location_s  *home;
+    struct phantom_token_location_s  *enclosing_location;
 
     /* found out in the postconfiguration, by looking at all locations */
     phantom_token_position_t   endpoint_at;          /* of a constant endpoint that leads here */

@@ -1,8 +1,8 @@
 // How the module begins and ends: what nginx calls once for a configuration or a worker.
 
 #include "../jose/digest.h"
-#include "access/phases.h"
-#include "cache/read_answers.h"
+#include "access/handlers.h"
+#include "cache/parsed_answers.h"
 #include "configuration/configuration.h"
 #include "configuration/variable_indices.h"
 #include "gateway.h"
@@ -26,11 +26,11 @@ ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {
   // whose memory a later configuration may get.
   gateway::clear_key_store();
   gateway::number_servers(cf);
-  if (gateway::identify_all(cf) != NGX_OK || gateway::index_variables(cf) != NGX_OK ||
+  if (gateway::set_fingerprints(cf) != NGX_OK || gateway::index_variables(cf) != NGX_OK ||
       gateway::check_configuration(cf) != NGX_OK) {
     return NGX_ERROR;
   }
-  return gateway::install_phases(cf);
+  return gateway::install_handlers(cf);
 }
 
 }  // extern "C"

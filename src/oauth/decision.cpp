@@ -7,7 +7,7 @@ namespace oauth {
 
 namespace {
 
-constexpr Decision holds = {Outcome::active, nullptr};
+constexpr Verdict holds = {Outcome::active, nullptr};
 
 std::int64_t saturating_add(std::int64_t one, std::int64_t other) noexcept {
   using Limits = std::numeric_limits<std::int64_t>;
@@ -18,24 +18,24 @@ std::int64_t saturating_add(std::int64_t one, std::int64_t other) noexcept {
   return sum;
 }
 
-constexpr Decision not_a_number = {Outcome::as_bad_response, "exp or nbf is not a number"};
+constexpr Verdict not_a_number = {Outcome::as_bad_response, "exp or nbf is not a number"};
 
 // RFC 7519 section 4.1.4: not accepted on or after `exp`.
-Decision check_expiry(const Facts &facts, const Policy &policy, std::int64_t now) noexcept {
+Verdict check_expiry(const CheckedClaims &facts, const Requirements &policy, std::int64_t now) noexcept {
   if (facts.exp_is_no_number) {
     return not_a_number;
   }
-  const bool is_past = facts.exp != Facts::never && saturating_add(facts.exp, policy.leeway) <= now;
-  return is_past ? Decision{Outcome::expired} : holds;
+  const bool is_past = facts.exp != CheckedClaims::never && saturating_add(facts.exp, policy.leeway) <= now;
+  return is_past ? Verdict{Outcome::expired} : holds;
 }
 
 // RFC 7519 section 4.1.5: not accepted before `nbf`.
-Decision check_start(const Facts &facts, const Policy &policy, std::int64_t now) noexcept {
+Verdict check_start(const CheckedClaims &facts, const Requirements &policy, std::int64_t now) noexcept {
   if (facts.nbf_is_no_number) {
     return not_a_number;
   }
-  const bool is_ahead = facts.nbf != Facts::always && facts.nbf > saturating_add(now, policy.leeway);
-  return is_ahead ? Decision{Outcome::not_yet_valid} : holds;
+  const bool is_ahead = facts.nbf != CheckedClaims::always && facts.nbf > saturating_add(now, policy.leeway);
+  return is_ahead ? Verdict{Outcome::not_yet_valid} : holds;
 }
 
 bool is_one_of(const jose::JsonValue &value, jose::Strings allowed) noexcept {
@@ -62,40 +62,40 @@ bool claim_holds(const jose::JsonValue *claim, const jose::JsonValue *of_respons
                              (of_response == nullptr || predicate(*of_response, allowed)));
 }
 
-Decision check_issuer(const Facts &facts, const Policy &policy, std::int64_t /*now*/) noexcept {
+Verdict check_issuer(const CheckedClaims &facts, const Requirements &policy, std::int64_t /*now*/) noexcept {
   return claim_holds(facts.issuer, facts.issuer_of_response, policy.issuers, is_one_of) ? holds
-                                                                                        : Decision{Outcome::issuer};
+                                                                                        : Verdict{Outcome::issuer};
 }
 
-Decision check_audience(const Facts &facts, const Policy &policy, std::int64_t /*now*/) noexcept {
+Verdict check_audience(const CheckedClaims &facts, const Requirements &policy, std::int64_t /*now*/) noexcept {
   return claim_holds(facts.audience, facts.audience_of_response, policy.audiences, contains_one_of)
              ? holds
-             : Decision{Outcome::audience};
+             : Verdict{Outcome::audience};
 }
 
-Decision check_binding(const Facts &facts, const Policy &policy, std::int64_t /*now*/) noexcept {
-  return facts.is_sender_constrained && !policy.accept_sender_constrained ? Decision{Outcome::bound} : holds;
+Verdict check_binding(const CheckedClaims &facts, const Requirements &policy, std::int64_t /*now*/) noexcept {
+  return facts.is_sender_constrained && !policy.accept_sender_constrained ? Verdict{Outcome::bound} : holds;
 }
 
-Decision check_scopes(const Facts &facts, const Policy &policy, std::int64_t /*now*/) noexcept {
+Verdict check_scopes(const CheckedClaims &facts, const Requirements &policy, std::int64_t /*now*/) noexcept {
   return scopes_satisfied(policy.scopes, policy.scope_match, facts.scope) ? holds
-                                                                          : Decision{Outcome::insufficient_scope};
+                                                                          : Verdict{Outcome::insufficient_scope};
 }
 
-using Check = Decision (*)(const Facts &facts, const Policy &policy, std::int64_t now) noexcept;
+using Check = Verdict (*)(const CheckedClaims &facts, const Requirements &policy, std::int64_t now) noexcept;
 constexpr Check checks[] = {check_expiry, check_start, check_issuer, check_audience, check_binding, check_scopes};
 
 }  // namespace
 
-Decision decide(const Introspection &introspection, const Policy &policy, std::int64_t now) noexcept {
+Verdict decide(const TokenInformation &introspection, const Requirements &policy, std::int64_t now) noexcept {
   if (introspection.outcome != Outcome::active) {
     return {introspection.outcome, introspection.problem};
   }
-  if (!introspection.facts.gathered) {
+  if (!introspection.checked_claims.gathered) {
     return {};
   }
   for (const Check check : checks) {
-    const Decision decision = check(introspection.facts, policy, now);
+    const Verdict decision = check(introspection.checked_claims, policy, now);
     if (decision.outcome != Outcome::active) {
       return decision;
     }

@@ -10,7 +10,7 @@
 namespace oauth {
 
 /// What a location asks of a token.
-struct Policy {
+struct Requirements {
   jose::Strings scopes;
   ScopeMatch scope_match = ScopeMatch::all;
   jose::Strings issuers;                   ///< empty: any
@@ -19,14 +19,9 @@ struct Policy {
   bool accept_sender_constrained = false;  ///< leave `cnf` and DPoP to the API
 };
 
-struct Decision {
-  Outcome outcome = Outcome::internal_error;
-  const char *problem = nullptr;  ///< a constant for the log line; nullptr where the outcome's word says it all
-};
-
 /// The one place where a request is allowed: a pure function of what the authorization server said, what the location
 /// asks, and the time. Runs on every request, cached answer or not.
 /// @param now seconds since the epoch.
-Decision decide(const Introspection &introspection, const Policy &policy, std::int64_t now) noexcept;
+Verdict decide(const TokenInformation &introspection, const Requirements &policy, std::int64_t now) noexcept;
 
 }  // namespace oauth

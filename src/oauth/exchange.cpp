@@ -15,7 +15,7 @@ void put_parameter(jose::Writer &writer, std::string_view name, std::string_view
   put_form_encoded(writer, value);
 }
 
-Introspection bad_response(const char *problem) noexcept {
+TokenInformation bad_response(const char *problem) noexcept {
   return refused_response(Outcome::as_bad_response, problem);
 }
 
@@ -48,8 +48,8 @@ bool is_type_of_jwt(const jose::JsonValue &issued, std::string_view requested) n
          (issued.text == requested || issued.text == jwt_type || issued.text == access_token_type);
 }
 
-Introspection read_success(const Response &response, std::string_view requested_token_type,
-                           jose::Memory &memory) noexcept {
+TokenInformation read_success(const Response &response, std::string_view requested_token_type,
+                              jose::Memory &memory) noexcept {
   const char *problem = nullptr;
   const jose::JsonValue *members = read_object(response, memory, problem);
   if (members == nullptr) {
@@ -67,9 +67,9 @@ Introspection read_success(const Response &response, std::string_view requested_
 }
 
 /// RFC 8693 section 2.2.2 has invalid_request for a bad token, RFC 6749 section 5.2 invalid_grant.
-Introspection read_error(const jose::JsonValue &error) noexcept {
+TokenInformation read_error(const jose::JsonValue &error) noexcept {
   const std::string_view code = string_member(error, "error");
-  Introspection result = refused_response(Outcome::as_error, "the authorization server refuses the token exchange");
+  TokenInformation result = refused_response(Outcome::as_error, "the authorization server refuses the token exchange");
   if (code == "invalid_request" || code == "invalid_grant") {
     result = refused_response(Outcome::inactive, "the authorization server refuses to exchange the token");
   } else if (code == "invalid_scope") {
@@ -99,8 +99,8 @@ void put_exchange_parameters(jose::Writer &writer, const ExchangeParameters &par
   }
 }
 
-Introspection read_exchange(const Response &response, std::string_view requested_token_type,
-                            jose::Memory &memory) noexcept {
+TokenInformation read_exchange(const Response &response, std::string_view requested_token_type,
+                               jose::Memory &memory) noexcept {
   if (response.status == 200) {
     return read_success(response, requested_token_type, memory);
   }
@@ -111,7 +111,7 @@ Introspection read_exchange(const Response &response, std::string_view requested
   if (const jose::JsonValue *error = read_object(response, memory, problem)) {
     return read_error(*error);
   }
-  const Failure status = failure(response);
+  const Verdict status = failure(response);
   return refused_response(status.outcome, status.problem);
 }
 

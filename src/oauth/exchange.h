@@ -27,7 +27,7 @@ void put_exchange_parameters(jose::Writer &writer, const ExchangeParameters &par
 /// an introspection response's do. `invalid_request` and `invalid_grant` mean an inactive token, `invalid_scope` a
 /// missing scope; result.server_message then says what the server said.
 /// @param requested_token_type the type that was asked for.
-Introspection read_exchange(const Response &response, std::string_view requested_token_type,
-                            jose::Memory &memory) noexcept;
+TokenInformation read_exchange(const Response &response, std::string_view requested_token_type,
+                               jose::Memory &memory) noexcept;
 
 }  // namespace oauth

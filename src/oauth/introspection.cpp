@@ -6,11 +6,11 @@ namespace {
 
 constexpr std::string_view envelope_type = "token-introspection+jwt";
 
-Introspection bad_response(const char *problem) noexcept {
+TokenInformation bad_response(const char *problem) noexcept {
   return refused_response(Outcome::as_bad_response, problem);
 }
 
-Introspection inactive() noexcept {
+TokenInformation inactive() noexcept {
   return refused_response(Outcome::inactive, nullptr);
 }
 
@@ -26,8 +26,8 @@ bool is_envelope(const jose::Jwt &jwt) noexcept {
   return jose::has_type(jwt, envelope_type) || jwt.claims->member("token_introspection") != nullptr;
 }
 
-/// @param members see Introspection.
-Introspection accept(const jose::Jwt &jwt, const jose::JsonValue *members) noexcept {
+/// @param members see TokenInformation.
+TokenInformation accept(const jose::Jwt &jwt, const jose::JsonValue *members) noexcept {
   if (is_envelope(jwt)) {
     return bad_response("the JWT to forward is itself an introspection response");
   }
@@ -40,11 +40,11 @@ Introspection accept(const jose::Jwt &jwt, const jose::JsonValue *members) noexc
     return inactive();
   }
 
-  Introspection result;
+  TokenInformation result;
   result.outcome = Outcome::active;
   result.jwt = jwt;
   result.members = members;
-  result.facts = gather_facts(*jwt.claims, members, nullptr);
+  result.checked_claims = gather_checked_claims(*jwt.claims, members, nullptr);
   return result;
 }
 
@@ -57,7 +57,8 @@ const jose::JsonValue *first_present(const jose::JsonValue &members, jose::Strin
   return nullptr;
 }
 
-Introspection read_members(const jose::JsonValue &members, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_members(const jose::JsonValue &members, jose::Strings jwt_members,
+                              jose::Memory &memory) noexcept {
   const jose::JsonValue *active = members.member_or_null("active");
   if (active == nullptr || active->kind != jose::JsonKind::boolean) {
     return bad_response("the response does not say whether the token is active");
@@ -76,7 +77,7 @@ Introspection read_members(const jose::JsonValue &members, jose::Strings jwt_mem
   return accept_jwt(member->text, &members, memory);
 }
 
-Introspection read_json(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_json(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
   const char *problem = nullptr;
   const jose::JsonValue *members = jose::parse_json(response.body, response.body_size, memory, problem);
   if (members == nullptr) {
@@ -89,20 +90,21 @@ Introspection read_json(const Response &response, jose::Strings jwt_members, jos
 }
 
 // RFC 9701 section 5
-Introspection read_envelope(const jose::JsonValue &claims, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_envelope(const jose::JsonValue &claims, jose::Strings jwt_members,
+                               jose::Memory &memory) noexcept {
   const jose::JsonValue *members = claims.member("token_introspection");
   if (members == nullptr || members->kind != jose::JsonKind::object) {
     return bad_response("the claim token_introspection is absent or no JSON object");
   }
-  Introspection result = read_members(*members, jwt_members, memory);
+  TokenInformation result = read_members(*members, jwt_members, memory);
   if (result.outcome == Outcome::active) {
-    result.facts = gather_facts(*result.jwt.claims, members, &claims);
+    result.checked_claims = gather_checked_claims(*result.jwt.claims, members, &claims);
   }
   return result;
 }
 
-Introspection read_jwt(const Response &response, bool must_be_envelope, jose::Strings jwt_members,
-                       jose::Memory &memory) noexcept {
+TokenInformation read_jwt(const Response &response, bool must_be_envelope, jose::Strings jwt_members,
+                          jose::Memory &memory) noexcept {
   jose::Jwt jwt;
   const char *problem = nullptr;
   if (!jose::parse_jwt({response.body, response.body_size}, memory, jwt, problem)) {
@@ -117,7 +119,7 @@ Introspection read_jwt(const Response &response, bool must_be_envelope, jose::St
   return accept(jwt, nullptr);
 }
 
-Introspection read_body(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_body(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
   if (const char *problem = explain_unreadable(response)) {
     return bad_response(problem);
   }
@@ -134,8 +136,9 @@ Introspection read_body(const Response &response, jose::Strings jwt_members, jos
 }
 
 /// A refusal with what the server says of its error.
-Introspection explained(const Response &response, Outcome outcome, const char *problem, jose::Memory &memory) noexcept {
-  Introspection result = refused_response(outcome, problem);
+TokenInformation explained(const Response &response, Outcome outcome, const char *problem,
+                           jose::Memory &memory) noexcept {
+  TokenInformation result = refused_response(outcome, problem);
   if (response.body_size != 0 && explain_unreadable(response) == nullptr &&
       has_media_type(response, "application/json")) {
     const char *unreadable = nullptr;
@@ -147,8 +150,8 @@ Introspection explained(const Response &response, Outcome outcome, const char *p
 
 }  // namespace
 
-Introspection refused_response(Outcome outcome, const char *problem) noexcept {
-  Introspection result;
+TokenInformation refused_response(Outcome outcome, const char *problem) noexcept {
+  TokenInformation result;
   result.outcome = outcome;
   result.problem = problem;
   return result;
@@ -164,8 +167,8 @@ std::string_view server_message(const jose::JsonValue &error) noexcept {
   return {};
 }
 
-Introspection refused_by_status(const Response &response, jose::Memory &memory) noexcept {
-  const Failure status = failure(response);
+TokenInformation refused_by_status(const Response &response, jose::Memory &memory) noexcept {
+  const Verdict status = failure(response);
   return explained(response, status.outcome, status.problem, memory);
 }
 
@@ -173,17 +176,18 @@ bool is_inactive_by_status(const Response &response, const InactiveStatuses &sta
   return response.answered && statuses.has(response.status);
 }
 
-Introspection inactive_by_status(const Response &response, jose::Memory &memory) noexcept {
+TokenInformation inactive_by_status(const Response &response, jose::Memory &memory) noexcept {
   return explained(response, Outcome::inactive, "its status is one of phantom_token_inactive_status", memory);
 }
 
-Introspection accept_jwt(std::string_view compact, const jose::JsonValue *members, jose::Memory &memory) noexcept {
+TokenInformation accept_jwt(std::string_view compact, const jose::JsonValue *members, jose::Memory &memory) noexcept {
   jose::Jwt jwt;
   const char *problem = nullptr;
   return jose::parse_jwt(compact, memory, jwt, problem) ? accept(jwt, members) : bad_response(problem);
 }
 
-Introspection read_introspection(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_introspection(const Response &response, jose::Strings jwt_members,
+                                    jose::Memory &memory) noexcept {
   if (response.status == 200) {
     return read_body(response, jwt_members, memory);
   }

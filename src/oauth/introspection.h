@@ -6,7 +6,7 @@
 #include "../jose/jwt.h"
 #include "../jose/memory.h"
 #include "../jose/strings.h"
-#include "facts.h"
+#include "checked_claims.h"
 #include "outcome.h"
 #include "response.h"
 
@@ -14,7 +14,7 @@ namespace oauth {
 
 /// What a response of the introspection endpoint (RFC 7662) or of a token exchange says of the token. The claims are
 /// not checked yet: see decide().
-struct Introspection {
+struct TokenInformation {
   /// active, inactive, or the as_* word for what is wrong with the authorization server or its response.
   Outcome outcome = Outcome::internal_error;
   /// A constant that says what is wrong, fit for a log line; nullptr where nothing is.
@@ -24,7 +24,7 @@ struct Introspection {
   /// The members of the JSON response or of `token_introspection` (RFC 9701); nullptr for a bare JWT.
   const jose::JsonValue *members = nullptr;
   /// What decide() asks of all these; gathered where outcome is active.
-  Facts facts;
+  CheckedClaims checked_claims;
   /// The members of an answer that has been unpacked, as they were packed: see read_all().
   std::string_view packed_members;
   /// What the server itself said of an error; empty where it said nothing. Not fit for a log line as it is.
@@ -32,18 +32,18 @@ struct Introspection {
 };
 
 /// @return a refusal of the response.
-Introspection refused_response(Outcome outcome, const char *problem) noexcept;
+TokenInformation refused_response(Outcome outcome, const char *problem) noexcept;
 
 /// @return a refusal by the response's status, with what the server says of its error (RFC 6749 section 5.2) where it
 ///   does.
-Introspection refused_by_status(const Response &response, jose::Memory &memory) noexcept;
+TokenInformation refused_by_status(const Response &response, jose::Memory &memory) noexcept;
 
 /// @return `error_description`, else `error`, of a JSON object; empty where it has neither.
 std::string_view server_message(const jose::JsonValue &error) noexcept;
 
 /// Accepts the JWT of a response that says the token is active, unless the JWT itself or its kind speak against it.
-/// @param members see Introspection::members.
-Introspection accept_jwt(std::string_view compact, const jose::JsonValue *members, jose::Memory &memory) noexcept;
+/// @param members see TokenInformation::members.
+TokenInformation accept_jwt(std::string_view compact, const jose::JsonValue *members, jose::Memory &memory) noexcept;
 
 /// @return whether the response's status says that the token is inactive, whatever else it says. nginx's own status,
 /// where
@@ -53,12 +53,12 @@ bool is_inactive_by_status(const Response &response, const InactiveStatuses &sta
 /// @return the token is inactive, with what the server says of its error: where it has refused the gateway itself by
 /// the
 ///   same status, the log tells.
-Introspection inactive_by_status(const Response &response, jose::Memory &memory) noexcept;
+TokenInformation inactive_by_status(const Response &response, jose::Memory &memory) noexcept;
 
 /// Reads a response by the contract's table "What the AS may answer". Whatever the table does not name is refused.
 /// `active` is looked at before anything else in a JSON response.
 /// @param jwt_members names of the members that may hold the JWT, in order of preference.
 /// @param memory where parsed values are put; the result points into it and into response.body.
-Introspection read_introspection(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept;
+TokenInformation read_introspection(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept;
 
 }  // namespace oauth

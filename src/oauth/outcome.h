@@ -42,6 +42,12 @@ struct OutcomeMeaning {
   std::string_view error;  ///< RFC 6750 section 3.1 error code of the challenge; empty where it has none
 };
 
+/// What comes of a request, an answer or a look at one, and why. A verdict that nobody has reached is a refusal.
+struct Verdict {
+  Outcome outcome = Outcome::internal_error;
+  const char *problem = nullptr;  ///< a constant for the log line; nullptr where the outcome's word says it all
+};
+
 const OutcomeMeaning &meaning(Outcome outcome) noexcept;
 
 }  // namespace oauth

@@ -43,11 +43,6 @@ bool has_media_type(const Response &response, std::string_view type) noexcept;
 const char *explain_unreadable(const Response &response) noexcept;
 
 /// What a status means on which the body is not looked at, such as 503, and who has said it.
-struct Failure {
-  Outcome outcome;
-  const char *problem;
-};
-
-Failure failure(const Response &response) noexcept;
+Verdict failure(const Response &response) noexcept;
 
 }  // namespace oauth

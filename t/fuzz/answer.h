@@ -86,7 +86,7 @@ inline Verdict judge_jwt(std::string_view text, const json_t *members) {
 }
 
 /// What is forwarded is the verdict's JWT, byte for byte, and nothing that a header could not hold.
-inline void require_same(const oauth::Introspection &result, const Verdict &verdict) {
+inline void require_same(const oauth::TokenInformation &result, const Verdict &verdict) {
   const bool active = result.outcome == oauth::Outcome::active;
   REQUIRE(active || (result.jwt.claims == nullptr && result.jwt.compact.empty()));
   if (!verdict.open) {

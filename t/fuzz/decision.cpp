@@ -9,7 +9,7 @@
 #include <string>
 
 #include "fuzz.h"
-#include "oauth/packed_introspection.h"
+#include "oauth/token_information_codec.h"
 #include "oracle.h"
 
 namespace {
@@ -37,7 +37,7 @@ struct PolicyLine {
     accept_bound = fields[5] == "pass";
   }
 
-  oauth::Policy policy() const {
+  oauth::Requirements policy() const {
     return {fuzz::strings(scopes),
             any ? oauth::ScopeMatch::any : oauth::ScopeMatch::all,
             fuzz::strings(issuers),
@@ -161,10 +161,10 @@ struct Document {
 };
 
 /// What a copy of the answer is judged to be.
-oauth::Outcome decide_packed(const oauth::Introspection &introspection, const oauth::Policy &policy) {
+oauth::Outcome decide_packed(const oauth::TokenInformation &introspection, const oauth::Requirements &policy) {
   fuzz::Memory memory;
   std::string_view packed;
-  oauth::Introspection copy;
+  oauth::TokenInformation copy;
   REQUIRE(jose::write_text(
       memory, [&](jose::Writer &writer) { oauth::pack(writer, introspection); }, packed));
   REQUIRE(oauth::unpack(packed, "a.b.c", memory, copy));
@@ -183,16 +183,16 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   if (!claims.usable) {
     return 0;
   }
-  oauth::Introspection introspection;
+  oauth::TokenInformation introspection;
   introspection.members = members.usable ? members.ours : nullptr;
-  introspection.facts =
-      oauth::gather_facts(*claims.ours, introspection.members, envelope.usable ? envelope.ours : nullptr);
+  introspection.checked_claims =
+      oauth::gather_checked_claims(*claims.ours, introspection.members, envelope.usable ? envelope.ours : nullptr);
   REQUIRE(oauth::decide(introspection, line.policy(), now).outcome != oauth::Outcome::active);
 
   introspection.outcome = oauth::Outcome::active;
   const Documents documents = {members.usable ? members.theirs.get() : nullptr, claims.theirs.get(),
                                envelope.usable ? envelope.theirs.get() : nullptr};
-  const oauth::Decision decision = oauth::decide(introspection, line.policy(), now);
+  const oauth::Verdict decision = oauth::decide(introspection, line.policy(), now);
   REQUIRE((decision.outcome == oauth::Outcome::active) == may_pass(documents, line));
   REQUIRE(decide_packed(introspection, line.policy()) == decision.outcome);
   return 0;

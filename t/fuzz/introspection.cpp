@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   for (std::size_t allowed = 0; allowed < std::min<std::size_t>(memory.allocations(), 8); ++allowed) {
     const fuzz::Text again(answer.body());
     fuzz::Memory short_memory(allowed);
-    const oauth::Introspection result = oauth::read_introspection(answer.response(again), names, short_memory);
+    const oauth::TokenInformation result = oauth::read_introspection(answer.response(again), names, short_memory);
     REQUIRE(result.outcome != oauth::Outcome::active);
   }
   return 0;

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "oauth/packed_introspection.h"
+#include "oauth/token_information_codec.h"
 #include "test_memory.h"
 
 namespace oauth {
@@ -43,11 +43,11 @@ Strings strings(const std::vector<std::string_view> &items) {
 class Decided {
  public:
   explicit Decided(const Case &test) : claims_(test.claims), members_(test.members), envelope_(test.envelope) {
-    Introspection introspection;
+    TokenInformation introspection;
     introspection.outcome = Outcome::active;
-    introspection.facts = gather_facts(*parse(claims_), parse(members_), parse(envelope_));
-    const Policy policy = {strings(test.scopes),    test.scope_match, strings(test.issuers),
-                           strings(test.audiences), test.leeway,      test.accept_sender_constrained};
+    introspection.checked_claims = gather_checked_claims(*parse(claims_), parse(members_), parse(envelope_));
+    const Requirements policy = {strings(test.scopes),    test.scope_match, strings(test.issuers),
+                                 strings(test.audiences), test.leeway,      test.accept_sender_constrained};
     decision_ = decide(introspection, policy, test.at);
     expect_the_same_of_a_copy(introspection, policy, test.at);
   }
@@ -67,13 +67,13 @@ class Decided {
   }
 
   /// A copy in the hot cache has only the claims that pack() knows of: a check of another one would be missed there.
-  void expect_the_same_of_a_copy(const Introspection &introspection, const Policy &policy, std::int64_t at) {
+  void expect_the_same_of_a_copy(const TokenInformation &introspection, const Requirements &policy, std::int64_t at) {
     std::string_view packed;
     ASSERT_TRUE(write_text(
         memory_, [&](Writer &writer) { pack(writer, introspection); }, packed));
-    Introspection copy;
+    TokenInformation copy;
     ASSERT_TRUE(unpack(packed, "a.b.c", memory_, copy));
-    const Decision again = oauth::decide(copy, policy, at);
+    const Verdict again = oauth::decide(copy, policy, at);
     EXPECT_EQ(meaning(again.outcome).word, word());
     EXPECT_STREQ(again.problem, problem());
   }
@@ -82,38 +82,38 @@ class Decided {
   TestText claims_;
   TestText members_;
   TestText envelope_;
-  Decision decision_;
+  Verdict decision_;
 };
 
 std::string_view decide(const Case &test) {
   return Decided(test).word();
 }
 
-TEST(Decision, StartsAsARefusal) {
-  EXPECT_EQ(Decision().outcome, Outcome::internal_error);
-  EXPECT_EQ(decide(Introspection(), Policy(), now).outcome, Outcome::internal_error);
+TEST(Verdict, StartsAsARefusal) {
+  EXPECT_EQ(Verdict().outcome, Outcome::internal_error);
+  EXPECT_EQ(decide(TokenInformation(), Requirements(), now).outcome, Outcome::internal_error);
 
-  Introspection without_facts;
+  TokenInformation without_facts;
   without_facts.outcome = Outcome::active;
-  EXPECT_EQ(decide(without_facts, Policy(), now).outcome, Outcome::internal_error);
+  EXPECT_EQ(decide(without_facts, Requirements(), now).outcome, Outcome::internal_error);
 }
 
-TEST(Decision, PassesOnWhatIntrospectionSaid) {
+TEST(Verdict, PassesOnWhatIntrospectionSaid) {
   for (int i = 0; i <= static_cast<int>(Outcome::internal_error); ++i) {
-    Introspection introspection;
+    TokenInformation introspection;
     introspection.outcome = static_cast<Outcome>(i);
     if (introspection.outcome == Outcome::active) {
       continue;
     }
-    introspection.facts.gathered = true;
+    introspection.checked_claims.gathered = true;
     introspection.problem = "the reason";
-    const Decision decision = decide(introspection, Policy(), now);
+    const Verdict decision = decide(introspection, Requirements(), now);
     EXPECT_EQ(decision.outcome, introspection.outcome);
     EXPECT_STREQ(decision.problem, "the reason");
   }
 }
 
-TEST(Decision, AllowsATokenWithoutClaimsWhereNothingIsAsked) {
+TEST(Verdict, AllowsATokenWithoutClaimsWhereNothingIsAsked) {
   EXPECT_EQ(decide(Case{}), "active");
   EXPECT_EQ(Decided(Case{}).problem(), nullptr);
 }
@@ -199,7 +199,7 @@ constexpr Time times[] = {
     {R"({"nbf":false})", 0, now, "as_bad_response"},
 };
 
-TEST(Decision, HoldsTimesAgainstNow) {
+TEST(Verdict, HoldsTimesAgainstNow) {
   for (const auto place : places) {
     for (const Time &time : times) {
       Case test;
@@ -213,7 +213,7 @@ TEST(Decision, HoldsTimesAgainstNow) {
   }
 }
 
-TEST(Decision, HoldsATokenToEveryTimeThatIsThere) {
+TEST(Verdict, HoldsATokenToEveryTimeThatIsThere) {
   for (const auto place : places) {
     for (const std::string_view bad : {R"({"exp":1700000000})"sv, R"({"nbf":1700000001})"sv, R"({"exp":""})"sv}) {
       Case test;
@@ -225,7 +225,7 @@ TEST(Decision, HoldsATokenToEveryTimeThatIsThere) {
   }
 }
 
-TEST(Decision, ExpiresWhileNothingButTheTimeChanges) {
+TEST(Verdict, ExpiresWhileNothingButTheTimeChanges) {
   Case test;
   test.claims = R"({"exp":1700000000})";
   test.leeway = 5;
@@ -249,7 +249,7 @@ std::string object(std::string_view name, std::string_view value) {
   return value.empty() ? "{}" : "{\"" + std::string(name) + "\":" + std::string(value) + "}";
 }
 
-TEST(Decision, HoldsIssuerAndAudience) {
+TEST(Verdict, HoldsIssuerAndAudience) {
   const Named cases[] = {
       {"", "", {}, true, true},
       {"7", "[]", {}, true, true},
@@ -309,7 +309,7 @@ TEST(Decision, HoldsIssuerAndAudience) {
   }
 }
 
-TEST(Decision, HoldsIssuerAndAudienceOfABareJwt) {
+TEST(Verdict, HoldsIssuerAndAudienceOfABareJwt) {
   Case test;
   test.claims = R"({"iss":"i","aud":["a"]})";
   test.issuers = {"i"};
@@ -322,7 +322,7 @@ TEST(Decision, HoldsIssuerAndAudienceOfABareJwt) {
   EXPECT_EQ(decide(test), "audience");
 }
 
-TEST(Decision, DoesNotAskTheEnvelopeForIssuerAndAudience) {
+TEST(Verdict, DoesNotAskTheEnvelopeForIssuerAndAudience) {
   Case test;
   test.claims = R"({"iss":"i","aud":"a"})";
   test.members = "{}";
@@ -334,7 +334,7 @@ TEST(Decision, DoesNotAskTheEnvelopeForIssuerAndAudience) {
 
 // --- sender-constrained tokens ---
 
-TEST(Decision, RefusesSenderConstrainedTokensUnlessToldOtherwise) {
+TEST(Verdict, RefusesSenderConstrainedTokensUnlessToldOtherwise) {
   for (const auto place : {&Case::claims, &Case::members}) {
     for (const std::string_view constrained :
          {R"({"cnf":{"jkt":"x"}})"sv, R"({"cnf":{"x5t#S256":"x"}})"sv, R"({"cnf":{}})"sv, R"({"cnf":[]})"sv,
@@ -364,7 +364,7 @@ struct Scopes {
   bool holds;
 };
 
-TEST(Decision, TakesScopesFromTheJsonResponseElseFromTheJwt) {
+TEST(Verdict, TakesScopesFromTheJsonResponseElseFromTheJwt) {
   for (const Scopes &scopes : {
            Scopes{R"({"scope":"a"})", "", true},
            Scopes{R"({"scope":["a"]})", "", true},
@@ -405,7 +405,7 @@ TEST(Decision, TakesScopesFromTheJsonResponseElseFromTheJwt) {
 }
 
 // CVE-2021-32701: what one location was satisfied with says nothing of another.
-TEST(Decision, HoldsTheSameTokenToEachPolicy) {
+TEST(Verdict, HoldsTheSameTokenToEachPolicy) {
   Case test;
   test.claims = R"({"scope":"read"})";
   test.scopes = {"read"};
@@ -420,7 +420,7 @@ TEST(Decision, HoldsTheSameTokenToEachPolicy) {
   EXPECT_EQ(decide(test), "active");
 }
 
-TEST(Decision, ChecksInOrder) {
+TEST(Verdict, ChecksInOrder) {
   Case test;
   test.claims = R"({"exp":0,"nbf":9999999999,"iss":"x","aud":"x","cnf":{}})";
   test.issuers = {"i"};

@@ -78,13 +78,13 @@ class Read {
   }
 
   std::string word() const { return std::string(meaning(result_.outcome).word); }
-  const Introspection &operator*() const { return result_; }
-  const Introspection *operator->() const { return &result_; }
+  const TokenInformation &operator*() const { return result_; }
+  const TokenInformation *operator->() const { return &result_; }
 
  private:
   TestMemory memory_;
   TestText text_;
-  Introspection result_;
+  TokenInformation result_;
 };
 
 std::string word(std::string_view body, unsigned status = 200, std::string_view content_type = json,
@@ -210,13 +210,13 @@ TEST(Exchange, HoldsTheOtherMembersToTheRulesOfIntrospection) {
   };
   for (const auto &test : cases) {
     const Read read(success(test.more));
-    EXPECT_EQ(meaning(decide(*read, Policy(), 1700000000).outcome).word, test.word) << test.more;
+    EXPECT_EQ(meaning(decide(*read, Requirements(), 1700000000).outcome).word, test.word) << test.more;
   }
 }
 
 TEST(Exchange, TakesScopesOfTheResponseBeforeThoseOfTheJwt) {
   const std::string_view wanted[] = {"write"};
-  Policy policy;
+  Requirements policy;
   policy.scopes = {wanted, 1};
   EXPECT_EQ(decide(*Read(success()), policy, 0).outcome, Outcome::insufficient_scope);
   EXPECT_EQ(decide(*Read(success(R"(,"scope":"read write")")), policy, 0).outcome, Outcome::active);

@@ -44,14 +44,14 @@ class Read {
     return response;
   }
 
-  const Introspection *operator->() const { return &result_; }
+  const TokenInformation *operator->() const { return &result_; }
   Outcome outcome() const { return result_.outcome; }
   std::string_view problem() const { return result_.problem == nullptr ? std::string_view() : result_.problem; }
 
  private:
   TestMemory memory_;
   TestText text_;
-  Introspection result_;
+  TokenInformation result_;
 };
 
 /// GoogleTest shows the word instead of a number.
@@ -63,7 +63,7 @@ std::string active_json(std::string_view jwt, std::string_view member = "jwt") {
   return R"({"active":true,")" + std::string(member) + R"(":")" + std::string(jwt) + R"("})";
 }
 
-TEST(Introspection, FollowsTheStatus) {
+TEST(TokenInformation, FollowsTheStatus) {
   const struct {
     std::vector<unsigned> statuses;
     Outcome outcome;
@@ -88,7 +88,7 @@ TEST(Introspection, FollowsTheStatus) {
   }
 }
 
-TEST(Introspection, LooksAtNothingElseWhereTheStatusDecides) {
+TEST(TokenInformation, LooksAtNothingElseWhereTheStatusDecides) {
   Response response;
   response.too_large = true;
   response.content_encoding = "gzip";
@@ -100,7 +100,7 @@ TEST(Introspection, LooksAtNothingElseWhereTheStatusDecides) {
   EXPECT_EQ(word(Read(response, "").outcome()), "as_timeout");
 }
 
-TEST(Introspection, NeedsAWholeReadableBody) {
+TEST(TokenInformation, NeedsAWholeReadableBody) {
   const std::string body = make_jwt("{}");
   Response response = Read::whole(jwt_type);
   response.too_large = true;
@@ -122,7 +122,7 @@ TEST(Introspection, NeedsAWholeReadableBody) {
   }
 }
 
-TEST(Introspection, GoesByTheMediaType) {
+TEST(TokenInformation, GoesByTheMediaType) {
   const std::string jwt = make_jwt("{}");
   for (const std::string_view type :
        {"application/jwt"sv, "Application/JWT"sv, "application/jwt;charset=utf-8"sv,
@@ -145,7 +145,7 @@ TEST(Introspection, GoesByTheMediaType) {
   EXPECT_EQ(word(Read(jwt_type, active_json(jwt)).outcome()), "as_bad_response");
 }
 
-TEST(Introspection, TakesABareJwt) {
+TEST(TokenInformation, TakesABareJwt) {
   const std::string jwt = make_jwt(R"({"sub":"alice"})");
   const Read read(jwt_type, " " + jwt + "\r\n");
   EXPECT_EQ(word(read.outcome()), "active");
@@ -154,7 +154,7 @@ TEST(Introspection, TakesABareJwt) {
   EXPECT_EQ(read->members, nullptr);
 }
 
-TEST(Introspection, LooksAtTheStateInABareJwt) {
+TEST(TokenInformation, LooksAtTheStateInABareJwt) {
   const struct {
     std::string_view claims;
     Outcome outcome;
@@ -178,7 +178,7 @@ TEST(Introspection, LooksAtTheStateInABareJwt) {
   }
 }
 
-TEST(Introspection, RefusesABodyThatIsNoJwt) {
+TEST(TokenInformation, RefusesABodyThatIsNoJwt) {
   const std::string jwt = make_jwt("{}");
   for (const std::string &body :
        {std::string(), std::string("\n"), std::string("opaque"), jwt.substr(0, jwt.size() - 1),
@@ -188,7 +188,7 @@ TEST(Introspection, RefusesABodyThatIsNoJwt) {
   }
 }
 
-TEST(Introspection, ReadsJsonWithActiveFirst) {
+TEST(TokenInformation, ReadsJsonWithActiveFirst) {
   const std::string jwt = make_jwt("{}");
   const std::string member = R"("jwt":")" + jwt + "\"";
   const struct {
@@ -260,7 +260,7 @@ TEST(Introspection, ReadsJsonWithActiveFirst) {
   }
 }
 
-TEST(Introspection, GivesTheJwtAndTheMembersOfJson) {
+TEST(TokenInformation, GivesTheJwtAndTheMembersOfJson) {
   const std::string jwt = make_jwt(R"({"sub":"alice"})");
   const Read read(json_type, R"({"scope":"a b","active":true,"jwt":" )" + jwt + "\\n\"}");
   ASSERT_EQ(word(read.outcome()), "active");
@@ -270,12 +270,12 @@ TEST(Introspection, GivesTheJwtAndTheMembersOfJson) {
   EXPECT_EQ(read->members->member("scope")->text, "a b");
 }
 
-TEST(Introspection, SaysWhereThereIsNothingToForward) {
+TEST(TokenInformation, SaysWhereThereIsNothingToForward) {
   EXPECT_EQ(Read(json_type, R"({"active":true})").problem(),
             "the token is active, but the response holds no JWT, so there is nothing to forward");
 }
 
-TEST(Introspection, PrefersJwtMembersInConfiguredOrder) {
+TEST(TokenInformation, PrefersJwtMembersInConfiguredOrder) {
   const std::string one = make_jwt(R"({"n":1})");
   const std::string two = make_jwt(R"({"n":2})");
   const std::string body = R"({"active":true,"token_string":")" + two + R"(","phantom_token":")" + one + "\"}";
@@ -297,7 +297,7 @@ std::string envelope(std::string_view members) {
   return make_envelope(R"({"iss":"https://as","exp":7,"token_introspection":)" + std::string(members) + "}");
 }
 
-TEST(Introspection, ReadsTheEnvelopeOfRfc9701UnderEitherMediaType) {
+TEST(TokenInformation, ReadsTheEnvelopeOfRfc9701UnderEitherMediaType) {
   const std::string jwt = make_jwt(R"({"sub":"alice"})");
   const std::string body = envelope(R"({"active":true,"scope":"a","jwt":")" + jwt + "\"}");
   for (const std::string_view type : {envelope_type, "Application/Token-Introspection+JWT; x=y"sv, jwt_type}) {
@@ -305,12 +305,12 @@ TEST(Introspection, ReadsTheEnvelopeOfRfc9701UnderEitherMediaType) {
     ASSERT_EQ(word(read.outcome()), "active") << type;
     EXPECT_EQ(read->jwt.compact, jwt);
     EXPECT_EQ(read->members->member("scope")->text, "a");
-    EXPECT_EQ(read->facts.exp, 7);
-    EXPECT_EQ(read->facts.issuer, nullptr) << "the envelope's issuer is not the token's";
+    EXPECT_EQ(read->checked_claims.exp, 7);
+    EXPECT_EQ(read->checked_claims.issuer, nullptr) << "the envelope's issuer is not the token's";
   }
 }
 
-TEST(Introspection, NeverForwardsAnEnvelope) {
+TEST(TokenInformation, NeverForwardsAnEnvelope) {
   const std::string jwt = make_jwt("{}");
   const std::string good = envelope(active_json(jwt));
   const struct {
@@ -340,7 +340,7 @@ TEST(Introspection, NeverForwardsAnEnvelope) {
 }
 
 // RFC 9701 section 5: typ MUST be token-introspection+jwt.
-TEST(Introspection, RefusesAnEnvelopeWithoutItsType) {
+TEST(TokenInformation, RefusesAnEnvelopeWithoutItsType) {
   const std::string claims = R"({"token_introspection":)" + active_json(make_jwt("{}")) + "}";
   for (const std::string_view header : {R"({"alg":"RS256"})", R"({"alg":"RS256","typ":"JWT"})"}) {
     for (const std::string_view type : {envelope_type, jwt_type}) {
@@ -352,7 +352,7 @@ TEST(Introspection, RefusesAnEnvelopeWithoutItsType) {
   EXPECT_EQ(word(Read(envelope_type, make_jwt(R"({"active":true})")).outcome()), "as_bad_response");
 }
 
-TEST(Introspection, IsInactiveByAStatusThatTheServerGave) {
+TEST(TokenInformation, IsInactiveByAStatusThatTheServerGave) {
   InactiveStatuses statuses;
   statuses.add(401);
   TestMemory memory;
@@ -367,13 +367,13 @@ TEST(Introspection, IsInactiveByAStatusThatTheServerGave) {
     response.answered = false;  // nginx's own
     EXPECT_FALSE(is_inactive_by_status(response, statuses)) << status;
   }
-  const Introspection introspection = inactive_by_status(response, memory);
+  const TokenInformation introspection = inactive_by_status(response, memory);
   EXPECT_EQ(word(introspection.outcome), "inactive");
   EXPECT_EQ(introspection.server_message, "invalid_client");
   EXPECT_TRUE(introspection.jwt.compact.empty());
 }
 
-TEST(Introspection, IsNotActiveWithoutMemory) {
+TEST(TokenInformation, IsNotActiveWithoutMemory) {
   const std::string jwt = make_jwt(R"({"sub":"alice","aud":["a"]})");
   const struct {
     std::string_view type;
@@ -390,8 +390,8 @@ TEST(Introspection, IsNotActiveWithoutMemory) {
   }
 }
 
-TEST(Introspection, StartsAsARefusal) {
-  EXPECT_EQ(word(Introspection().outcome), "internal_error");
+TEST(TokenInformation, StartsAsARefusal) {
+  EXPECT_EQ(word(TokenInformation().outcome), "internal_error");
   TestMemory memory;
   EXPECT_EQ(word(read_introspection({}, {}, memory).outcome), "as_bad_response");
 }

@@ -132,7 +132,7 @@ bool resource_metadata(ngx_http_request_t *r, const phantom_token_location_t &lo
 
 bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                    std::string_view error) noexcept {
-  oauth::Challenge challenge = {to_view(location.realm), location.policy->claims.scopes, error, {}};
+  oauth::Challenge challenge = {to_view(location.realm), location.policy->requirements.scopes, error, {}};
   if (!resource_metadata(r, location, challenge.resource_metadata)) {
     return false;
   }
@@ -185,7 +185,7 @@ ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
 }
 
 /// @return what to do, where the status alone has decided.
-const char *advice_about(const Call &call, const oauth::Decision &decision) noexcept {
+const char *advice_about(const Call &call, const oauth::Verdict &decision) noexcept {
   return decision.problem == oauth::failure(call.response).problem ? advice(call) : nullptr;
 }
 
@@ -199,7 +199,7 @@ ngx_uint_t log_level(unsigned status, const ngx_str_t &message) noexcept {
 }
 
 void log_refusal(const ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location,
-                 const oauth::Decision &decision) noexcept {
+                 const oauth::Verdict &decision) noexcept {
   const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
   const Call *call = blamed_call(state, decision.outcome);
   ngx_str_t word = to_ngx_str(meaning.word);
@@ -229,7 +229,7 @@ void log_refusal(const ngx_http_request_t *r, const RequestState &state, const p
 }  // namespace
 
 ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                 oauth::Decision decision) noexcept {
+                 oauth::Verdict decision) noexcept {
   const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
   state.judged = true;
   state.outcome = decision.outcome;

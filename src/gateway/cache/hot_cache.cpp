@@ -6,7 +6,7 @@
 
 #include "../../nginx/slab_chunks.h"
 #include "../../nginx/strings.h"
-#include "../../oauth/packed_introspection.h"
+#include "../../oauth/token_information_codec.h"
 #include "../configuration/pool_memory.h"
 #include "hot_cache_zone.h"
 
@@ -21,7 +21,7 @@ struct HotCacheRecord {
   ngx_msec_t kept = 0;  ///< since when, by the clock that nobody sets
   std::uint32_t token_size = 0;
   std::uint32_t endpoint_size = 0;
-  std::uint32_t identity_size = 0;
+  std::uint32_t fingerprint_size = 0;
   std::uint32_t jwt_size = 0;
   std::uint32_t packed_size = 0;
   SlabChunk *pieces = nullptr;
@@ -34,16 +34,16 @@ std::uint32_t size32(std::string_view text) noexcept {
 }
 
 std::size_t size_of(const HotCacheRecord &record) noexcept {
-  return std::size_t{record.token_size} + record.endpoint_size + record.identity_size +
+  return std::size_t{record.token_size} + record.endpoint_size + record.fingerprint_size +
          size_of_copy(record.jwt_size, record.packed_size);
 }
 
 /// @param cursor at the record's begin; behind the question where the result is true.
-bool answers(const HotCacheRecord &record, const Question &question, ChunkCursor &cursor) noexcept {
+bool answers(const HotCacheRecord &record, const AnswerKey &question, ChunkCursor &cursor) noexcept {
   return record.hash == question.hash && record.token_size == question.token.size() &&
-         record.endpoint_size == question.endpoint.size() && record.identity_size == question.identity.size() &&
+         record.endpoint_size == question.endpoint.size() && record.fingerprint_size == question.fingerprint.size() &&
          cursor.skip_equal(question.token) && cursor.skip_equal(question.endpoint) &&
-         cursor.skip_equal(question.identity);
+         cursor.skip_equal(question.fingerprint);
 }
 
 HotCacheRecord *&bucket_of(const HotCacheContent &content, ngx_uint_t hash) noexcept {
@@ -55,7 +55,7 @@ struct Found {
   ChunkCursor behind_question;
 };
 
-Found find(const HotCacheContent &content, const Question &question) noexcept {
+Found find(const HotCacheContent &content, const AnswerKey &question) noexcept {
   for (HotCacheRecord *record = bucket_of(content, question.hash); record != nullptr; record = record->next) {
     ChunkCursor cursor(record->pieces, size_of(*record));
     if (answers(*record, question, cursor)) {
@@ -136,7 +136,7 @@ bool take_out(Found &found, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
 }
 
 /// @return whether a living copy of the answer is there already, from another request.
-bool is_there(const HotCacheZone &zone, const Question &question) noexcept {
+bool is_there(const HotCacheZone &zone, const AnswerKey &question) noexcept {
   HotCacheRecord *record = find(zone.content(), question).record;
   if (record != nullptr && has_ended(zone, *record)) {
     remove(zone, record);
@@ -153,7 +153,7 @@ void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
   zone.content().entries++;
 }
 
-HotCacheRecord draft_record(const Question &question, std::string_view jwt, std::string_view packed,
+HotCacheRecord draft_record(const AnswerKey &question, std::string_view jwt, std::string_view packed,
                             time_t expires) noexcept {
   HotCacheRecord record;
   record.hash = question.hash;
@@ -161,7 +161,7 @@ HotCacheRecord draft_record(const Question &question, std::string_view jwt, std:
   record.kept = ngx_current_msec;
   record.token_size = size32(question.token);
   record.endpoint_size = size32(question.endpoint);
-  record.identity_size = size32(question.identity);
+  record.fingerprint_size = size32(question.fingerprint);
   record.jwt_size = size32(jwt);
   record.packed_size = size32(packed);
   return record;
@@ -169,7 +169,7 @@ HotCacheRecord draft_record(const Question &question, std::string_view jwt, std:
 
 }  // namespace
 
-bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
+bool find_hot_copy(const ngx_shm_zone_t &zone, const AnswerKey &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
   const HotCacheZone &ours = hot_cache_of(zone);
   const HotCacheLock lock(zone);
   Found found = lock.is_good() ? find(ours.content(), question) : Found();
@@ -185,10 +185,10 @@ bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_poo
   return take_out(found, pool, copy);
 }
 
-void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Question &question,
-                   const oauth::Introspection &introspection, time_t until) noexcept {
+void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const AnswerKey &question,
+                   const oauth::TokenInformation &introspection, time_t until) noexcept {
   const HotCacheZone &ours = hot_cache_of(zone);
-  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, introspection.facts.exp));
+  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, introspection.checked_claims.exp));
   const std::string_view jwt = introspection.jwt.compact;
   PoolMemory memory(r->pool);
   std::string_view packed;
@@ -207,7 +207,8 @@ void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Ques
   }
   ChunkCursor cursor(record->pieces, size_of(*record));
   constexpr std::string_view terminator("\0", 1);
-  for (const std::string_view part : {question.token, question.endpoint, question.identity, jwt, terminator, packed}) {
+  for (const std::string_view part :
+       {question.token, question.endpoint, question.fingerprint, jwt, terminator, packed}) {
     cursor.write(part);
   }
   insert(ours, record);

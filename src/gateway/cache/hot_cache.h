@@ -2,7 +2,7 @@
 
 #include "../../oauth/introspection.h"
 #include "../configuration/module_configuration.h"
-#include "../subrequest/question.h"
+#include "../subrequest/answer_key.h"
 #include "answer_copy.h"
 
 namespace gateway {
@@ -10,13 +10,13 @@ namespace gateway {
 /// Looks an answer up, by all parts of the question: other questions with its hash are told apart.
 /// @param copy set where the result is true.
 /// @return whether there is one that still lives.
-bool find_hot_copy(const ngx_shm_zone_t &zone, const Question &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept;
+bool find_hot_copy(const ngx_shm_zone_t &zone, const AnswerKey &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept;
 
 /// Keeps a copy of an answer that has been accepted. A zone without room for it loses the copies that have not been
 /// used for longest; a copy that does not fit at all is left out, for no request depends on it.
 /// @param until when proxy_cache's entry ends, in seconds since the epoch. The copy ends then, or with the token's own
 ///   `exp`, or after the zone's `valid`.
-void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const Question &question,
-                   const oauth::Introspection &introspection, time_t until) noexcept;
+void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const AnswerKey &question,
+                   const oauth::TokenInformation &introspection, time_t until) noexcept;
 
 }  // namespace gateway

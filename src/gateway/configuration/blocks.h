@@ -7,7 +7,7 @@ namespace gateway {
 
 /// @return whether one block is the other, or an `if` or limit_except in it.
 inline bool is_same_location(const phantom_token_block_t &one, const phantom_token_block_t &other) noexcept {
-  return one.location->home == other.location->home;
+  return one.location->enclosing_location == other.location->enclosing_location;
 }
 
 /// A server's own block only hands its directives down: a location asks for an endpoint when it ends up protected. What

@@ -9,11 +9,11 @@
 #include "../../nginx/map_variables.h"
 #include "../../nginx/strings.h"
 #include "../../nginx/upstreams.h"
+#include "as_locations.h"
 #include "blocks.h"
 #include "endpoint.h"
 #include "module_configuration.h"
 #include "policy.h"
-#include "token_locations.h"
 #include "variable_indices.h"
 #include "zones.h"
 
@@ -44,7 +44,7 @@ bool add_block(ngx_conf_t *cf, phantom_token_location_t &parent, phantom_token_l
   block->configurations = static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf;
   block->upstream = nullptr;
   // nginx merges a location before the blocks in it.
-  location.home = block->core->noname != 0 ? parent.home : &location;
+  location.enclosing_location = block->core->noname != 0 ? parent.enclosing_location : &location;
   return true;
 }
 
@@ -93,7 +93,7 @@ ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
       location.endpoint_at = endpoint.at;
       location.serves_gateway = 1;
       location.serves_tokens |= endpoint.is_about_tokens ? 1U : 0U;
-      const bool sends_credentials = !block.location->policy->question.authorization.empty();
+      const bool sends_credentials = !block.location->policy->token_request.authorization.empty();
       location.gets_authorization |= endpoint.is_about_tokens && sends_credentials ? 1U : 0U;
     }
   }
@@ -109,8 +109,8 @@ bool has_varying_endpoint(const phantom_token_block_t &block) noexcept {
   return false;
 }
 
-/// Introspection locations inherit `phantom_token on` from their server, but no client ever comes there. With variables
-/// in an endpoint, any internal location may be one.
+/// TokenInformation locations inherit `phantom_token on` from their server, but no client ever comes there. With
+/// variables in an endpoint, any internal location may be one.
 bool may_serve_gateway(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
   const auto leads_here = [&](const phantom_token_block_t &candidate) {
     const bool is_target = is_same_location(block, candidate) && candidate.location->serves_gateway != 0;
@@ -130,14 +130,14 @@ void hide(const phantom_token_main_t &main, const phantom_token_block_t &block) 
 /// Where an `if` stands in a location, it may choose who answers there.
 void mark_branches(const phantom_token_block_t &block) noexcept {
   if (is_if(*block.core)) {
-    block.location->home->has_branches = 1;
+    block.location->enclosing_location->has_branches = 1;
   }
 }
 
 /// What an `if` passes on, it may keep as its location does.
 void mark_caches(const ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
   if (block.location->enabled != PHANTOM_TOKEN_OFF && has_cache(upstream_of(cf, *block.core, block.configurations))) {
-    block.location->home->caches_responses = 1;
+    block.location->enclosing_location->caches_responses = 1;
   }
 }
 
@@ -145,8 +145,8 @@ void mark_caches(const ngx_conf_t *cf, const phantom_token_block_t &block) noexc
 void warn_of_cached_responses(const ngx_conf_t *cf, const phantom_token_main_t &main,
                               const phantom_token_block_t &block) noexcept {
   const phantom_token_location_t &location = *block.location;
-  if (location.home != &location || location.caches_responses == 0 || is_server_block(*block.core, *block.server) ||
-      may_serve_gateway(main, block)) {
+  if (location.enclosing_location != &location || location.caches_responses == 0 ||
+      is_server_block(*block.core, *block.server) || may_serve_gateway(main, block)) {
     return;
   }
   const ngx_str_t name = display_name(*block.core);
@@ -230,7 +230,7 @@ const char *find_contradiction(const phantom_token_location_t &location) noexcep
     return "signatures to verify but no \"phantom_token_jwks_endpoint\": add it with the URI of the internal location "
            "that reaches the authorization server's JWKS";
   }
-  if (verifies_clients && location.policy->claims.audiences.empty()) {
+  if (verifies_clients && location.policy->requirements.audiences.empty()) {
     return "\"phantom_token_inbound_jwt verify\" but no \"phantom_token_audience\": add it, or every ID token of the "
            "authorization server would be let in, since the same keys sign them";
   }
@@ -367,9 +367,10 @@ void number_servers(ngx_conf_t *cf) noexcept {
   }
 }
 
-ngx_int_t identify_all(ngx_conf_t *cf) noexcept {
-  return for_each_block(
-      main_of(cf), [cf](const phantom_token_block_t &block) { return identify(cf->pool, block) ? NGX_OK : NGX_ERROR; });
+ngx_int_t set_fingerprints(ngx_conf_t *cf) noexcept {
+  return for_each_block(main_of(cf), [cf](const phantom_token_block_t &block) {
+    return set_fingerprint(cf->pool, block) ? NGX_OK : NGX_ERROR;
+  });
 }
 
 ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
@@ -391,7 +392,7 @@ ngx_int_t check_configuration(ngx_conf_t *cf) noexcept {
   if (for_each_block(main, mark) != NGX_OK || for_each_block(main, check) != NGX_OK) {
     return NGX_ERROR;
   }
-  return check_token_locations(cf, main_of(cf));
+  return check_as_locations(cf, main_of(cf));
 }
 
 }  // namespace gateway

@@ -11,7 +11,7 @@ void number_servers(ngx_conf_t *cf) noexcept;
 
 /// Sets what tells apart how locations ask the authorization server.
 /// @return NGX_OK, or NGX_ERROR where there is no memory.
-ngx_int_t identify_all(ngx_conf_t *cf) noexcept;
+ngx_int_t set_fingerprints(ngx_conf_t *cf) noexcept;
 
 /// Checks all blocks, after index_variables().
 /// @return NGX_OK, or NGX_ERROR, which has been logged.

@@ -83,16 +83,16 @@ class KeyParts {
 
 /// The way, the client and all exchange parameters: the location's share of $phantom_token_key.
 bool make_key_parts(ngx_pool_t *pool, const oauth::ClientCredentials &credentials,
-                    const oauth::ExchangeParameters &exchange, TokenQuestion &question) noexcept {
+                    const oauth::ExchangeParameters &exchange, TokenRequestTemplate &token_request) noexcept {
   constexpr std::size_t fixed_parts = 7;
   KeyParts parts(pool, fixed_parts + 2 * (exchange.audiences.count + exchange.resources.count));
   if (!parts.has_memory()) {
     return false;
   }
-  parts.add(question.is_exchange ? "exchange" : "introspection");
+  parts.add(token_request.is_exchange ? "exchange" : "introspection");
   parts.add(credentials.id);
   parts.add(oauth::name(credentials.method));
-  if (question.is_exchange) {
+  if (token_request.is_exchange) {
     parts.add("scope");
     parts.add(exchange.scope);
     parts.add("requested_token_type");
@@ -100,14 +100,14 @@ bool make_key_parts(ngx_pool_t *pool, const oauth::ClientCredentials &credential
     parts.add("audience", exchange.audiences);
     parts.add("resource", exchange.resources);
   }
-  question.key_parts = parts.strings();
+  token_request.key_parts = parts.strings();
   return true;
 }
 
 /// Nobody is asked about a client's own JWT that is verified here or passed on: the word says so, and the client stands
 /// beside it as in every key.
 bool make_client_jwt_key_parts(ngx_pool_t *pool, ngx_uint_t inbound_jwt, const oauth::ClientCredentials &credentials,
-                               TokenQuestion &question) noexcept {
+                               TokenRequestTemplate &token_request) noexcept {
   const bool is_verified = inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY;
   if (!is_verified && inbound_jwt != PHANTOM_TOKEN_INBOUND_PASS) {
     return true;
@@ -120,11 +120,12 @@ bool make_client_jwt_key_parts(ngx_pool_t *pool, ngx_uint_t inbound_jwt, const o
   parts.add(is_verified ? "verify" : "pass");
   parts.add(credentials.id);
   parts.add(oauth::name(credentials.method));
-  question.client_jwt_key_parts = parts.strings();
+  token_request.client_jwt_key_parts = parts.strings();
   return true;
 }
 
-bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, TokenQuestion &question) noexcept {
+bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &location,
+                        TokenRequestTemplate &token_request) noexcept {
   const oauth::ClientCredentials credentials = client_credentials(location);
   oauth::ExchangeParameters exchange;
   exchange.scope = to_view(location.exchange_scope);
@@ -134,26 +135,26 @@ bool make_question(ngx_pool_t *pool, const phantom_token_location_t &location, T
     return false;
   }
 
-  question.is_exchange = location.exchange_endpoint != nullptr;
-  question.endpoint = question.is_exchange ? location.exchange_endpoint : location.introspection_endpoint;
+  token_request.is_exchange = location.exchange_endpoint != nullptr;
+  token_request.endpoint = token_request.is_exchange ? location.exchange_endpoint : location.introspection_endpoint;
   // No list of media types: Keycloak compares the whole header.
-  question.accept = question.is_exchange ? "application/json" : "application/jwt";
-  question.body_prefix = question.is_exchange ? oauth::exchange_body_prefix : introspection_body_prefix;
-  question.body_has_secret = !credentials.id.empty() && credentials.method == oauth::ClientAuthentication::post;
+  token_request.accept = token_request.is_exchange ? "application/json" : "application/jwt";
+  token_request.body_prefix = token_request.is_exchange ? oauth::exchange_body_prefix : introspection_body_prefix;
+  token_request.body_has_secret = !credentials.id.empty() && credentials.method == oauth::ClientAuthentication::post;
 
   PoolMemory memory(pool);
   const auto describe_suffix = [&](jose::Writer &writer) {
-    if (question.is_exchange) {
+    if (token_request.is_exchange) {
       oauth::put_exchange_parameters(writer, exchange);
     } else {
       put_type_hint(writer, to_view(location.type_hint));
     }
     oauth::put_client_parameters(writer, credentials);
   };
-  return jose::write_text(memory, describe_suffix, question.body_suffix) &&
-         oauth::write_basic_authorization(credentials, memory, question.authorization) &&
-         make_key_parts(pool, credentials, exchange, question) &&
-         make_client_jwt_key_parts(pool, location.inbound_jwt, credentials, question);
+  return jose::write_text(memory, describe_suffix, token_request.body_suffix) &&
+         oauth::write_basic_authorization(credentials, memory, token_request.authorization) &&
+         make_key_parts(pool, credentials, exchange, token_request) &&
+         make_client_jwt_key_parts(pool, location.inbound_jwt, credentials, token_request);
 }
 
 void put_number(jose::Writer &writer, std::size_t number) noexcept {
@@ -184,12 +185,12 @@ void put_statuses(jose::Writer &writer, const oauth::InactiveStatuses &statuses)
 
 }  // namespace
 
-bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
+bool set_fingerprint(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
   phantom_token_policy_t &policy = *block.location->policy;
   const ServerIdentity server = server_identity(*block.server);
   PoolMemory memory(pool);
   const auto describe = [&](jose::Writer &writer) {
-    put_parts(writer, policy.question.key_parts);
+    put_parts(writer, policy.token_request.key_parts);
     put_part(writer, server.name);
     put_part(writer, server.ordinal);
     put_parts(writer, policy.jwt_members);
@@ -197,21 +198,21 @@ bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
     put_part(writer, to_view(block.location->type_hint));
     put_statuses(writer, policy.inactive_statuses);
   };
-  if (!jose::write_text(memory, describe, policy.question.identity)) {
+  if (!jose::write_text(memory, describe, policy.token_request.fingerprint)) {
     return false;
   }
-  const ngx_str_t identity = to_ngx_str(policy.question.identity);
-  policy.question.identity_hash = ngx_murmur_hash2(identity.data, identity.len);
+  const ngx_str_t fingerprint = to_ngx_str(policy.token_request.fingerprint);
+  policy.token_request.fingerprint_hash = ngx_murmur_hash2(fingerprint.data, fingerprint.len);
   return true;
 }
 
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept {
   auto *policy = make<phantom_token_policy_t>(pool);
-  if (policy == nullptr || !read_strings(pool, location.scopes, policy->claims.scopes) ||
-      !read_strings(pool, location.issuers, policy->claims.issuers) ||
-      !read_strings(pool, location.audiences, policy->claims.audiences) ||
+  if (policy == nullptr || !read_strings(pool, location.scopes, policy->requirements.scopes) ||
+      !read_strings(pool, location.issuers, policy->requirements.issuers) ||
+      !read_strings(pool, location.audiences, policy->requirements.audiences) ||
       !read_strings(pool, location.jwt_members, policy->jwt_members) ||
-      !make_question(pool, location, policy->question)) {
+      !make_token_request(pool, location, policy->token_request)) {
     return nullptr;
   }
 
@@ -221,9 +222,9 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
   policy->token_syntax = location.token_syntax == PHANTOM_TOKEN_SYNTAX_VISIBLE ? oauth::TokenSyntax::visible
                                                                                : oauth::TokenSyntax::b64token;
   read_statuses(location.inactive_statuses, policy->inactive_statuses);
-  policy->claims.scope_match = location.scope_match == 0 ? oauth::ScopeMatch::all : oauth::ScopeMatch::any;
-  policy->claims.leeway = location.leeway;
-  policy->claims.accept_sender_constrained = location.pass_sender_constrained != 0;
+  policy->requirements.scope_match = location.scope_match == 0 ? oauth::ScopeMatch::all : oauth::ScopeMatch::any;
+  policy->requirements.leeway = location.leeway;
+  policy->requirements.accept_sender_constrained = location.pass_sender_constrained != 0;
   policy->requested_token_type = to_view(location.exchange_requested_token_type);
   return policy;
 }

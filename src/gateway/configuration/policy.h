@@ -13,7 +13,7 @@ namespace gateway {
 
 /// How a location asks the authorization server about a token: worked out once, so that a request only fills in the
 /// token.
-struct TokenQuestion {
+struct TokenRequestTemplate {
   ngx_http_complex_value_t *endpoint = nullptr;  ///< nullptr where the location has none
   bool is_exchange = false;                      ///< RFC 8693, not introspection
   std::string_view accept;                       ///< header
@@ -26,22 +26,22 @@ struct TokenQuestion {
   /// The same for a client's own JWT under `phantom_token_inbound_jwt verify` and `pass`; else empty.
   jose::Strings client_jwt_key_parts;
 
-  /// All that the location adds to a question and to the reading of its answer, in one text, each part behind its
+  /// All that the location adds to a token_request and to the reading of its answer, in one text, each part behind its
   /// length: two locations with the same one would get the same from the same endpoint.
-  std::string_view identity;
-  uint32_t identity_hash = 0;
+  std::string_view fingerprint;
+  uint32_t fingerprint_hash = 0;
 };
 
 }  // namespace gateway
 
 /// What a location asks of a request, as views into the configuration.
 struct phantom_token_policy_s {
-  oauth::Policy claims;
+  oauth::Requirements requirements;
   oauth::TokenSyntax token_syntax = oauth::TokenSyntax::b64token;
   jose::Strings jwt_members;
   oauth::InactiveStatuses inactive_statuses;
   std::string_view requested_token_type;
-  gateway::TokenQuestion question;
+  gateway::TokenRequestTemplate token_request;
 };
 
 namespace gateway {
@@ -49,8 +49,8 @@ namespace gateway {
 /// @return the policy of a merged location, in the configuration's pool; nullptr where there is no memory.
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept;
 
-/// Sets question.identity, when the servers have their ordinals.
+/// Sets token_request.fingerprint, when the servers have their ordinals.
 /// @return false where there is no memory.
-bool identify(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept;
+bool set_fingerprint(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept;
 
 }  // namespace gateway

@@ -6,7 +6,7 @@
 #include "../../nginx/upstreams.h"
 #include "../../oauth/bearer.h"
 #include "../../oauth/claim.h"
-#include "../../oauth/packed_introspection.h"
+#include "../../oauth/token_information_codec.h"
 #include "../configuration/endpoint.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/policy.h"
@@ -60,7 +60,7 @@ struct KeySource {
 /// @return false where there is no memory.
 bool find_key_source(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view token,
                      KeySource &source) noexcept {
-  const TokenQuestion &question = location.policy->question;
+  const TokenRequestTemplate &question = location.policy->token_request;
   source = {question.key_parts, question.endpoint};
   if (question.client_jwt_key_parts.empty()) {
     return true;
@@ -94,7 +94,7 @@ ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
     return set_value(v, {call->key, sizeof(call->key)});
   }
   const phantom_token_location_t &location = location_of(r);
-  const bool has_endpoint = location.policy->question.endpoint != nullptr;
+  const bool has_endpoint = location.policy->token_request.endpoint != nullptr;
   const std::string_view token = client_token(r, location.policy->token_syntax);
   if (token.empty() || (location.enabled == PHANTOM_TOKEN_OFF && !has_endpoint)) {
     return set_not_found(v);
@@ -153,7 +153,7 @@ ngx_int_t get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_
 }
 
 /// @return what has been accepted for this request, by checks of this module, or nullptr.
-oauth::Introspection *accepted(const ngx_http_request_t *r) noexcept {
+oauth::TokenInformation *accepted(const ngx_http_request_t *r) noexcept {
   const RequestState *state = find_state_above(r);
   if (state == nullptr || !state->judged || state->outcome != oauth::Outcome::active) {
     return nullptr;
@@ -166,12 +166,12 @@ oauth::Introspection *accepted(const ngx_http_request_t *r) noexcept {
 
 /// $phantom_token_jwt
 ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
-  const oauth::Introspection *introspection = accepted(r);
+  const oauth::TokenInformation *introspection = accepted(r);
   return introspection == nullptr ? set_not_found(v) : set_value(v, introspection->jwt.compact);
 }
 
 ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::string_view name) noexcept {
-  oauth::Introspection *introspection = accepted(r);
+  oauth::TokenInformation *introspection = accepted(r);
   if (introspection == nullptr) {
     return set_not_found(v);
   }

@@ -30,7 +30,7 @@ struct Preparation {
   ngx_connection_t *connection = nullptr;
 };
 
-bool build_request_body(ngx_pool_t *pool, const TokenQuestion &question, std::string_view token,
+bool build_request_body(ngx_pool_t *pool, const TokenRequestTemplate &question, std::string_view token,
                         std::string_view &body) noexcept {
   PoolMemory memory(pool);
   return jose::write_text(
@@ -118,7 +118,7 @@ Call *start(ngx_http_request_t *r, Call *call, const OwnHeaders &headers, ngx_ms
   return call;
 }
 
-Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question) noexcept {
+Call *make_call(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question) noexcept {
   auto *call = make<Call>(r->pool);
   if (call != nullptr) {
     call->question = question;
@@ -135,13 +135,13 @@ ServerIdentity server_of(const ngx_http_request_t *r) noexcept {
 }  // namespace
 
 Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &location,
-                      const Question &question) noexcept {
+                      const AnswerKey &question) noexcept {
   Call *call = make_call(r, location, question);
   if (call != nullptr) {
     const phantom_token_policy_t &policy = *location.policy;
     call->is_about_token = true;
-    call->is_exchange = policy.question.is_exchange;
-    call->endpoint_varies = !is_constant(*policy.question.endpoint);
+    call->is_exchange = policy.token_request.is_exchange;
+    call->endpoint_varies = !is_constant(*policy.token_request.endpoint);
     call->jwt_members = policy.jwt_members;
     call->requested_token_type = policy.requested_token_type;
     call->inactive_statuses = &policy.inactive_statuses;
@@ -149,22 +149,22 @@ Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &loc
   return call;
 }
 
-Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question,
                        const char *key) noexcept {
   const phantom_token_policy_t &policy = *location.policy;
   Call *call = make_token_call(r, location, question);
-  if (call == nullptr || !build_request_body(r->pool, policy.question, question.token, call->request_body)) {
+  if (call == nullptr || !build_request_body(r->pool, policy.token_request, question.token, call->request_body)) {
     return nullptr;
   }
   ngx_memcpy(call->key, key, sizeof(call->key));
-  call->request_has_secret = policy.question.body_has_secret;
-  call->authorization = policy.question.authorization;
+  call->request_has_secret = policy.token_request.body_has_secret;
+  call->authorization = policy.token_request.authorization;
   call->may_be_kept = location.hot_cache != nullptr;
-  return start(r, call, {policy.question.accept, policy.question.authorization, call->request_body},
+  return start(r, call, {policy.token_request.accept, policy.token_request.authorization, call->request_body},
                location.response_timeout);
 }
 
-bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, Question &question) noexcept {
+bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, AnswerKey &question) noexcept {
   const ServerIdentity server = server_of(r);
   const std::string_view parts[] = {"jwks", endpoint, server.name, server.ordinal};
   auto *key = static_cast<char *>(ngx_pnalloc(r->pool, jose::hex_digest_size));
@@ -172,22 +172,22 @@ bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, Questi
     return false;
   }
   question = {};
-  question.identity = {key, jose::hex_digest_size};
+  question.fingerprint = {key, jose::hex_digest_size};
   question.endpoint = endpoint;
   return true;
 }
 
 Call *make_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location,
-                     const Question &question) noexcept {
+                     const AnswerKey &question) noexcept {
   Call *call = make_call(r, location, question);
   if (call != nullptr) {
-    question.identity.copy(call->key, sizeof(call->key));
+    question.fingerprint.copy(call->key, sizeof(call->key));
     call->endpoint_varies = !is_constant(*location.jwks_endpoint);
   }
   return call;
 }
 
-Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question,
                       bool refresh) noexcept {
   Call *call = make_keys_call(r, location, question);
   if (call == nullptr) {
@@ -212,15 +212,15 @@ Call *call_above(const ngx_http_request_t *r) noexcept {
   return nullptr;
 }
 
-bool settle(ngx_http_request_t *subrequest, Call &call) noexcept {
+bool arrive(ngx_http_request_t *subrequest, Call &call) noexcept {
   call.arrived = true;
-  // nginx clears the modules' contexts at every redirect: that is how has_strayed() knows.
+  // nginx clears the modules' contexts at every redirect: that is how is_redirected() knows.
   ngx_http_set_ctx(subrequest, &call, ngx_http_phantom_token_module);
   forget_evaluated_variables(subrequest, variables_of(subrequest).origins);
   return take_own_headers(subrequest, *call.headers);
 }
 
-bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+bool is_redirected(const ngx_http_request_t *subrequest, const Call &call) noexcept {
   return call.arrived && ngx_http_get_module_ctx(subrequest, ngx_http_phantom_token_module) != &call;
 }
 
@@ -242,11 +242,11 @@ bool is_stale(const Call &call) noexcept {
   return call.cache_status == NGX_HTTP_CACHE_STALE || call.cache_status == NGX_HTTP_CACHE_UPDATING;
 }
 
-Obstacle find_obstacle(const Call &call, bool accept_stale) noexcept {
+oauth::Verdict find_obstacle(const Call &call, bool accept_stale) noexcept {
   if (call.misconfiguration != nullptr) {
     return {oauth::Outcome::misconfigured, call.misconfiguration};
   }
-  if (call.strayed) {
+  if (call.redirected) {
     return {oauth::Outcome::as_bad_response, "its location was left by a redirect"};
   }
   if (call.out_of_memory) {
@@ -256,7 +256,7 @@ Obstacle find_obstacle(const Call &call, bool accept_stale) noexcept {
   if (is_stale(call) && !call.is_being_renewed && !accept_stale) {
     return {oauth::Outcome::stale, "the cached response is stale; \"phantom_token_stale on\" would accept it"};
   }
-  return {};
+  return {oauth::Outcome::active};
 }
 
 }  // namespace gateway

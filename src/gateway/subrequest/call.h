@@ -7,8 +7,8 @@
 #include "../../oauth/introspection.h"
 #include "../../oauth/response.h"
 #include "../configuration/module_configuration.h"
+#include "answer_key.h"
 #include "contact.h"
-#include "question.h"
 
 namespace gateway {
 
@@ -20,7 +20,7 @@ struct SubrequestHeaders;
 /// again after redirects.
 struct Call {
   // Before the subrequest: what is asked, and where.
-  Question question;                 ///< of one for the JWK Set only the endpoint
+  AnswerKey question;                ///< of one for the JWK Set only the endpoint
   std::string_view request_body;     ///< what is sent; empty: the method is GET
   std::string_view authorization;    ///< the gateway's own, which is sent; empty where none is
   std::size_t largest_response = 0;  ///< bytes
@@ -45,7 +45,7 @@ struct Call {
   ngx_msec_t started = 0;
   bool refreshes_keys = false;  ///< $phantom_token_jwks_refresh, of one for the JWK Set
   bool arrived = false;         ///< the subrequest has come to the preaccess phase of its location
-  bool strayed = false;         ///< it has been redirected after that
+  bool redirected = false;      ///< it has been redirected after that
   bool gave_up = false;         ///< the capture has refused the response at its header
   bool timed_out = false;       ///< phantom_token_response_timeout has passed
   bool out_of_memory = false;   ///< the body could not be kept
@@ -74,21 +74,21 @@ struct Call {
   // What it means for the token; read on first use.
   bool interpreted = false;
   bool is_hot = false;  ///< it came out of the hot cache: there is no response
-  oauth::Introspection introspection;
+  oauth::TokenInformation introspection;
   /// The header's value with the introspection's JWT; empty where it is yet to be made.
   std::string_view bearer_header;
 };
 
 /// @return a call that has not been started, or nullptr where there is no memory.
 Call *make_token_call(ngx_http_request_t *r, const phantom_token_location_t &location,
-                      const Question &question) noexcept;
+                      const AnswerKey &question) noexcept;
 
 /// Starts a subrequest that asks the location's endpoint about a token, by introspection or exchange. Once call.done is
 /// set, nginx wakes the parent.
 /// @param question its parts must live as long as the request's pool.
 /// @param key of jose::hex_digest_size characters: see token_key().
 /// @return nullptr where there is no memory or nginx refuses another subrequest.
-Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question,
                        const char *key) noexcept;
 
 /// The question for the JWK Set: its identity is the call's $phantom_token_key, over the endpoint and the server, so
@@ -96,16 +96,16 @@ Call *start_token_call(ngx_http_request_t *r, const phantom_token_location_t &lo
 /// @param endpoint evaluated; it must live as long as the result.
 /// @param question set where the result is true.
 /// @return false where OpenSSL fails or there is no memory.
-bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, Question &question) noexcept;
+bool make_keys_question(ngx_http_request_t *r, std::string_view endpoint, AnswerKey &question) noexcept;
 
 /// @return a call for the JWK Set that has not been started, or nullptr where there is no memory.
 Call *make_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location,
-                     const Question &question) noexcept;
+                     const AnswerKey &question) noexcept;
 
 /// Starts a subrequest for the JWK Set. It goes on when its client has gone: see waiting.cpp.
 /// @param refresh whether the cache is to be passed by, where the location's configuration allows that.
 /// @return nullptr where there is no memory or nginx refuses another subrequest.
-Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+Call *start_keys_call(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question,
                       bool refresh) noexcept;
 
 /// @return the call that this request carries out, or nullptr where it is a request of somebody else's.
@@ -118,11 +118,11 @@ Call *call_above(const ngx_http_request_t *r) noexcept;
 /// Notes that the call's subrequest has come to its location, and takes from it what is the client's: its headers and
 /// what has been made of them.
 /// @return false where there is no memory.
-bool settle(ngx_http_request_t *subrequest, Call &call) noexcept;
+bool arrive(ngx_http_request_t *subrequest, Call &call) noexcept;
 
 /// @return whether the call's subrequest has been redirected since: by the server's X-Accel-Redirect, perhaps to a
 ///   location that answers in its rewrite phase, or by something else in its location.
-bool has_strayed(const ngx_http_request_t *subrequest, const Call &call) noexcept;
+bool is_redirected(const ngx_http_request_t *subrequest, const Call &call) noexcept;
 
 /// Computes $phantom_token_key.
 /// @param location_parts what the location adds to it.
@@ -135,12 +135,7 @@ bool token_key(const ngx_http_request_t *r, const jose::Strings &location_parts,
 /// @return whether proxy_cache has served the response after its time.
 bool is_stale(const Call &call) noexcept;
 
-/// Whether the call's response may not count, whatever it says: nullptr where it may.
-struct Obstacle {
-  oauth::Outcome outcome = oauth::Outcome::active;
-  const char *problem = nullptr;
-};
-
-Obstacle find_obstacle(const Call &call, bool accept_stale) noexcept;
+/// @return active where the call's response may count, whatever it says; else why not.
+oauth::Verdict find_obstacle(const Call &call, bool accept_stale) noexcept;
 
 }  // namespace gateway

@@ -178,8 +178,8 @@ void complete_call(ngx_http_request_t *subrequest, Call &call, ngx_int_t rc) noe
   record_result(*subrequest, call, rc);
   call.retry_after = find_retry_after(subrequest);
   call.redirect_target = redirect_target(*subrequest, call.response.status);
-  call.strayed = has_strayed(subrequest, call);
-  if (call.response.answered && subrequest->header_sent == 0 && call.misconfiguration == nullptr && !call.strayed) {
+  call.redirected = is_redirected(subrequest, call);
+  if (call.response.answered && subrequest->header_sent == 0 && call.misconfiguration == nullptr && !call.redirected) {
     // proxy_intercept_errors: nginx has kept the status alone, and the header filter has not seen it.
     call.misconfiguration = find_misconfiguration(subrequest, call);
   }
@@ -225,7 +225,7 @@ ngx_int_t capture_header(ngx_http_request_t *subrequest, Call &call) noexcept {
   if (call.done) {
     return NGX_HTTP_GATEWAY_TIME_OUT;  // it comes too late
   }
-  if (call.misconfiguration == nullptr && !has_strayed(subrequest, call)) {
+  if (call.misconfiguration == nullptr && !is_redirected(subrequest, call)) {
     call.misconfiguration = find_misconfiguration(subrequest, call);
   }
   // Before the body: with this, nginx keeps nothing under a key that is not safe.

@@ -33,7 +33,7 @@ struct Follower {
 constexpr std::size_t bucket_count = 1024;
 ngx_queue_t buckets[bucket_count];
 
-ngx_queue_t *bucket_of(const Question &question) noexcept {
+ngx_queue_t *bucket_of(const AnswerKey &question) noexcept {
   ngx_queue_t *bucket = &buckets[question.hash % bucket_count];
   if (bucket->next == nullptr) {
     ngx_queue_init(bucket);
@@ -106,7 +106,7 @@ T *make_with_cleanup(ngx_http_request_t *r, ngx_pool_cleanup_pt handler) noexcep
   return made;
 }
 
-Flight *find(const Question &question) noexcept {
+Flight *find(const AnswerKey &question) noexcept {
   const ngx_queue_t *bucket = bucket_of(question);
   for (ngx_queue_t *link = ngx_queue_head(bucket); link != ngx_queue_sentinel(bucket); link = ngx_queue_next(link)) {
     auto *flight = ngx_queue_data(link, Flight, link);
@@ -153,7 +153,7 @@ void copy_result(const Call &from, Follower &follower) noexcept {
     to.out_of_memory = true;
   }
   to.out_of_memory |= from.out_of_memory;
-  to.strayed = from.strayed;
+  to.redirected = from.redirected;
   to.misconfiguration = from.misconfiguration;
   to.authorization = from.authorization;
   to.location_name = from.location_name;
@@ -186,11 +186,11 @@ void lead(ngx_http_request_t *r, Call &call) noexcept {
   flight->is_registered = true;
 }
 
-bool is_under_way(const Question &question) noexcept {
+bool is_under_way(const AnswerKey &question) noexcept {
   return find(question) != nullptr;
 }
 
-Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question,
              ngx_msec_t patience) noexcept {
   Flight *flight = find(question);
   if (flight == nullptr) {

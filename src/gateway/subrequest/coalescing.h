@@ -19,11 +19,11 @@ void lead(ngx_http_request_t *r, Call &call) noexcept;
 /// @param patience milliseconds, more than 0.
 /// @return a call of the request's own which will be done when the one that is followed is, or abandoned; nullptr where
 ///   there is none to follow. The request is then woken as by a subrequest's end.
-Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const Question &question,
+Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question,
              ngx_msec_t patience) noexcept;
 
 /// @return whether there is a call to follow.
-bool is_under_way(const Question &question) noexcept;
+bool is_under_way(const AnswerKey &question) noexcept;
 
 /// Hands the call's result to those that follow it. Where it is no answer about a token, one of them asks and the
 /// others follow that one; where it is not for all, each asks by itself.

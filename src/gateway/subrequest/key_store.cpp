@@ -79,8 +79,8 @@ void log_failure(const ngx_http_request_t *r, const Call &call, const char *prob
 }
 
 /// @return active, or why the response is no JWK Set.
-oauth::Failure find_failure(const Call &call) noexcept {
-  const Obstacle obstacle = find_obstacle(call, true);
+oauth::Verdict find_failure(const Call &call) noexcept {
+  const oauth::Verdict obstacle = find_obstacle(call, true);
   if (obstacle.outcome != oauth::Outcome::active) {
     return {obstacle.outcome, obstacle.problem};
   }
@@ -175,7 +175,7 @@ oauth::Outcome store_keys(const ngx_http_request_t *subrequest, const Call &call
     entry->next_refresh = now + refresh_interval;
   }
   entry->next_fetch = now + (usable_keys(*entry, now) != nullptr ? refresh_interval : retry_without_keys);
-  const oauth::Failure failure = find_failure(call);
+  const oauth::Verdict failure = find_failure(call);
   if (failure.outcome != oauth::Outcome::active) {
     log_failure(subrequest, call, failure.problem);
     return failure.outcome;

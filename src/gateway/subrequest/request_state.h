@@ -14,14 +14,14 @@ struct RequestState {
 
   ngx_str_t authorization = ngx_null_string;  ///< as the client sent it, whatever the header says now
 
-  Call *call = nullptr;                        ///< the last one about the token, perhaps another request's
-  Call *keys_call = nullptr;                   ///< the last one for the JWK Set
-  const char *endpoint_directive = "";         ///< the one that has been read last, for the log
-  oauth::Introspection *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
-  std::size_t keys_calls = 0;                  ///< for the JWK Set, since the handler began anew
-  ngx_msec_t waited_for_others = 0;            ///< milliseconds, for answers that did not come
-  bool asks_alone = false;                     ///< shared answers are not for this request
-  bool keys_refreshed = false;                 ///< for a key that was not in the set
+  Call *call = nullptr;                           ///< the last one about the token, perhaps another request's
+  Call *keys_call = nullptr;                      ///< the last one for the JWK Set
+  const char *endpoint_directive = "";            ///< the one that has been read last, for the log
+  oauth::TokenInformation *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
+  std::size_t keys_calls = 0;                     ///< for the JWK Set, since the handler began anew
+  ngx_msec_t waited_for_others = 0;               ///< milliseconds, for answers that did not come
+  bool asks_alone = false;                        ///< shared answers are not for this request
+  bool keys_refreshed = false;                    ///< for a key that was not in the set
 
   // While it waits: see wait().
   Call *waiting_for = nullptr;                             ///< that of the two which must end before it goes on

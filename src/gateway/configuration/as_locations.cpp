@@ -1,4 +1,4 @@
-#include "token_locations.h"
+#include "as_locations.h"
 
 #include <algorithm>
 
@@ -120,7 +120,7 @@ ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, con
 
 }  // namespace
 
-ngx_int_t check_token_locations(ngx_conf_t *cf, phantom_token_main_t &main) noexcept {
+ngx_int_t check_as_locations(ngx_conf_t *cf, phantom_token_main_t &main) noexcept {
   const bool keys_may_be_good = find_variable_index(cf, "phantom_token_key") != NGX_ERROR;
   auto *blocks = static_cast<phantom_token_block_t *>(main.blocks.elts);
   for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {

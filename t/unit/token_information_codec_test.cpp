@@ -1,4 +1,4 @@
-#include "oauth/packed_introspection.h"
+#include "oauth/token_information_codec.h"
 
 #include <gtest/gtest.h>
 
@@ -92,14 +92,14 @@ class Packed {
     jwt_ = introspection_.jwt.compact;
   }
 
-  const Introspection &introspection() const { return introspection_; }
+  const TokenInformation &introspection() const { return introspection_; }
   const std::string &bytes() const { return bytes_; }
   const std::string &jwt() const { return jwt_; }
 
  private:
   TestMemory memory_;
   TestText text_;
-  Introspection introspection_;
+  TokenInformation introspection_;
   std::string bytes_;
   std::string jwt_;
 };
@@ -146,7 +146,7 @@ std::string shown_members(const JsonValue *object) {
   return text;
 }
 
-std::string shown_facts(const Facts &facts) {
+std::string shown_facts(const CheckedClaims &facts) {
   std::string text = std::to_string(facts.exp) + ' ' + std::to_string(facts.nbf) + ' ';
   for (const bool flag :
        {facts.gathered, facts.exp_is_no_number, facts.nbf_is_no_number, facts.is_sender_constrained}) {
@@ -162,18 +162,18 @@ std::string shown_facts(const Facts &facts) {
 TEST(PackedIntrospection, HoldsWhatADecisionReads) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
-    const Introspection &before = packed.introspection();
+    const TokenInformation &before = packed.introspection();
     const Block bytes(packed.bytes());
     const Block jwt(packed.jwt());
     TestMemory memory;
-    Introspection after;
+    TokenInformation after;
     ASSERT_TRUE(unpack(bytes.view(), jwt.view(), memory, after)) << answer.name;
     EXPECT_EQ(after.outcome, Outcome::active) << answer.name;
     EXPECT_EQ(after.problem, nullptr) << answer.name;
     EXPECT_EQ(after.jwt.compact.data(), jwt.view().data()) << answer.name;
     EXPECT_EQ(after.jwt.compact.size(), jwt.view().size()) << answer.name;
     EXPECT_EQ(after.jwt.header, nullptr) << answer.name;
-    EXPECT_EQ(shown_facts(after.facts), shown_facts(before.facts)) << answer.name;
+    EXPECT_EQ(shown_facts(after.checked_claims), shown_facts(before.checked_claims)) << answer.name;
     ASSERT_TRUE(read_all(after, memory)) << answer.name;
     EXPECT_EQ(shown_members(after.members), shown_members(before.members)) << answer.name;
     EXPECT_EQ(after.members == nullptr, before.members == nullptr) << answer.name;
@@ -185,7 +185,7 @@ TEST(PackedIntrospection, CanBePackedAgain) {
     const Packed packed(answer);
     for (const bool read_before : {false, true}) {
       TestMemory memory;
-      Introspection after;
+      TokenInformation after;
       ASSERT_TRUE(unpack(packed.bytes(), packed.jwt(), memory, after)) << answer.name;
       ASSERT_TRUE(!read_before || read_all(after, memory)) << answer.name;
       std::string_view again;
@@ -204,7 +204,7 @@ TEST(PackedIntrospection, DoesNotHoldTheJwtTwice) {
 }
 
 /// What variables say of a claim; claims come from the JWT, else from the JSON answer.
-std::string claim(const Introspection &introspection, std::string_view name, Memory &memory) {
+std::string claim(const TokenInformation &introspection, std::string_view name, Memory &memory) {
   ClaimMatch match = find_claim(introspection.jwt.claims, name);
   if (match.count == 0) {
     match = find_claim(introspection.members, name);
@@ -222,7 +222,7 @@ TEST(PackedIntrospection, GivesAllClaimsOnceTheJwtIsReadAgain) {
     const Block bytes(packed.bytes());
     const Block jwt(packed.jwt());
     TestMemory memory;
-    Introspection after;
+    TokenInformation after;
     ASSERT_TRUE(unpack(bytes.view(), jwt.view(), memory, after)) << answer.name;
     ASSERT_TRUE(read_all(after, memory)) << answer.name;
     ASSERT_NE(after.jwt.header, nullptr) << answer.name;
@@ -260,7 +260,7 @@ TEST(PackedIntrospection, GivesAllClaimsOnceTheJwtIsReadAgain) {
 TEST(PackedIntrospection, IsReadWholeOnlyOnce) {
   const Packed packed(answers()[1]);
   TestMemory memory;
-  Introspection after;
+  TokenInformation after;
   ASSERT_TRUE(unpack(packed.bytes(), packed.jwt(), memory, after));
   ASSERT_TRUE(read_all(after, memory));
   const JsonValue *claims = after.jwt.claims;
@@ -268,20 +268,20 @@ TEST(PackedIntrospection, IsReadWholeOnlyOnce) {
   EXPECT_TRUE(read_all(after, none));
   EXPECT_EQ(after.jwt.claims, claims);
 
-  Introspection never_packed = packed.introspection();
+  TokenInformation never_packed = packed.introspection();
   EXPECT_TRUE(read_all(never_packed, none));
 }
 
 // --- bytes that are not what pack() has put ---
 
 /// Everything that the gateway does with an introspection that has been unpacked.
-void use(Introspection &introspection) {
+void use(TokenInformation &introspection) {
   TestMemory memory;
-  Policy policy;
+  Requirements policy;
   constexpr std::string_view wanted[] = {"read"};
   policy.scopes = policy.issuers = policy.audiences = {wanted, 1};
   (void)decide(introspection, policy, 0);
-  (void)decide(introspection, Policy(), 0);
+  (void)decide(introspection, Requirements(), 0);
   (void)read_all(introspection, memory);
   (void)shown_members(introspection.members);
   (void)claim(introspection, "sub", memory);
@@ -293,11 +293,11 @@ TEST(PackedIntrospection, RefusesEveryTruncation) {
     for (std::size_t size = 0; size < packed.bytes().size(); ++size) {
       const Block bytes(std::string_view(packed.bytes()).substr(0, size));
       TestMemory memory;
-      Introspection after;
+      TokenInformation after;
       const bool unpacked = unpack(bytes.view(), packed.jwt(), memory, after);
       ASSERT_FALSE(unpacked && read_all(after, memory)) << answer.name << ", " << size << " bytes";
       EXPECT_EQ(after.outcome, unpacked ? Outcome::active : Outcome::internal_error);
-      EXPECT_EQ(after.facts.gathered, unpacked);
+      EXPECT_EQ(after.checked_claims.gathered, unpacked);
     }
   }
 }
@@ -307,7 +307,7 @@ TEST(PackedIntrospection, RefusesWhatFollows) {
     const Packed packed(answer);
     for (const std::string_view more : {"\0"sv, "\1"sv, "x"sv}) {
       TestMemory memory;
-      Introspection after;
+      TokenInformation after;
       const std::string bytes = packed.bytes() + std::string(more);
       EXPECT_FALSE(unpack(bytes, packed.jwt(), memory, after) && read_all(after, memory)) << answer.name;
     }
@@ -326,10 +326,10 @@ TEST(PackedIntrospection, SurvivesEveryCorruptedByte) {
         corrupted[at] = static_cast<char>(byte);
         const Block bytes(corrupted);
         TestMemory memory;
-        Introspection after;
+        TokenInformation after;
         if (unpack(bytes.view(), packed.jwt(), memory, after)) {
           EXPECT_EQ(after.outcome, Outcome::active);
-          ASSERT_TRUE(after.facts.gathered);
+          ASSERT_TRUE(after.checked_claims.gathered);
           use(after);
         }
       }
@@ -359,11 +359,11 @@ TEST(PackedIntrospection, RefusesWhatPackNeverPuts) {
   for (const auto &test : cases) {
     const Block bytes(facts + '\1' + test.members);
     TestMemory memory;
-    Introspection after;
+    TokenInformation after;
     EXPECT_FALSE(unpack(bytes.view(), packed.jwt(), memory, after) && read_all(after, memory)) << test.name;
   }
   TestMemory memory;
-  Introspection after;
+  TokenInformation after;
   EXPECT_FALSE(unpack(facts + std::string(1, '\0') + "x", packed.jwt(), memory, after)) << "more than no members";
 }
 
@@ -371,12 +371,12 @@ TEST(PackedIntrospection, IsRefusedWithoutMemory) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
     expect_refusal_without_memory([&](Memory &memory) {
-      Introspection after;
+      TokenInformation after;
       return unpack(packed.bytes(), packed.jwt(), memory, after);
     });
     expect_refusal_without_memory([&](Memory &memory) {
       TestMemory plenty;
-      Introspection after;
+      TokenInformation after;
       return unpack(packed.bytes(), packed.jwt(), plenty, after) && read_all(after, memory);
     });
     expect_refusal_without_memory([&](Memory &memory) {

@@ -1,4 +1,4 @@
-#include "facts.h"
+#include "checked_claims.h"
 
 #include <algorithm>
 #include <string_view>
@@ -13,15 +13,15 @@ const jose::JsonValue *member_of(const jose::JsonValue *object, std::string_view
 }
 
 /// @param source an object, or nullptr.
-void gather_times(const jose::JsonValue *source, Facts &facts) noexcept {
+void gather_times(const jose::JsonValue *source, CheckedClaims &checked_claims) noexcept {
   std::int64_t seconds = 0;
   if (const jose::JsonValue *exp = member_of(source, "exp")) {
-    facts.exp_is_no_number |= !jose::read_numeric_date(*exp, seconds);
-    facts.exp = std::min(facts.exp, seconds);
+    checked_claims.exp_is_no_number |= !jose::read_numeric_date(*exp, seconds);
+    checked_claims.exp = std::min(checked_claims.exp, seconds);
   }
   if (const jose::JsonValue *nbf = member_of(source, "nbf")) {
-    facts.nbf_is_no_number |= !jose::read_numeric_date(*nbf, seconds);
-    facts.nbf = std::max(facts.nbf, seconds);
+    checked_claims.nbf_is_no_number |= !jose::read_numeric_date(*nbf, seconds);
+    checked_claims.nbf = std::max(checked_claims.nbf, seconds);
   }
 }
 
@@ -43,20 +43,20 @@ const jose::JsonValue *granted_scopes(const jose::JsonValue &claims, const jose:
 
 }  // namespace
 
-Facts gather_facts(const jose::JsonValue &claims, const jose::JsonValue *members,
-                   const jose::JsonValue *envelope) noexcept {
-  Facts facts;
+CheckedClaims gather_checked_claims(const jose::JsonValue &claims, const jose::JsonValue *members,
+                                    const jose::JsonValue *envelope) noexcept {
+  CheckedClaims checked_claims;
   for (const jose::JsonValue *source : {members, &claims, envelope}) {
-    gather_times(source, facts);
+    gather_times(source, checked_claims);
   }
-  facts.issuer = claims.member("iss");
-  facts.issuer_of_response = member_of(members, "iss");
-  facts.audience = claims.member("aud");
-  facts.audience_of_response = member_of(members, "aud");
-  facts.scope = granted_scopes(claims, members);
-  facts.is_sender_constrained = is_sender_constrained(members) || is_sender_constrained(&claims);
-  facts.gathered = true;
-  return facts;
+  checked_claims.issuer = claims.member("iss");
+  checked_claims.issuer_of_response = member_of(members, "iss");
+  checked_claims.audience = claims.member("aud");
+  checked_claims.audience_of_response = member_of(members, "aud");
+  checked_claims.scope = granted_scopes(claims, members);
+  checked_claims.is_sender_constrained = is_sender_constrained(members) || is_sender_constrained(&claims);
+  checked_claims.gathered = true;
+  return checked_claims;
 }
 
 }  // namespace oauth

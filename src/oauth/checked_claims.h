@@ -9,7 +9,7 @@ namespace oauth {
 
 /// What an answer says of the token as far as decide() asks. Gathered once, so that a copy of the answer can be judged
 /// again without being read again. The values are nullptr where they are absent.
-struct Facts {
+struct CheckedClaims {
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   static constexpr std::int64_t always = std::numeric_limits<std::int64_t>::min();
 
@@ -32,7 +32,7 @@ struct Facts {
 /// @param claims the JWT's.
 /// @param members the JSON response's; nullptr where there is none.
 /// @param envelope the claims of an RFC 9701 response, whose `exp` and `nbf` count; likewise.
-Facts gather_facts(const jose::JsonValue &claims, const jose::JsonValue *members,
-                   const jose::JsonValue *envelope) noexcept;
+CheckedClaims gather_checked_claims(const jose::JsonValue &claims, const jose::JsonValue *members,
+                                    const jose::JsonValue *envelope) noexcept;
 
 }  // namespace oauth

@@ -1,17 +1,17 @@
-#include "read_answers.h"
+#include "parsed_answers.h"
 
 #include "../../nginx/strings.h"
-#include "../../oauth/packed_introspection.h"
+#include "../../oauth/token_information_codec.h"
 #include "../configuration/pool_memory.h"
 
 namespace gateway {
 
-/// Its bytes: the question's identity, which says how the response was read; the Content-Type; the body; then, where
+/// Its bytes: the key's fingerprint, which says how the response was read; the Content-Type; the body; then, where
 /// is_known, a copy as AnswerCopy has it.
-struct ReadAnswer {
+struct ParsedAnswer {
   char *bytes = nullptr;
   std::size_t capacity = 0;
-  std::size_t identity_size = 0;
+  std::size_t fingerprint_size = 0;
   std::size_t content_type_size = 0;
   std::size_t body_size = 0;
   std::size_t jwt_size = 0;
@@ -28,7 +28,7 @@ constexpr std::size_t most_answers = 1024;
 constexpr std::size_t largest_answer = 8192;
 
 /// Of this worker.
-ReadAnswer *answers = nullptr;
+ParsedAnswer *answers = nullptr;
 
 bool may_be_remembered(const Call &call) noexcept {
 #if (NGX_HTTP_CACHE)
@@ -48,22 +48,23 @@ std::size_t place_of(const Call &call) noexcept {
   return ngx_murmur_hash2(body.data, body.len) % most_answers;
 }
 
-std::size_t size_of_response(const ReadAnswer &answer) noexcept {
-  return answer.identity_size + answer.content_type_size + answer.body_size;
+std::size_t size_of_response(const ParsedAnswer &answer) noexcept {
+  return answer.fingerprint_size + answer.content_type_size + answer.body_size;
 }
 
-bool is_of(const ReadAnswer &answer, const Call &call) noexcept {
+bool is_of(const ParsedAnswer &answer, const Call &call) noexcept {
   if (!answer.is_known) {
     return false;
   }
-  const std::string_view identity(answer.bytes, answer.identity_size);
-  const std::string_view content_type(identity.data() + identity.size(), answer.content_type_size);
+  const std::string_view fingerprint(answer.bytes, answer.fingerprint_size);
+  const std::string_view content_type(fingerprint.data() + fingerprint.size(), answer.content_type_size);
   const std::string_view body(content_type.data() + content_type.size(), answer.body_size);
-  return body == body_of(call) && content_type == call.response.content_type && identity == call.question.identity;
+  return body == body_of(call) && content_type == call.response.content_type &&
+         fingerprint == call.question.fingerprint;
 }
 
 /// @return whether there is room for so many bytes; what was there may be lost.
-bool reserve(ReadAnswer &answer, std::size_t size, ngx_log_t *log) noexcept {
+bool reserve(ParsedAnswer &answer, std::size_t size, ngx_log_t *log) noexcept {
   if (size <= answer.capacity) {
     return true;
   }
@@ -75,13 +76,13 @@ bool reserve(ReadAnswer &answer, std::size_t size, ngx_log_t *log) noexcept {
 
 bool make_places(ngx_log_t *log) noexcept {
   if (answers == nullptr) {
-    answers = static_cast<ReadAnswer *>(ngx_calloc(most_answers * sizeof(ReadAnswer), log));
+    answers = static_cast<ParsedAnswer *>(ngx_calloc(most_answers * sizeof(ParsedAnswer), log));
   }
   return answers != nullptr;
 }
 
 void put_response(const Call &call, char *out) noexcept {
-  for (const std::string_view part : {call.question.identity, call.response.content_type, body_of(call)}) {
+  for (const std::string_view part : {call.question.fingerprint, call.response.content_type, body_of(call)}) {
     out += part.copy(out, part.size());
   }
 }
@@ -92,7 +93,7 @@ bool recall_answer(const Call &call, ngx_pool_t *pool, AnswerCopy &copy) noexcep
   if (answers == nullptr || !may_be_remembered(call)) {
     return false;
   }
-  const ReadAnswer &answer = answers[place_of(call)];
+  const ParsedAnswer &answer = answers[place_of(call)];
   char *place = is_of(answer, call) ? allocate_copy(pool, answer.jwt_size, answer.packed_size, copy) : nullptr;
   if (place == nullptr) {
     return false;
@@ -101,13 +102,13 @@ bool recall_answer(const Call &call, ngx_pool_t *pool, AnswerCopy &copy) noexcep
   return true;
 }
 
-ReadAnswer *reserve_answer(const Call &call, ngx_log_t *log) noexcept {
+ParsedAnswer *reserve_answer(const Call &call, ngx_log_t *log) noexcept {
   if (!may_be_remembered(call) || !make_places(log)) {
     return nullptr;
   }
-  ReadAnswer &answer = answers[place_of(call)];
+  ParsedAnswer &answer = answers[place_of(call)];
   answer.is_known = false;
-  answer.identity_size = call.question.identity.size();
+  answer.fingerprint_size = call.question.fingerprint.size();
   answer.content_type_size = call.response.content_type.size();
   answer.body_size = call.response.body_size;
   // A JWT that is not the body itself takes as much again, and what is packed is less.
@@ -118,7 +119,7 @@ ReadAnswer *reserve_answer(const Call &call, ngx_log_t *log) noexcept {
   return &answer;
 }
 
-void remember_answer(ReadAnswer &answer, const Call &call, ngx_pool_t *pool) noexcept {
+void remember_answer(ParsedAnswer &answer, const Call &call, ngx_pool_t *pool) noexcept {
   const std::string_view jwt = call.introspection.jwt.compact;
   PoolMemory memory(pool);
   std::string_view packed;

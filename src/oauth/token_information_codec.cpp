@@ -1,4 +1,4 @@
-#include "packed_introspection.h"
+#include "token_information_codec.h"
 
 #include <cstring>
 #include <iterator>
@@ -73,9 +73,10 @@ void put_members(jose::Writer &writer, const jose::JsonValue &object, const jose
   }
 }
 
-/// The values among the facts, in the order in which they are packed.
-constexpr const jose::JsonValue *Facts::*values_of_facts[] = {
-    &Facts::issuer, &Facts::issuer_of_response, &Facts::audience, &Facts::audience_of_response, &Facts::scope};
+/// The values among the checked_claims, in the order in which they are packed.
+constexpr const jose::JsonValue *CheckedClaims::*values_of_facts[] = {
+    &CheckedClaims::issuer, &CheckedClaims::issuer_of_response, &CheckedClaims::audience,
+    &CheckedClaims::audience_of_response, &CheckedClaims::scope};
 
 constexpr unsigned is_absent = 0x7F;  // in the place of a kind
 
@@ -88,7 +89,7 @@ void put_value(jose::Writer &writer, const jose::JsonValue *value) noexcept {
   put_content(writer, *value);
 }
 
-/// The facts that are no values, as they lie in memory: packed bytes never leave the machine.
+/// The checked_claims that are no values, as they lie in memory: packed bytes never leave the machine.
 struct FixedFacts {
   std::int64_t exp;
   std::int64_t nbf;
@@ -97,17 +98,17 @@ struct FixedFacts {
   unsigned char is_sender_constrained;
 };
 
-void put_facts(jose::Writer &writer, const Facts &facts) noexcept {
+void put_facts(jose::Writer &writer, const CheckedClaims &checked_claims) noexcept {
   FixedFacts fixed;
   std::memset(&fixed, 0, sizeof(fixed));
-  fixed.exp = facts.exp;
-  fixed.nbf = facts.nbf;
-  fixed.exp_is_no_number = facts.exp_is_no_number ? 1 : 0;
-  fixed.nbf_is_no_number = facts.nbf_is_no_number ? 1 : 0;
-  fixed.is_sender_constrained = facts.is_sender_constrained ? 1 : 0;
+  fixed.exp = checked_claims.exp;
+  fixed.nbf = checked_claims.nbf;
+  fixed.exp_is_no_number = checked_claims.exp_is_no_number ? 1 : 0;
+  fixed.nbf_is_no_number = checked_claims.nbf_is_no_number ? 1 : 0;
+  fixed.is_sender_constrained = checked_claims.is_sender_constrained ? 1 : 0;
   writer.put({reinterpret_cast<const char *>(&fixed), sizeof(fixed)});
   for (const auto value : values_of_facts) {
-    put_value(writer, facts.*value);
+    put_value(writer, checked_claims.*value);
   }
 }
 
@@ -119,7 +120,7 @@ class Reader {
   bool good() const noexcept { return good_; }
   std::string_view rest() const noexcept { return bytes_; }
 
-  void facts(Facts &facts) noexcept;
+  void checked_claims(CheckedClaims &checked_claims) noexcept;
   bool flag() noexcept { return byte() == 1; }
   /// @return the object; nullptr where it is not good().
   const jose::JsonValue *members(std::string_view jwt) noexcept;
@@ -220,7 +221,7 @@ void Reader::content(jose::JsonValue &value) noexcept {
   }
 }
 
-void Reader::facts(Facts &facts) noexcept {
+void Reader::checked_claims(CheckedClaims &checked_claims) noexcept {
   FixedFacts fixed;
   const std::string_view bytes = take(sizeof(fixed));
   auto *values = static_cast<jose::JsonValue *>(memory_.allocate(std::size(values_of_facts) * sizeof(jose::JsonValue)));
@@ -229,21 +230,21 @@ void Reader::facts(Facts &facts) noexcept {
     return;
   }
   std::memcpy(&fixed, bytes.data(), sizeof(fixed));
-  facts.exp = fixed.exp;
-  facts.nbf = fixed.nbf;
-  facts.exp_is_no_number = fixed.exp_is_no_number != 0;
-  facts.nbf_is_no_number = fixed.nbf_is_no_number != 0;
-  facts.is_sender_constrained = fixed.is_sender_constrained != 0;
+  checked_claims.exp = fixed.exp;
+  checked_claims.nbf = fixed.nbf;
+  checked_claims.exp_is_no_number = fixed.exp_is_no_number != 0;
+  checked_claims.nbf_is_no_number = fixed.nbf_is_no_number != 0;
+  checked_claims.is_sender_constrained = fixed.is_sender_constrained != 0;
   for (const auto value : values_of_facts) {
     const unsigned packed = byte();
     if (packed != is_absent) {
       auto *present = new (values++) jose::JsonValue();
       kind(*present, packed);
       content(*present);
-      facts.*value = present;
+      checked_claims.*value = present;
     }
   }
-  facts.gathered = good_;
+  checked_claims.gathered = good_;
 }
 
 void Reader::member(jose::JsonValue &value, std::string_view jwt) noexcept {
@@ -275,8 +276,8 @@ const jose::JsonValue *Reader::members(std::string_view jwt) noexcept {
 
 }  // namespace
 
-void pack(jose::Writer &writer, const Introspection &introspection) noexcept {
-  put_facts(writer, introspection.facts);
+void pack(jose::Writer &writer, const TokenInformation &introspection) noexcept {
+  put_facts(writer, introspection.checked_claims);
   const bool is_unpacked = !introspection.packed_members.empty();
   const bool has_members = is_unpacked || introspection.members != nullptr;
   writer.put(has_members ? '\1' : '\0');
@@ -287,10 +288,11 @@ void pack(jose::Writer &writer, const Introspection &introspection) noexcept {
   }
 }
 
-bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory, Introspection &introspection) noexcept {
+bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory,
+            TokenInformation &introspection) noexcept {
   Reader reader(bytes, memory);
-  Facts facts;
-  reader.facts(facts);
+  CheckedClaims checked_claims;
+  reader.checked_claims(checked_claims);
   const bool has_members = reader.flag();
   if (!reader.good() || has_members == reader.rest().empty()) {
     return false;
@@ -298,12 +300,12 @@ bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory, 
   introspection = {};
   introspection.outcome = Outcome::active;
   introspection.jwt.compact = jwt;
-  introspection.facts = facts;
+  introspection.checked_claims = checked_claims;
   introspection.packed_members = reader.rest();
   return true;
 }
 
-bool read_all(Introspection &introspection, jose::Memory &memory) noexcept {
+bool read_all(TokenInformation &introspection, jose::Memory &memory) noexcept {
   if (introspection.jwt.header != nullptr) {
     return true;
   }

@@ -1,4 +1,4 @@
-#include "gatekeeper.h"
+#include "access_check.h"
 
 #include <algorithm>
 #include <string_view>
@@ -9,9 +9,9 @@
 #include "../../oauth/bearer.h"
 #include "../../oauth/decision.h"
 #include "../../oauth/exchange.h"
-#include "../../oauth/packed_introspection.h"
+#include "../../oauth/token_information_codec.h"
 #include "../cache/hot_cache.h"
-#include "../cache/read_answers.h"
+#include "../cache/parsed_answers.h"
 #include "../configuration/endpoint.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/policy.h"
@@ -29,8 +29,8 @@
 namespace gateway {
 namespace {
 
-using oauth::Decision;
 using oauth::Outcome;
+using oauth::Verdict;
 
 ngx_int_t refuse_for_memory(ngx_http_request_t *r, RequestState &state,
                             const phantom_token_location_t &location) noexcept {
@@ -67,7 +67,7 @@ bool adopt(ngx_pool_t *pool, Call &call, const AnswerCopy &copy) noexcept {
   return true;
 }
 
-oauth::Introspection introspection_of(const Call &call, jose::Memory &memory) noexcept {
+oauth::TokenInformation introspection_of(const Call &call, jose::Memory &memory) noexcept {
   if (oauth::is_inactive_by_status(call.response, *call.inactive_statuses)) {
     return oauth::inactive_by_status(call.response, memory);
   }
@@ -77,7 +77,7 @@ oauth::Introspection introspection_of(const Call &call, jose::Memory &memory) no
 
 void read_response(const ngx_http_request_t *r, Call &call) noexcept {
   PoolMemory memory(r->pool);
-  ReadAnswer *answer = reserve_answer(call, r->connection->log);
+  ParsedAnswer *answer = reserve_answer(call, r->connection->log);
   call.introspection = introspection_of(call, memory);
   if (memory.ran_out()) {
     call.introspection =
@@ -89,7 +89,7 @@ void read_response(const ngx_http_request_t *r, Call &call) noexcept {
   }
 }
 
-const oauth::Introspection &interpret(const ngx_http_request_t *r, Call &call) noexcept {
+const oauth::TokenInformation &interpret(const ngx_http_request_t *r, Call &call) noexcept {
   AnswerCopy copy;
   const bool is_known = call.interpreted || (recall_answer(call, r->pool, copy) && adopt(r->pool, call, copy));
   if (!is_known) {
@@ -98,21 +98,21 @@ const oauth::Introspection &interpret(const ngx_http_request_t *r, Call &call) n
   return call.introspection;
 }
 
-Decision judge(const ngx_http_request_t *r, const RequestState &state,
-               const phantom_token_location_t &location) noexcept {
+Verdict judge(const ngx_http_request_t *r, const RequestState &state,
+              const phantom_token_location_t &location) noexcept {
   if (state.client_jwt != nullptr) {
-    const Decision decision = oauth::decide(*state.client_jwt, location.policy->claims, ngx_time());
+    const Verdict decision = oauth::decide(*state.client_jwt, location.policy->requirements, ngx_time());
     // What would be the authorization server's mistake is here the client's.
-    return decision.outcome == Outcome::as_bad_response ? Decision{Outcome::malformed, decision.problem} : decision;
+    return decision.outcome == Outcome::as_bad_response ? Verdict{Outcome::malformed, decision.problem} : decision;
   }
-  const Obstacle obstacle = find_obstacle(*state.call, location.stale != 0);
+  const Verdict obstacle = find_obstacle(*state.call, location.stale != 0);
   if (obstacle.outcome != Outcome::active) {
     count_call(r, *state.call, obstacle.outcome);
     return {obstacle.outcome, obstacle.problem};
   }
-  const oauth::Introspection &introspection = interpret(r, *state.call);
+  const oauth::TokenInformation &introspection = interpret(r, *state.call);
   count_call(r, *state.call, introspection.outcome);
-  return oauth::decide(introspection, location.policy->claims, ngx_time());
+  return oauth::decide(introspection, location.policy->requirements, ngx_time());
 }
 
 std::string_view authorization(ngx_http_request_t *r, const RequestState &state, const jose::Jwt &jwt) noexcept {
@@ -155,7 +155,7 @@ ngx_msec_t patience_for_keys(const RequestState &state, const phantom_token_loca
 }
 
 ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                     KeyStoreEntry &entry, const Question &question, bool refresh) noexcept {
+                     KeyStoreEntry &entry, const AnswerKey &question, bool refresh) noexcept {
   // One for the set, one that another request has begun, and one for an unknown key: an endpoint whose variables change
   // with each reading would go on for ever.
   constexpr std::size_t most_calls = 3;
@@ -181,7 +181,7 @@ ngx_int_t fetch_keys(ngx_http_request_t *r, RequestState &state, const phantom_t
 /// For a key that is not in the set.
 ngx_int_t refresh_keys(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                        KeyStoreEntry &entry, std::string_view endpoint) noexcept {
-  Question question;
+  AnswerKey question;
   return make_keys_question(r, endpoint, question) ? fetch_keys(r, state, location, entry, question, true)
                                                    : refuse_for_memory(r, state, location);
 }
@@ -202,7 +202,7 @@ ngx_int_t await_keys(ngx_http_request_t *r, RequestState &state, const phantom_t
   if (!can_ask(r) || !is_fetch_due(entry, now)) {
     return NGX_OK;
   }
-  Question question;
+  AnswerKey question;
   if (!make_keys_question(r, endpoint, question)) {
     return refuse_for_memory(r, state, location);
   }
@@ -217,7 +217,7 @@ ngx_int_t refuse_signature(ngx_http_request_t *r, RequestState &state, const pha
 }
 
 /// Why there is no JWK Set.
-Decision explain_lack(const ngx_http_request_t *r, const KeyStoreEntry &entry) noexcept {
+Verdict explain_lack(const ngx_http_request_t *r, const KeyStoreEntry &entry) noexcept {
   if (const char *misconfiguration = find_misconfiguration(entry)) {
     return {Outcome::misconfigured, misconfiguration};
   }
@@ -278,7 +278,7 @@ bool needs_verification(const RequestState &state, const phantom_token_location_
 
 /// All that can be known without asking is here: the call's response, or the client's own JWT.
 ngx_int_t conclude(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
-  const Decision decision = judge(r, state, location);
+  const Verdict decision = judge(r, state, location);
   if (decision.outcome != Outcome::active) {
     return refuse(r, state, location, decision);
   }
@@ -287,7 +287,7 @@ ngx_int_t conclude(ngx_http_request_t *r, RequestState &state, const phantom_tok
 }
 
 /// @return a call of this request or of one of its parents that asked the same.
-Call *find_answer(const ngx_http_request_t *r, const Question &question) noexcept {
+Call *find_answer(const ngx_http_request_t *r, const AnswerKey &question) noexcept {
   for (; r != nullptr; r = r->parent) {
     const RequestState *state = find_state(r);
     if (state != nullptr && state->call != nullptr && state->call->done && state->call->question == question) {
@@ -299,7 +299,7 @@ Call *find_answer(const ngx_http_request_t *r, const Question &question) noexcep
 
 /// @return a call that the hot cache has answered, or nullptr where it has no answer or there is no memory.
 Call *find_hot_answer(ngx_http_request_t *r, const phantom_token_location_t &location,
-                      const Question &question) noexcept {
+                      const AnswerKey &question) noexcept {
   AnswerCopy copy;
   if (location.hot_cache == nullptr || !find_hot_copy(*location.hot_cache, question, r->pool, copy)) {
     return nullptr;
@@ -315,7 +315,7 @@ Call *find_hot_answer(ngx_http_request_t *r, const phantom_token_location_t &loc
 
 /// Asks the authorization server, or waits with others that do.
 ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                      const Question &question) noexcept {
+                      const AnswerKey &question) noexcept {
   char key[jose::hex_digest_size];
   const bool may_share = location.hot_cache != nullptr && r == r->main && !state.asks_alone;
   const ngx_msec_t patience = patience_for_answer(state, location);
@@ -324,7 +324,7 @@ ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_
     return wait(r, state, location, state.call);
   }
   // nginx would turn a variable that fails into an empty string, so the key is ready before anybody asks for it.
-  if (!token_key(r, location.policy->question.key_parts, question.endpoint, question.token, key)) {
+  if (!token_key(r, location.policy->token_request.key_parts, question.endpoint, question.token, key)) {
     return refuse(r, state, location, {Outcome::internal_error, "OpenSSL failed to compute a cache key"});
   }
   state.call = start_token_call(r, location, question, key);
@@ -340,15 +340,15 @@ ngx_int_t call_server(ngx_http_request_t *r, RequestState &state, const phantom_
 ngx_int_t ask(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
               std::string_view token) noexcept {
   ngx_str_t endpoint;
-  state.endpoint_directive = location.policy->question.is_exchange ? "phantom_token_exchange_endpoint"
-                                                                   : "phantom_token_introspection_endpoint";
-  if (!evaluate_endpoint(r, location.policy->question.endpoint, endpoint)) {
+  state.endpoint_directive = location.policy->token_request.is_exchange ? "phantom_token_exchange_endpoint"
+                                                                        : "phantom_token_introspection_endpoint";
+  if (!evaluate_endpoint(r, location.policy->token_request.endpoint, endpoint)) {
     return refuse_for_memory(r, state, location);
   }
   if (!is_uri(endpoint)) {
     return refuse(r, state, location, {Outcome::misconfigured, no_uri});
   }
-  const Question question = make_question(location.policy->question, to_view(endpoint), token);
+  const AnswerKey question = make_answer_key(location.policy->token_request, to_view(endpoint), token);
   Call *answer = find_answer(r, question);
   if (answer == nullptr && !is_detached(r)) {
     answer = find_hot_answer(r, location, question);
@@ -375,14 +375,14 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
     return true;
   }
   PoolMemory memory(r->pool);
-  auto *introspection = memory.make<oauth::Introspection>();
+  auto *introspection = memory.make<oauth::TokenInformation>();
   if (introspection == nullptr) {
     return false;
   }
   const char *problem = nullptr;
   if (jose::parse_jwt(token, memory, introspection->jwt, problem)) {
     introspection->outcome = Outcome::active;
-    introspection->facts = oauth::gather_facts(*introspection->jwt.claims, nullptr, nullptr);
+    introspection->checked_claims = oauth::gather_checked_claims(*introspection->jwt.claims, nullptr, nullptr);
     state.client_jwt = introspection;
   }
   return !memory.ran_out();
@@ -407,7 +407,7 @@ ngx_int_t check_token(ngx_http_request_t *r, RequestState &state, const phantom_
   if (state.client_jwt != nullptr) {
     return check_client_jwt(r, state, location);
   }
-  if (location.policy->question.endpoint == nullptr) {
+  if (location.policy->token_request.endpoint == nullptr) {
     state.call = nullptr;
     return refuse(r, state, location, {Outcome::inactive, "an opaque token, and no endpoint to ask about it"});
   }
@@ -453,7 +453,7 @@ ngx_int_t begin(ngx_http_request_t *r, RequestState &state, const phantom_token_
   if (location.preflight != PHANTOM_TOKEN_PREFLIGHT_PROTECT && is_preflight(r)) {
     return pass_preflight(r, state, location);
   }
-  if (location.policy->question.endpoint == nullptr && location.inbound_jwt != PHANTOM_TOKEN_INBOUND_VERIFY) {
+  if (location.policy->token_request.endpoint == nullptr && location.inbound_jwt != PHANTOM_TOKEN_INBOUND_VERIFY) {
     state.call = nullptr;
     state.endpoint_directive = "phantom_token_introspection_endpoint";
     return refuse(r, state, location, {Outcome::misconfigured, "\"phantom_token\" is on here without an endpoint"});
@@ -499,7 +499,7 @@ bool was_to_be_checked(const ngx_http_request_t *r, const RequestState &state) n
 
 }  // namespace
 
-ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
+ngx_int_t check_access(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
   RequestState *state = get_state(r);
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -518,13 +518,13 @@ ngx_int_t check_request(ngx_http_request_t *r, const phantom_token_location_t &l
   return conclude(r, *state, location);
 }
 
-ngx_int_t admit(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
+ngx_int_t check_before_content(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
   RequestState *state = get_state(r);
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   if (state->allowed_by != &location && was_to_be_checked(r, *state)) {
-    const ngx_int_t rc = check_request(r, location);
+    const ngx_int_t rc = check_access(r, location);
     if (rc != NGX_OK && rc != NGX_DECLINED) {
       return rc;
     }

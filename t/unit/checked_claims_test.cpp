@@ -1,4 +1,4 @@
-#include "oauth/facts.h"
+#include "oauth/checked_claims.h"
 
 #include <gtest/gtest.h>
 
@@ -17,9 +17,9 @@ class Gathered {
  public:
   Gathered(std::string_view claims, std::string_view members, std::string_view envelope)
       : claims_(claims), members_(members), envelope_(envelope) {
-    facts_ = gather_facts(*parse(claims_), parse(members_), parse(envelope_));
+    facts_ = gather_checked_claims(*parse(claims_), parse(members_), parse(envelope_));
   }
-  const Facts *operator->() const { return &facts_; }
+  const CheckedClaims *operator->() const { return &facts_; }
 
  private:
   const JsonValue *parse(const TestText &text) {
@@ -31,19 +31,19 @@ class Gathered {
   TestText claims_;
   TestText members_;
   TestText envelope_;
-  Facts facts_;
+  CheckedClaims facts_;
 };
 
 constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
 
-TEST(Facts, HaveTheEarliestExpOfAllThree) {
+TEST(CheckedClaims, HaveTheEarliestExpOfAllThree) {
   const struct {
     std::string_view claims;
     std::string_view members;
     std::string_view envelope;
     std::int64_t expected;
   } cases[] = {
-      {"{}", "", "", Facts::never},
+      {"{}", "", "", CheckedClaims::never},
       {R"({"exp":5})", "", "", 5},
       {R"({"exp":5})", R"({"exp":4})", "", 4},
       {R"({"exp":4})", R"({"exp":5})", "", 4},
@@ -52,9 +52,9 @@ TEST(Facts, HaveTheEarliestExpOfAllThree) {
       {"{}", "", R"({"exp":3})", 3},
       {R"({"exp":5.9})", "", "", 5},
       {R"({"exp":-0.5})", "", "", -1},
-      {R"({"exp":1e300})", "", "", Facts::never},
+      {R"({"exp":1e300})", "", "", CheckedClaims::never},
       {R"({"exp":-1e300})", "", "", lowest},
-      {R"({"nbf":1,"iat":1,"x":{"exp":1}})", "", "", Facts::never},
+      {R"({"nbf":1,"iat":1,"x":{"exp":1}})", "", "", CheckedClaims::never},
   };
   for (const auto &test : cases) {
     const Gathered facts(test.claims, test.members, test.envelope);
@@ -64,13 +64,13 @@ TEST(Facts, HaveTheEarliestExpOfAllThree) {
   }
 }
 
-TEST(Facts, HaveTheLatestNbfOfAllThree) {
-  EXPECT_EQ(Gathered("{}", "", "")->nbf, Facts::always);
+TEST(CheckedClaims, HaveTheLatestNbfOfAllThree) {
+  EXPECT_EQ(Gathered("{}", "", "")->nbf, CheckedClaims::always);
   EXPECT_EQ(Gathered(R"({"nbf":1})", R"({"nbf":3})", R"({"nbf":2})")->nbf, 3);
   EXPECT_EQ(Gathered(R"({"nbf":1.9})", "", "")->nbf, 1);
 }
 
-TEST(Facts, SayWhichTimeIsNoNumberWhereverItIs) {
+TEST(CheckedClaims, SayWhichTimeIsNoNumberWhereverItIs) {
   for (const std::string_view broken : {R"({"exp":"1"})", R"({"exp":{}})", R"({"exp":[1]})"}) {
     EXPECT_TRUE(Gathered(broken, "{}", "{}")->exp_is_no_number) << broken;
     EXPECT_TRUE(Gathered(R"({"exp":1})", broken, "{}")->exp_is_no_number) << broken;
@@ -80,14 +80,14 @@ TEST(Facts, SayWhichTimeIsNoNumberWhereverItIs) {
   EXPECT_TRUE(Gathered(R"({"nbf":true})", "", "")->nbf_is_no_number);
 }
 
-TEST(Facts, TakeTheScopeOfTheResponseThenOfTheJwtThenScp) {
+TEST(CheckedClaims, TakeTheScopeOfTheResponseThenOfTheJwtThenScp) {
   EXPECT_EQ(Gathered(R"({"scope":"jwt","scp":"scp"})", R"({"scope":""})", "")->scope->text, "");
   EXPECT_EQ(Gathered(R"({"scope":"jwt","scp":"scp"})", "{}", "")->scope->text, "jwt");
   EXPECT_EQ(Gathered(R"({"scp":"scp"})", R"({"scp":"response"})", "")->scope->text, "scp");
   EXPECT_EQ(Gathered("{}", R"({"scp":"response"})", R"({"scope":"envelope"})")->scope, nullptr);
 }
 
-TEST(Facts, KeepTheIssuerAndTheAudienceOfTheJwtApartFromThoseOfTheResponse) {
+TEST(CheckedClaims, KeepTheIssuerAndTheAudienceOfTheJwtApartFromThoseOfTheResponse) {
   const Gathered facts(R"({"iss":"a","aud":"b"})", R"({"iss":"c","aud":"d"})", R"({"iss":"e","aud":"f"})");
   EXPECT_EQ(facts->issuer->text, "a");
   EXPECT_EQ(facts->issuer_of_response->text, "c");
@@ -96,12 +96,12 @@ TEST(Facts, KeepTheIssuerAndTheAudienceOfTheJwtApartFromThoseOfTheResponse) {
   EXPECT_EQ(Gathered("{}", "", R"({"iss":"e"})")->issuer, nullptr);
 }
 
-TEST(Facts, TakeNullForAbsentWhereverItIs) {
+TEST(CheckedClaims, TakeNullForAbsentWhereverItIs) {
   constexpr std::string_view nothing =
       R"({"exp":null,"nbf":null,"iss":null,"aud":null,"scope":null,"scp":null,"cnf":null,"token_type":null})";
   const Gathered facts(nothing, nothing, nothing);
-  EXPECT_EQ(facts->exp, Facts::never);
-  EXPECT_EQ(facts->nbf, Facts::always);
+  EXPECT_EQ(facts->exp, CheckedClaims::never);
+  EXPECT_EQ(facts->nbf, CheckedClaims::always);
   EXPECT_FALSE(facts->exp_is_no_number || facts->nbf_is_no_number || facts->is_sender_constrained);
   for (const JsonValue *value :
        {facts->issuer, facts->issuer_of_response, facts->audience, facts->audience_of_response, facts->scope}) {
@@ -112,7 +112,7 @@ TEST(Facts, TakeNullForAbsentWhereverItIs) {
   EXPECT_EQ(Gathered(R"({"exp":7,"nbf":3})", nothing, nothing)->exp, 7);
 }
 
-TEST(Facts, SeeABindingInTheJwtAndInTheResponse) {
+TEST(CheckedClaims, SeeABindingInTheJwtAndInTheResponse) {
   for (const std::string_view bound : {R"({"cnf":{}})", R"({"cnf":false})", R"({"token_type":"dpop"})"}) {
     EXPECT_TRUE(Gathered(bound, "", "")->is_sender_constrained) << bound;
     EXPECT_TRUE(Gathered("{}", bound, "")->is_sender_constrained) << bound;

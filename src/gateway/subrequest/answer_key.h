@@ -10,24 +10,24 @@ namespace gateway {
 
 /// What the authorization server is asked, and how its answer is read: all parts of $phantom_token_key, and what else
 /// an answer depends on. Two requests with equal questions may share an answer; their hashes are never enough.
-struct Question {
-  std::string_view identity;  ///< TokenQuestion::identity
-  std::string_view endpoint;  ///< evaluated
-  std::string_view token;     ///< the client's
-  ngx_uint_t hash = 0;        ///< of the others
+struct AnswerKey {
+  std::string_view fingerprint;  ///< TokenRequestTemplate::fingerprint
+  std::string_view endpoint;     ///< evaluated
+  std::string_view token;        ///< the client's
+  ngx_uint_t hash = 0;           ///< of the others
 };
 
 /// @param endpoint evaluated; it and the token must live as long as the result.
-inline Question make_question(const TokenQuestion &location, std::string_view endpoint,
-                              std::string_view token) noexcept {
+inline AnswerKey make_answer_key(const TokenRequestTemplate &location, std::string_view endpoint,
+                                 std::string_view token) noexcept {
   const ngx_str_t bytes = to_ngx_str(token);
   const ngx_uint_t token_hash = ngx_murmur_hash2(bytes.data, bytes.len);
-  return {location.identity, endpoint, token, ngx_uint_t{location.identity_hash} ^ token_hash};
+  return {location.fingerprint, endpoint, token, ngx_uint_t{location.fingerprint_hash} ^ token_hash};
 }
 
-inline bool operator==(const Question &one, const Question &other) noexcept {
+inline bool operator==(const AnswerKey &one, const AnswerKey &other) noexcept {
   return one.hash == other.hash && one.token == other.token && one.endpoint == other.endpoint &&
-         one.identity == other.identity;
+         one.fingerprint == other.fingerprint;
 }
 
 }  // namespace gateway

@@ -1,6 +1,6 @@
 // Where nginx calls the gateway: phase handlers and filters.
 
-#include "phases.h"
+#include "handlers.h"
 
 #include <string_view>
 
@@ -16,8 +16,8 @@
 #include "../subrequest/cache_guard.h"
 #include "../subrequest/capture.h"
 #include "../subrequest/request_state.h"
+#include "access_check.h"
 #include "authorization.h"
-#include "gatekeeper.h"
 #include "refusal.h"
 
 namespace gateway {
@@ -37,20 +37,20 @@ const ngx_http_core_loc_conf_t &core_location_of(const ngx_http_request_t *r) no
 /// Access phase: nginx runs it for the client's request only, and again after every internal redirect.
 ngx_int_t access_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
-  return location.enabled == PHANTOM_TOKEN_OFF ? NGX_DECLINED : check_request(r, location);
+  return location.enabled == PHANTOM_TOKEN_OFF ? NGX_DECLINED : check_access(r, location);
 }
 
-bool is_at_home(const ngx_http_request_t *r, const Call &call) noexcept {
-  return call_of(r) != nullptr && call.arrived && !has_strayed(r, call);
+bool is_in_its_location(const ngx_http_request_t *r, const Call &call) noexcept {
+  return call_of(r) != nullptr && call.arrived && !is_redirected(r, call);
 }
 
 /// A subrequest of ours runs in the location that its endpoint leads to and nowhere else: a response with
 /// X-Accel-Redirect sends it to another one before any filter sees that header.
-ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
+ngx_int_t check_own_subrequest(ngx_http_request_t *r, Call &call) noexcept {
   if (call_of(r) == nullptr || call.arrived || call.done) {
     return NGX_HTTP_BAD_GATEWAY;
   }
-  if (!settle(r, call)) {
+  if (!arrive(r, call)) {
     call.out_of_memory = true;
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
@@ -72,12 +72,12 @@ ngx_int_t keep_at_home(ngx_http_request_t *r, Call &call) noexcept {
 /// authorization server takes for an endpoint (`/introspect/x`, `/Introspect;x`) only that server knows, and the
 /// location's credentials go with all of them. With variables in an endpoint's path, only a name without a slash tells
 /// that no client belongs there.
-bool is_intruder(const ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
-  return location.home->serves_tokens != 0 || (r == r->main && location.is_hidden != 0);
+bool is_foreign_request(const ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
+  return location.enclosing_location->serves_tokens != 0 || (r == r->main && location.is_hidden != 0);
 }
 
 /// nginx's own answer for an `internal` location.
-ngx_int_t refuse_intruder(ngx_http_request_t *r) noexcept {
+ngx_int_t refuse_foreign_request(ngx_http_request_t *r) noexcept {
   const ngx_str_t name =
       display_name(*static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
   ngx_log_error(
@@ -93,17 +93,17 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   if (r != r->main) {
     if (Call *call = call_above(r)) {
-      return keep_at_home(r, *call);
+      return check_own_subrequest(r, *call);
     }
   }
-  if (is_intruder(r, location)) {
-    return refuse_intruder(r);
+  if (is_foreign_request(r, location)) {
+    return refuse_foreign_request(r);
   }
   if (r == r->main || location.enabled == PHANTOM_TOKEN_OFF) {
     return NGX_DECLINED;
   }
   // NGX_OK would skip the other handlers of this phase.
-  const ngx_int_t rc = check_request(r, location);
+  const ngx_int_t rc = check_access(r, location);
   return rc == NGX_OK ? NGX_DECLINED : rc;
 }
 
@@ -114,14 +114,14 @@ ngx_int_t precontent_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   if (r != r->main) {
     Call *call = call_above(r);
-    if (call != nullptr && !is_at_home(r, *call)) {
-      return keep_at_home(r, *call);
+    if (call != nullptr && !is_in_its_location(r, *call)) {
+      return check_own_subrequest(r, *call);
     }
   }
   if (r != r->main || location.enabled == PHANTOM_TOKEN_OFF) {
     return NGX_DECLINED;
   }
-  return admit(r, location);
+  return check_before_content(r, location);
 }
 
 /// Log phase, before the access log is written.
@@ -189,7 +189,7 @@ bool append_handler(ngx_array_t &handlers, ngx_http_handler_pt handler) noexcept
 
 }  // namespace
 
-ngx_int_t install_phases(ngx_conf_t *cf) noexcept {
+ngx_int_t install_handlers(ngx_conf_t *cf) noexcept {
   auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
   // Handlers of a phase run in the reverse order of its array, where a dynamic module comes last. The access handler
   // belongs right behind auth_request's, the first of nginx's own: then allow and deny and auth_basic run before it,

@@ -6,6 +6,6 @@ namespace gateway {
 
 /// Installs the handlers of the access, preaccess and precontent phases and the filters.
 /// @return NGX_OK or NGX_ERROR.
-ngx_int_t install_phases(ngx_conf_t *cf) noexcept;
+ngx_int_t install_handlers(ngx_conf_t *cf) noexcept;
 
 }  // namespace gateway
