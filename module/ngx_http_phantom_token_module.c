@@ -407,12 +407,12 @@ phantom_token_create_loc_conf(ngx_conf_t *cf)
      *     plcf->scopes = NULL;
      *     plcf->..._at = { { 0, NULL }, 0 };
      *     plcf->policy = NULL;
-     *     plcf->home = NULL;
-     *     plcf->serves_gateway = 0;
-     *     plcf->serves_tokens = 0;
-     *     plcf->is_hidden = 0;
-     *     plcf->is_wide = 0;
-     *     plcf->has_branches = 0;
+     *     plcf->enclosing_location = NULL;
+     *     plcf->is_endpoint_location = 0;
+     *     plcf->receives_tokens = 0;
+     *     plcf->refuses_clients = 0;
+     *     plcf->warned_of_name = 0;
+     *     plcf->has_if = 0;
      *     plcf->shares_cache_zone = 0;
      *     plcf->caches_responses = 0;
      */

@@ -70,42 +70,45 @@ typedef struct phantom_token_policy_s  phantom_token_policy_t;
 /** Which variables the configuration reads, in the form that the core reads; made when the configuration is. */
 typedef struct phantom_token_variables_s  phantom_token_variables_t;
 
-/** The directives of one http, server, location, if or limit_except block. Lists are arrays of ngx_str_t. */
+/** What this module knows of one http, server, location, if or limit_except block. Lists are arrays of ngx_str_t. */
 typedef struct phantom_token_location_s {
+
+    /* What the directives say. A directive's setter writes its field; the merge inherits it, or writes the default. */
+
     ngx_uint_t                 enabled;
     ngx_http_complex_value_t  *introspection_endpoint;
     ngx_http_complex_value_t  *exchange_endpoint;
     ngx_http_complex_value_t  *jwks_endpoint;
     ngx_str_t                  realm;
-    ngx_array_t               *scopes_line;   /* of phantom_token_scopes */
-    ngx_array_t               *scope_lines;   /* of phantom_token_scope */
-    ngx_array_t               *scopes;        /* those of the two that count, inherited or not */
+    ngx_array_t               *scopes_line;              /* of phantom_token_scopes, on this level alone */
+    ngx_array_t               *scope_lines;              /* of phantom_token_scope, on this level alone */
     ngx_uint_t                 scope_match;
     ngx_array_t               *issuers;
     ngx_array_t               *audiences;
     time_t                     leeway;
     ngx_array_t               *jwt_members;
     ngx_uint_t                 token_syntax;
-    ngx_str_t                  type_hint;          /* "off": none is sent */
-    ngx_array_t               *inactive_statuses;  /* ngx_uint_t */
+    ngx_str_t                  type_hint;                /* "off": none is sent */
+    ngx_array_t               *inactive_statuses;        /* ngx_uint_t */
     size_t                     max_response_size;
     ngx_msec_t                 response_timeout;
     ngx_flag_t                 stale;
     ngx_uint_t                 pass_sender_constrained;  /* 1: phantom_token_confirmation pass */
     ngx_uint_t                 error_format;
-
     ngx_array_t               *exchange_audiences;
     ngx_array_t               *exchange_resources;
     ngx_str_t                  exchange_scope;
     ngx_str_t                  exchange_requested_token_type;
     ngx_str_t                  client_id;
-    ngx_str_t                  client_secret;  /* what the file holds */
+    ngx_str_t                  client_secret;            /* what the file holds */
     ngx_uint_t                 client_auth;
     ngx_uint_t                 inbound_jwt;
     ngx_flag_t                 verify_jwt;
     ngx_uint_t                 preflight;
     ngx_http_complex_value_t  *resource_metadata;
-    ngx_shm_zone_t            *hot_cache;      /* NULL: off */
+    ngx_shm_zone_t            *hot_cache;                /* NULL: off */
+
+    /* Where some of them stand. Written by the same setters, and inherited with the directive. */
 
     phantom_token_position_t   enabled_at;
     phantom_token_position_t   introspection_endpoint_at;
@@ -113,21 +116,27 @@ typedef struct phantom_token_location_s {
     phantom_token_position_t   jwks_endpoint_at;
     phantom_token_position_t   hot_cache_at;
 
+    /* What follows from them. Written by phantom_token_finish_merge(). */
+
+    ngx_array_t               *scopes;                   /* those of the two lists that count, inherited or not */
     phantom_token_policy_t    *policy;
+    struct phantom_token_location_s
+                              *enclosing_location;       /* that this `if` or limit_except stands in; else itself */
 
-    /* the location that this `if` or limit_except stands in; else itself */
-    struct phantom_token_location_s  *enclosing_location;
+    /*
+     * What other locations make of this one. Written by the postconfiguration, which has all of them before it; zero
+     * until then.
+     */
 
-    /* found out in the postconfiguration, by looking at all locations */
-    phantom_token_position_t   endpoint_at;          /* of a constant endpoint that leads here */
-    unsigned                   serves_gateway:1;     /* one does */
-    unsigned                   serves_tokens:1;      /* one for introspection or exchange does */
-    unsigned                   gets_authorization:1; /* and its request has the gateway's Authorization */
-    unsigned                   is_hidden:1;          /* no request of a client may be here */
-    unsigned                   is_wide:1;            /* its name is not that of an endpoint that leads here */
-    unsigned                   has_branches:1;       /* there is an `if` in it */
-    unsigned                   shares_cache_zone:1;  /* another location uses the same proxy_cache zone */
-    unsigned                   caches_responses:1;   /* it, or an `if` in it, is protected and has a proxy_cache */
+    phantom_token_position_t   endpoint_at;              /* where an endpoint stands that leads here */
+    unsigned                   is_endpoint_location:1;   /* a protected location's constant endpoint leads here */
+    unsigned                   receives_tokens:1;        /* and it is one for introspection or exchange */
+    unsigned                   receives_credentials:1;   /* and its requests have the gateway's Authorization */
+    unsigned                   refuses_clients:1;        /* no request of a client may be here, by no redirect */
+    unsigned                   warned_of_name:1;         /* nginx -t has said that it is not named as its endpoint */
+    unsigned                   has_if:1;                 /* there is an `if` in it */
+    unsigned                   shares_cache_zone:1;      /* another location uses the same proxy_cache zone */
+    unsigned                   caches_responses:1;       /* it, or an `if` in it, is protected and has a proxy_cache */
 } phantom_token_location_t;
 
 /** What tells servers apart in a cache key: see the contract on $phantom_token_key. */

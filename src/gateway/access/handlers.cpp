@@ -73,7 +73,7 @@ ngx_int_t check_own_subrequest(ngx_http_request_t *r, Call &call) noexcept {
 /// location's credentials go with all of them. With variables in an endpoint's path, only a name without a slash tells
 /// that no client belongs there.
 bool is_foreign_request(const ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
-  return location.enclosing_location->serves_tokens != 0 || (r == r->main && location.is_hidden != 0);
+  return location.enclosing_location->receives_tokens != 0 || (r == r->main && location.refuses_clients != 0);
 }
 
 /// nginx's own answer for an `internal` location.

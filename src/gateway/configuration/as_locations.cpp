@@ -63,7 +63,7 @@ bool reads_authorization(const ngx_array_t *conditions) noexcept {
 /// there.
 void warn_of_conditions(const ngx_conf_t *cf, const phantom_token_block_t &block,
                         const ngx_http_upstream_conf_t &upstream) noexcept {
-  if (block.location->gets_authorization == 0) {
+  if (block.location->receives_credentials == 0) {
     return;
   }
   if (reads_authorization(upstream.cache_bypass)) {
@@ -82,7 +82,7 @@ void warn_of_conditions(const ngx_conf_t *cf, const phantom_token_block_t &block
 void warn_of_mistakes(const ngx_conf_t *cf, const phantom_token_block_t &block,
                       const ngx_http_upstream_conf_t &upstream) noexcept {
 #if (NGX_HTTP_CACHE)
-  if (has_cache(&upstream) && block.location->serves_tokens != 0 && (upstream.cache_methods & NGX_HTTP_POST) == 0) {
+  if (has_cache(&upstream) && block.location->receives_tokens != 0 && (upstream.cache_methods & NGX_HTTP_POST) == 0) {
     warn(cf, block, "by POST, which its cache leaves out: add \"proxy_cache_methods POST;\"");
   }
   if (has_cache(&upstream)) {
@@ -106,7 +106,7 @@ ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, con
     return NGX_OK;
   }
   block.location->shares_cache_zone = 1;
-  if (block.location->serves_tokens == 0 || keys_may_be_good) {
+  if (block.location->receives_tokens == 0 || keys_may_be_good) {
     return NGX_OK;
   }
   const ngx_str_t name = display_name(*block.core);
@@ -127,7 +127,7 @@ ngx_int_t check_as_locations(ngx_conf_t *cf, phantom_token_main_t &main) noexcep
     blocks[i].upstream = upstream_of(cf, *blocks[i].core, blocks[i].configurations);
   }
   for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
-    if (blocks[i].upstream != nullptr && blocks[i].location->serves_gateway != 0) {
+    if (blocks[i].upstream != nullptr && blocks[i].location->is_endpoint_location != 0) {
       warn_of_mistakes(cf, blocks[i], *blocks[i].upstream);
     }
     if (check_cache_zone(cf, main, blocks[i], keys_may_be_good) != NGX_OK) {

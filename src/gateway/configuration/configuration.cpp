@@ -91,10 +91,10 @@ ngx_int_t mark_targets(const phantom_token_block_t &block) noexcept {
     if (target != nullptr && is_internal(*target)) {
       phantom_token_location_t &location = location_of(*target);
       location.endpoint_at = endpoint.at;
-      location.serves_gateway = 1;
-      location.serves_tokens |= endpoint.is_about_tokens ? 1U : 0U;
+      location.is_endpoint_location = 1;
+      location.receives_tokens |= endpoint.is_about_tokens ? 1U : 0U;
       const bool sends_credentials = !block.location->policy->token_request.authorization.empty();
-      location.gets_authorization |= endpoint.is_about_tokens && sends_credentials ? 1U : 0U;
+      location.receives_credentials |= endpoint.is_about_tokens && sends_credentials ? 1U : 0U;
     }
   }
   return NGX_OK;
@@ -109,11 +109,11 @@ bool has_varying_endpoint(const phantom_token_block_t &block) noexcept {
   return false;
 }
 
-/// TokenInformation locations inherit `phantom_token on` from their server, but no client ever comes there. With
+/// Introspection locations inherit `phantom_token on` from their server, but no client ever comes there. With
 /// variables in an endpoint, any internal location may be one.
 bool may_serve_gateway(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
   const auto leads_here = [&](const phantom_token_block_t &candidate) {
-    const bool is_target = is_same_location(block, candidate) && candidate.location->serves_gateway != 0;
+    const bool is_target = is_same_location(block, candidate) && candidate.location->is_endpoint_location != 0;
     const bool varies = candidate.server == block.server && is_protected(candidate) && has_varying_endpoint(candidate);
     return is_target || varies ? NGX_ERROR : NGX_OK;
   };
@@ -123,14 +123,14 @@ bool may_serve_gateway(const phantom_token_main_t &main, const phantom_token_blo
 /// A name without a slash stands for `internal`, but a rewrite in the client's request gets there.
 void hide(const phantom_token_main_t &main, const phantom_token_block_t &block) noexcept {
   if (has_no_slash(*block.core) && may_serve_gateway(main, block)) {
-    block.location->is_hidden = 1;
+    block.location->refuses_clients = 1;
   }
 }
 
 /// Where an `if` stands in a location, it may choose who answers there.
 void mark_branches(const phantom_token_block_t &block) noexcept {
   if (is_if(*block.core)) {
-    block.location->enclosing_location->has_branches = 1;
+    block.location->enclosing_location->has_if = 1;
   }
 }
 
@@ -196,10 +196,10 @@ void warn_of_wide_location(ngx_conf_t *cf, const phantom_token_block_t &block,
   const ngx_http_core_loc_conf_t &target = *constant_target(block, endpoint);
   phantom_token_location_t &location = location_of(target);
   const ngx_str_t path = to_ngx_str(path_of(endpoint));
-  if (location.serves_tokens == 0 || location.is_wide != 0 || to_view(target.name) == to_view(path)) {
+  if (location.receives_tokens == 0 || location.warned_of_name != 0 || to_view(target.name) == to_view(path)) {
     return;
   }
-  location.is_wide = 1;
+  location.warned_of_name = 1;
   ngx_log_error(
       NGX_LOG_WARN, cf->log, 0,
       "location \"%V\" serves \"%V\", where the gateway asks the authorization server: whatever else comes to "

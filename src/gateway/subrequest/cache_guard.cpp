@@ -128,7 +128,7 @@ const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const Call &c
 bool came_from_endpoint(const ngx_http_request_t *subrequest, const Call &call) noexcept {
   const ngx_http_core_loc_conf_t *first =
       find_location(core_server_of(subrequest), split_endpoint(call.question.endpoint).path);
-  return first == &core_location_of(subrequest) && location_of(*first).has_branches == 0;
+  return first == &core_location_of(subrequest) && location_of(*first).has_if == 0;
 }
 
 #if (NGX_HTTP_CACHE)
