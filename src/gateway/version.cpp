@@ -1,18 +1,18 @@
-// Which version this is, and where nginx says so.
+#include "version.h"
 
 #include "gateway.h"
 
-namespace {
+namespace gateway {
 
-/// Nowhere else in the sources. `./dev check` holds debian/changelog and CHANGELOG.md against it.
-constexpr char version[] = "1.0.0";
+// Nowhere else in the sources. `./dev check` holds debian/changelog and CHANGELOG.md against it.
+const char version[] = "1.0.0";
 
-}  // namespace
+}  // namespace gateway
 
 extern "C" ngx_int_t phantom_token_init_module(ngx_cycle_t *cycle) {
   // `nginx -t` comes here too, and starts nothing.
   if (ngx_test_config == 0) {
-    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "phantom token: version %s", version);
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "phantom token: version %s", gateway::version);
   }
   return NGX_OK;
 }
