@@ -14,6 +14,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
+use Harness::Tables qw(tables literals);
 
 my @documents = ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', sort glob('docs/*.md'), sort glob('docs/*/*.md'));
 my %text      = map { $_ => slurp($_) } @documents;
@@ -236,85 +237,62 @@ END
 
 # --- the reference -----------------------------------------------------------------------------------------------------
 
-my $shim      = slurp('module/ngx_http_phantom_token_module.c');
-my $reference = $text{'docs/directives.md'};
-
-# The directive's default as nginx.org would write it, from the merge function: '—' where there is none.
-sub default_of {
-    my ($directive) = @_;
-    $directive->{field} //= $directive->{name} =~ s/^phantom_token_//r;
-    my ($kind, $value) = $shim =~ /ngx_conf_merge_(\w*?)_?value\(conf->$directive->{field},\s*prev->$directive->{field},\s*([^)]*?)\)/s;
-    if ($directive->{field} eq 'jwt_members') {
-        my ($names) = slurp('src/gateway/configuration/policy.cpp') =~ /default_jwt_members\[\] = \{([^}]*)\}/;
-        return join ' ', $names =~ /"(\w+)"/g;
-    }
-    return 'off' if $directive->{name} eq 'phantom_token_hot_cache'; # a pointer, NULL
-    return '—' if !defined $value || $value =~ /^(?:NULL|"")$/;
-    return $1 if $value =~ /^"(.*)"$/;
-    return $value ? 'on' : 'off' if $directive->{flag};
-    if ($directive->{values}) {
-        my ($table) = $shim =~ /\b$directive->{values}\[\] = \{(.*?)\n\};/s;
-        my ($name)  = $table =~ /ngx_string\("(\w+)"\), \Q$value\E \}/;
-        return $name;
-    }
-    return "${value}s" if $kind eq 'sec';
-    return $value / 1000 . 's' if $kind eq 'msec';
-    return $value / 1024 . 'k' if $kind eq 'size';
-    return $value;
-}
-
-my ($commands) = $shim =~ /phantom_token_commands\[\] = \{(.*?)ngx_null_command/s;
-my @directives;
-for my $entry (split /\n\n/, $commands) {
-    my ($name, $flags, $type) = $entry =~ /ngx_string\("(\w+)"\),\s*([^,]*),\s*(\w+),/ or next;
-    next if $type eq 'phantom_token_refuse_client_credential';
-    my ($field)  = $entry =~ /offsetof\(phantom_token_location_t, (\w+)\)/;
-    my ($values) = $entry =~ /&(\w+) \}/;
-    push @directives, { name => $name, field => $field, type => $type, values => $values, flag => scalar($flags =~ /NGX_CONF_FLAG/), context => $flags =~ /PHANTOM_TOKEN_ANYWHERE/ ? '`http`, `server`, `location`, `limit_except`' : $flags =~ /NGX_HTTP_LOC_CONF/ ? '`location`' : '' };
-}
+my $reference  = $text{'docs/directives.md'};
+my @directives = @{ tables()->{directives} };
 cmp_ok scalar @directives, '>', 25, 'the directives of the module';
+
+# What a directive's syntax says of its arguments, as the module's table has it.
+sub check_syntax {
+    my ($directive, $section) = @_;
+    my ($syntax)  = $section =~ /^\| Syntax \| `$directive->{name}((?: [^`]*)?);`/m;
+    my @words     = @{ $directive->{words} };
+    my $arguments = !$directive->{has_arguments} ? qr/^$/ : @words ? qr/^ \Q@{[join ' \| ', @words]}\E$/ : qr/^ ./;
+    like $syntax, $arguments, 'Syntax';
+    return;
+}
 
 for my $directive (@directives) {
     my $name = $directive->{name};
     my ($section) = $reference =~ /^### $name\n(.*?)(?=^##)/ms;
     subtest "reference: $name" => sub {
         ok defined $section, 'has a section' or return;
-        my $default = default_of($directive);
-        my ($said)  = $section =~ /^\| Default \| (.*?) \|$/m;
-        is $said, $default eq '—' ? '—' : "`$name $default;`", 'Default';
-        like $section, qr/^\| Syntax \| `$name(?: [^`]*)?;`/m, 'Syntax';
-        like $section, qr/^\| Context \| \Q$directive->{context}\E \|$/m, 'Context';
+        my $default  = $directive->{default};
+        my $contexts = join ', ', map { "`$_`" } @{ $directive->{contexts} };
+        my ($said)   = $section =~ /^\| Default \| (.*?) \|$/m;
+        is $said, defined $default ? "`$name $default;`" : '—', 'Default';
+        check_syntax($directive, $section);
+        like $section, qr/^\| Context \| \Q$contexts\E \|$/m, 'Context';
         like $section, qr/^```nginx\n/m, 'an example';
         my ($row) = $text{'README.md'} =~ /^\| \[`$name\b[^`]*`\]\(docs\/directives\.md#$name\) \| (.*?) \|/m;
-        is $row, $default eq '—' ? 'none' : "`$default`", 'the README\'s row';
+        is $row, defined $default ? "`$default`" : 'none', 'the README\'s row';
     };
 }
 my %known = map { $_->{name} => 1 } @directives;
-is join(' ', grep { !$known{$_} } $reference =~ /^### (phantom_token\w*)$/mg), '', 'no section about what is no directive';
-is join(' ', grep { !$known{$_} } $text{'README.md'} =~ /^\| \[`(phantom_token\w*)/mg), '', 'no row in the README about what is no directive';
+my @told  = $reference =~ /^### (phantom_token\w*)$/mg;
+is join(' ', grep { !$known{$_} } @told), '', 'no section about what is no directive';
+my @rows = $text{'README.md'} =~ /^\| \[`(phantom_token\w*)/mg;
+is join(' ', grep { !$known{$_} } @rows), '', 'no row in the README about what is no directive';
 
-my ($variables) = slurp('src/gateway/observation/variables.cpp') =~ /constexpr Variable variables\[\] = \{(.*?)\n\};/s;
-my @variables = (($variables =~ /\{"(phantom_token_\w+)"/g), qw(phantom_token_claim_NAME phantom_token_http_NAME));
+my @variables = map { s/_$/_NAME/r } @{ tables()->{variables} };
 for my $variable (@variables) {
     like $reference, qr/^### \$$variable$/m, "reference: \$$variable has a section";
     next if $variable eq 'phantom_token_jwks_refresh';
     like $text{'README.md'}, qr/^\| \[`\$$variable`\]/m, "README: \$$variable has a row";
 }
-is join(' ', sort $reference =~ /^### \$(\w+)$/mg), join(' ', sort @variables), 'reference: the variables are those of the module';
+my @told_variables = sort $reference =~ /^### \$(\w+)$/mg;
+is "@told_variables", join(' ', sort @variables), 'reference: the variables are those of the module';
 
 # docs/outcomes.md: one row for each outcome, with its status, and the error of its challenge.
-my ($outcomes) = slurp('src/oauth/outcome.cpp') =~ /constexpr Row table\[\] = \{(.*?)\n\};/s;
-while ($outcomes =~ /\{"(\w+)", (\d+), (\w+|"\w+")\}/g) {
-    my ($word, $status, $error) = ($1, $2, $3 =~ tr/"//dr);
-    my @rows = grep { /^\| [^|]* \| `$word` \|/ } split /\n/, $text{'docs/outcomes.md'};
-    ok scalar(grep { $status ? /\| $status \|/ : 1 } @rows), "outcomes: $word $status" or diag join "\n", @rows;
-    ok scalar(grep { /\Q$error\E/ } @rows), "outcomes: $word $error" if $error ne 'no_error';
+for my $outcome (@{ tables()->{outcomes} }) {
+    my ($word, $status, $error) = @{$outcome}{qw(word status error)};
+    my @found = grep { /^\| [^|]* \| `$word` \|/ } split /\n/, $text{'docs/outcomes.md'};
+    ok scalar(grep { $status ? /\| $status \|/ : 1 } @found), "outcomes: $word $status" or diag join "\n", @found;
+    ok scalar(grep { /\Q$error\E/ } @found), "outcomes: $word $error" if $error ne '';
 }
 
-# What a document says that the log says is what the sources can write: `phantom token: WORD: TEXT`, `[emerg] TEXT`, and
-# the last column of the outcomes. An ellipsis stands for what varies.
-my $sources = join "\n", map { slurp($_) =~ s/"\s*\n\s*"//gr } glob('src/*/*.cpp src/*/*/*.cpp module/*.c');
-$sources =~ s/\\"/"/g;
+# What a document says that the log says is what the module can write: `phantom token: WORD: TEXT`, `[emerg] TEXT`, and
+# the last column of the outcomes. An ellipsis stands for what varies, with the quotation marks around it.
+my $written = join "\n", map { $_->[1] } literals();
 my %quotes = (
     'docs/outcomes.md'        => [map { /`([^`]*)`/g } $text{'docs/outcomes.md'} =~ /^\| [^|]* \| `\w+` \| .* \| ([^|]*) \|$/mg],
     'docs/troubleshooting.md' => [$text{'docs/troubleshooting.md'} =~ /`(?:phantom token: (?:\w+: )?|\[(?:emerg|warn)\] )([^`]+)`/g],
@@ -322,7 +300,7 @@ my %quotes = (
 for my $document (sort keys %quotes) {
     cmp_ok scalar @{ $quotes{$document} }, '>', 20, "$document quotes the log";
     for my $quote (@{ $quotes{$document} }) {
-        my @lost = grep { length && index($sources, $_) < 0 } map { s/^\s+|\s+$//gr } split /…/, $quote;
+        my @lost = grep { length && index($written, $_) < 0 } map { s/^\s+|\s+$//gr } split /"?…"?/, $quote;
         is "@lost", '', "$document: $quote";
     }
 }

@@ -7,6 +7,7 @@ use lib 't/lib';
 use Harness;
 use Harness::Metrics 'parse_metrics';
 use Harness::Ports 'reserve_port';
+use Harness::Tables 'tables';
 use IO::Uncompress::Gunzip qw(gunzip);
 use Time::HiRes 'clock_getres';
 
@@ -244,8 +245,7 @@ counted($gateway, 'cache BYPASS', '/bypass', 'alice-token', 200, { 'requests act
 
 # What the module can say, all but one that only a lack of memory brings, has been counted above.
 {
-    my ($table) = slurp('src/oauth/outcome.cpp') =~ /constexpr Row table\[\] = \{(.*?)\n\};/s;
-    my %words   = map { $_ => 1 } $table =~ /\{"(\w+)"/g;
+    my %words   = map { $_->{word} => 1 } @{ tables()->{outcomes} };
     my $seen    = counters($gateway);
     is_deeply [sort map { /^requests (.*)/ } keys %{$seen}], [sort keys %words], 'the page has every word of $phantom_token_status';
     is_deeply [grep { !$seen->{"requests $_"} } sort keys %words], ['internal_error'], 'and each has been provoked';

@@ -9,6 +9,7 @@ use Harness;
 use Harness::Metrics 'parse_metrics';
 use Harness::Ports 'reserve_port';
 use Harness::Process 'spawn';
+use Harness::Tables 'tables';
 use JSON::PP ();
 
 my $shown = 'nginx-conf/metrics';
@@ -59,12 +60,13 @@ sub failed_rules_test {
 
 # --- what rules and dashboard speak of -------------------------------------------------------------------------------------------
 
-# The words of src/oauth/outcome.cpp that mean a refusal of the client, and a failure.
-my ($table)  = slurp('src/oauth/outcome.cpp') =~ /constexpr Row table\[\] = \{(.*?)\n\};/s;
-my @outcomes = map { [/\{"(\w+)", (\d+),/] } split /\n/, $table;
+# The words of $phantom_token_status that mean a refusal of the client, and a failure. A signature may be either.
+my @outcomes = @{ tables()->{outcomes} };
+my @refused  = map { $_->{word} } grep { $_->{status} =~ /^4/ } @outcomes;
+my @failed   = grep { $_ ne 'signature' } map { $_->{word} } grep { $_->{status} =~ /^5/ } @outcomes;
 my %words    = (
-    refused => join('|', unique(map { $_->[0] // () } grep { ($_->[1] // 0) =~ /^4/ } @outcomes)),
-    failed  => join('|', unique(map { $_->[0] // () } grep { ($_->[1] // 0) =~ /^5/ && $_->[0] ne 'signature' } @outcomes)), # that is a 401 too
+    refused => join('|', unique(@refused)),
+    failed  => join('|', unique(@failed)),
     broken  => 'misconfigured|internal_error',
 );
 my %known_list = reverse %words;

@@ -4,13 +4,11 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
+use Harness::Tables 'tables';
 
 sub lines_of { my ($gateway) = @_; return grep { /phantom token: version/ } $gateway->log->lines }
 
-open my $source, '<', 'src/gateway/version.cpp' or die "version.cpp: $!\n";
-my ($version) = map { /version\[\] = "(\d+\.\d+\.\d+)"/ } <$source>;
-close $source;
-
+my $version = tables()->{version};
 my $gateway = gateway(log_level => 'notice', workers => 2);
 my @started = lines_of($gateway);
 is scalar @started, 1, 'start: one line, whatever the number of workers' or diag explain \@started;
