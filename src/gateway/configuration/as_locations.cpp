@@ -14,13 +14,10 @@ namespace {
 
 bool is_shared(const phantom_token_main_t &main, const phantom_token_block_t &block,
                const ngx_shm_zone_t *zone) noexcept {
-  const auto *blocks = static_cast<const phantom_token_block_t *>(main.blocks.elts);
-  for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
-    if (!is_same_location(blocks[i], block) && cache_zone(blocks[i].upstream) == zone) {
-      return true;
-    }
-  }
-  return false;
+  const auto all = blocks_of(main);
+  return std::any_of(all.begin(), all.end(), [&block, zone](const phantom_token_block_t &other) {
+    return !is_same_location(block, other) && cache_zone(other.upstream) == zone;
+  });
 }
 
 void warn(const ngx_conf_t *cf, const phantom_token_block_t &block, const char *problem) noexcept {
@@ -99,7 +96,7 @@ void warn_of_mistakes(const ngx_conf_t *cf, const phantom_token_block_t &block,
 #endif
 }
 
-ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_token_block_t &block,
+ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, phantom_token_block_t &block,
                            bool keys_may_be_good) noexcept {
   const ngx_shm_zone_t *zone = cache_zone(block.upstream);
   if (zone == nullptr || !is_shared(main, block, zone)) {
@@ -122,15 +119,14 @@ ngx_int_t check_cache_zone(ngx_conf_t *cf, const phantom_token_main_t &main, con
 
 ngx_int_t check_as_locations(ngx_conf_t *cf, phantom_token_main_t &main) noexcept {
   const bool keys_may_be_good = find_variable_index(cf, "phantom_token_key") != NGX_ERROR;
-  auto *blocks = static_cast<phantom_token_block_t *>(main.blocks.elts);
-  for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
-    blocks[i].upstream = upstream_of(cf, *blocks[i].core, blocks[i].configurations);
+  for (phantom_token_block_t &block : blocks_of(main)) {
+    block.upstream = upstream_of(cf, *block.core, block.configurations);
   }
-  for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
-    if (blocks[i].upstream != nullptr && blocks[i].location->is_endpoint_location != 0) {
-      warn_of_mistakes(cf, blocks[i], *blocks[i].upstream);
+  for (phantom_token_block_t &block : blocks_of(main)) {
+    if (block.upstream != nullptr && block.location->is_endpoint_location != 0) {
+      warn_of_mistakes(cf, block, *block.upstream);
     }
-    if (check_cache_zone(cf, main, blocks[i], keys_may_be_good) != NGX_OK) {
+    if (check_cache_zone(cf, main, block, keys_may_be_good) != NGX_OK) {
       return NGX_ERROR;
     }
   }

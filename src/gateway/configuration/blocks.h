@@ -5,29 +5,39 @@
 
 namespace gateway {
 
-/// @return whether one block is the other, or an `if` or limit_except in it.
+/// All blocks of the configuration, in the order in which nginx has merged them: `for (… &block : blocks_of(main))`.
+template <typename Block>
+class Blocks {
+ public:
+  explicit Blocks(const ngx_array_t &blocks) noexcept
+      : first_(static_cast<Block *>(blocks.elts)), count_(blocks.nelts) {}
+
+  Block *begin() const noexcept { return first_; }
+  Block *end() const noexcept { return first_ + count_; }
+
+ private:
+  Block *first_;
+  ngx_uint_t count_;
+};
+
+inline Blocks<phantom_token_block_t> blocks_of(phantom_token_main_t &main) noexcept {
+  return Blocks<phantom_token_block_t>(main.blocks);
+}
+
+inline Blocks<const phantom_token_block_t> blocks_of(const phantom_token_main_t &main) noexcept {
+  return Blocks<const phantom_token_block_t>(main.blocks);
+}
+
+/// @return whether the two are one block, or parts of one location: itself, an `if` or a limit_except in it.
 inline bool is_same_location(const phantom_token_block_t &one, const phantom_token_block_t &other) noexcept {
   return one.location->enclosing_location == other.location->enclosing_location;
 }
 
-/// A server's own block only hands its directives down: a location asks for an endpoint when it ends up protected. What
-/// an `if` in it has is the location's.
+/// A server's own block only hands its directives down, and what an `if` has is used by the location around it: neither
+/// is asked for an endpoint.
 inline bool is_protected(const phantom_token_block_t &block) noexcept {
   return block.location->enabled != PHANTOM_TOKEN_OFF && !is_if(*block.core) &&
          !is_server_block(*block.core, *block.server);
-}
-
-/// A walk over all blocks that stops at the first refusal.
-/// @param check is given a block; it returns NGX_OK, or NGX_ERROR to stop.
-template <typename Check>
-ngx_int_t for_each_block(const phantom_token_main_t &main, Check check) noexcept {
-  const auto *blocks = static_cast<const phantom_token_block_t *>(main.blocks.elts);
-  for (ngx_uint_t i = 0; i < main.blocks.nelts; i++) {
-    if (check(blocks[i]) != NGX_OK) {
-      return NGX_ERROR;
-    }
-  }
-  return NGX_OK;
 }
 
 }  // namespace gateway

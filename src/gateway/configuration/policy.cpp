@@ -8,7 +8,6 @@
 #include "../../oauth/form.h"
 #include "module_configuration.h"
 #include "pool_memory.h"
-#include "server_identity.h"
 
 namespace gateway {
 namespace {
@@ -157,54 +156,7 @@ bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &locati
          make_client_jwt_key_parts(pool, location.inbound_jwt, credentials, token_request);
 }
 
-void put_number(jose::Writer &writer, std::size_t number) noexcept {
-  u_char decimal[NGX_SIZE_T_LEN + 1];
-  const u_char *end = ngx_sprintf(decimal, "%uz:", number);
-  writer.put(to_view({static_cast<size_t>(end - decimal), decimal}));
-}
-
-void put_part(jose::Writer &writer, std::string_view part) noexcept {
-  put_number(writer, part.size());
-  writer.put(part);
-}
-
-void put_parts(jose::Writer &writer, const jose::Strings &parts) noexcept {
-  put_number(writer, parts.count);
-  for (const std::string_view part : parts) {
-    put_part(writer, part);
-  }
-}
-
-void put_statuses(jose::Writer &writer, const oauth::InactiveStatuses &statuses) noexcept {
-  for (unsigned status = oauth::InactiveStatuses::lowest; status <= oauth::InactiveStatuses::highest; status++) {
-    if (statuses.has(status)) {
-      put_number(writer, status);
-    }
-  }
-}
-
 }  // namespace
-
-bool set_fingerprint(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
-  phantom_token_policy_t &policy = *block.location->policy;
-  const ServerIdentity server = server_identity(*block.server);
-  PoolMemory memory(pool);
-  const auto describe = [&](jose::Writer &writer) {
-    put_parts(writer, policy.token_request.key_parts);
-    put_part(writer, server.name);
-    put_part(writer, server.ordinal);
-    put_parts(writer, policy.jwt_members);
-    put_number(writer, block.location->max_response_size);
-    put_part(writer, to_view(block.location->type_hint));
-    put_statuses(writer, policy.inactive_statuses);
-  };
-  if (!jose::write_text(memory, describe, policy.token_request.fingerprint)) {
-    return false;
-  }
-  const ngx_str_t fingerprint = to_ngx_str(policy.token_request.fingerprint);
-  policy.token_request.fingerprint_hash = ngx_murmur_hash2(fingerprint.data, fingerprint.len);
-  return true;
-}
 
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept {
   auto *policy = make<phantom_token_policy_t>(pool);

@@ -26,8 +26,9 @@ struct TokenRequestTemplate {
   /// The same for a client's own JWT under `phantom_token_inbound_jwt verify` and `pass`; else empty.
   jose::Strings client_jwt_key_parts;
 
-  /// All that the location adds to a token_request and to the reading of its answer, in one text, each part behind its
-  /// length: two locations with the same one would get the same from the same endpoint.
+  /// All that the location adds to a request for a token and to the reading of its answer, in one text, each part
+  /// behind its length: two locations with the same one would get the same from the same endpoint. Set by
+  /// set_fingerprints().
   std::string_view fingerprint;
   uint32_t fingerprint_hash = 0;
 };
@@ -48,9 +49,5 @@ namespace gateway {
 
 /// @return the policy of a merged location, in the configuration's pool; nullptr where there is no memory.
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept;
-
-/// Sets token_request.fingerprint, when the servers have their ordinals.
-/// @return false where there is no memory.
-bool set_fingerprint(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept;
 
 }  // namespace gateway

@@ -1,0 +1,108 @@
+// Directives that contradict each other, or lack another one.
+
+#include "contradictions.h"
+
+#include <string_view>
+
+#include "../../nginx/locations.h"
+#include "../../nginx/strings.h"
+#include "blocks.h"
+#include "endpoint_targets.h"
+#include "policy.h"
+#include "zones.h"
+
+namespace gateway {
+namespace {
+
+/// Both endpoints inherited, and protection off: this block does not use them.
+bool uses_token_endpoints(const phantom_token_block_t &block) noexcept {
+  const phantom_token_location_t &location = *block.location;
+  return is_protected(block) || location.exchange_endpoint != block.parent->exchange_endpoint ||
+         location.introspection_endpoint != block.parent->introspection_endpoint;
+}
+
+const char *find_client_fault(const phantom_token_location_t &location) noexcept {
+  if (location.client_id.len != 0 && location.client_secret.len == 0) {
+    return "\"phantom_token_client_id\" but no \"phantom_token_client_secret_file\": add the file, or remove the id";
+  }
+  if (location.client_id.len == 0 && location.client_secret.len != 0) {
+    return "\"phantom_token_client_secret_file\" but no \"phantom_token_client_id\": add the id, or remove the file";
+  }
+  if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW &&
+      to_view(location.client_id).find(':') != std::string_view::npos) {
+    return "a \"phantom_token_client_id\" with a colon, which \"phantom_token_client_auth basic_raw\" cannot send: use "
+           "\"basic\" or \"post\"";
+  }
+  return nullptr;
+}
+
+const char *find_signature_fault(const phantom_token_location_t &location) noexcept {
+  const bool verifies_clients = location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY;
+  if (location.jwks_endpoint == nullptr && (location.verify_jwt != 0 || verifies_clients)) {
+    return "signatures to verify but no \"phantom_token_jwks_endpoint\": add it with the URI of the internal location "
+           "that reaches the authorization server's JWKS";
+  }
+  if (verifies_clients && location.policy->requirements.audiences.empty()) {
+    return "\"phantom_token_inbound_jwt verify\" but no \"phantom_token_audience\": add it, or every ID token of the "
+           "authorization server would be let in, since the same keys sign them";
+  }
+  return nullptr;
+}
+
+/// @return nullptr, or what stands in the block, and what to do.
+const char *find_contradiction(const phantom_token_location_t &location) noexcept {
+  if (location.introspection_endpoint == nullptr && location.exchange_endpoint == nullptr &&
+      location.inbound_jwt != PHANTOM_TOKEN_INBOUND_VERIFY) {
+    return "no \"phantom_token_introspection_endpoint\": add it with the URI of the internal location that reaches the "
+           "authorization server";
+  }
+  const char *client_fault = find_client_fault(location);
+  return client_fault != nullptr ? client_fault : find_signature_fault(location);
+}
+
+}  // namespace
+
+ngx_int_t check_token_endpoints(ngx_conf_t *cf, const phantom_token_main_t &main,
+                                const phantom_token_block_t &block) noexcept {
+  const phantom_token_location_t &location = *block.location;
+  const bool has_both = location.introspection_endpoint != nullptr && location.exchange_endpoint != nullptr;
+  if (!has_both || !uses_token_endpoints(block) || is_server_block(*block.core, *block.server) ||
+      may_be_endpoint_target(main, block)) {
+    return NGX_OK;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(
+      NGX_LOG_EMERG, cf->log, 0,
+      "location \"%V\" has both \"phantom_token_introspection_endpoint\" and "
+      "\"phantom_token_exchange_endpoint\": a token is either introspected or exchanged, remove one in %V:%ui",
+      &name, &location.exchange_endpoint_at.file, location.exchange_endpoint_at.line);
+  return NGX_ERROR;
+}
+
+ngx_int_t check_hot_cache(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
+  const ngx_shm_zone_t *zone = block.location->hot_cache;
+  if (zone == nullptr || is_declared(*zone)) {
+    return NGX_OK;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                "\"phantom_token_hot_cache\" of location \"%V\" names the zone \"%V\", which is unknown: add "
+                "\"phantom_token_hot_cache zone=%V:16m;\" to \"http\" in %V:%ui",
+                &name, &zone->shm.name, &zone->shm.name, &block.location->hot_cache_at.file,
+                block.location->hot_cache_at.line);
+  return NGX_ERROR;
+}
+
+ngx_int_t check_contradictions(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
+  const phantom_token_location_t &location = *block.location;
+  const char *contradiction = find_contradiction(location);
+  if (contradiction == nullptr) {
+    return NGX_OK;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"phantom_token\" is on in location \"%V\" with %s in %V:%ui", &name,
+                contradiction, &location.enabled_at.file, location.enabled_at.line);
+  return NGX_ERROR;
+}
+
+}  // namespace gateway
