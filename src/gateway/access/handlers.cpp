@@ -2,23 +2,17 @@
 
 #include "handlers.h"
 
-#include <string_view>
-
 #include "../../nginx/core_configuration.h"
-#include "../../nginx/locations.h"
-#include "../../nginx/strings.h"
 #include "../../nginx/upstreams.h"
-#include "../../oauth/bearer.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/variable_indices.h"
 #include "../observation/metrics.h"
-#include "../observation/variables.h"
 #include "../subrequest/cache_guard.h"
 #include "../subrequest/capture.h"
-#include "../subrequest/request_state.h"
 #include "access_check.h"
-#include "authorization.h"
+#include "precontent_check.h"
 #include "refusal.h"
+#include "subrequest_guard.h"
 
 namespace gateway {
 namespace {
@@ -26,74 +20,18 @@ namespace {
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-const phantom_token_location_t &location_of(const ngx_http_request_t *r) noexcept {
-  return *static_cast<phantom_token_location_t *>(ngx_http_get_module_loc_conf(r, ngx_http_phantom_token_module));
-}
-
-const ngx_http_core_loc_conf_t &core_location_of(const ngx_http_request_t *r) noexcept {
-  return *static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-}
-
 /// Access phase: nginx runs it for the client's request only, and again after every internal redirect.
 ngx_int_t access_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   return location.enabled == PHANTOM_TOKEN_OFF ? NGX_DECLINED : check_access(r, location);
 }
 
-bool is_in_its_location(const ngx_http_request_t *r, const Call &call) noexcept {
-  return call_of(r) != nullptr && call.arrived && !is_redirected(r, call);
-}
-
-/// A subrequest of ours runs in the location that its endpoint leads to and nowhere else: a response with
-/// X-Accel-Redirect sends it to another one before any filter sees that header.
-ngx_int_t check_own_subrequest(ngx_http_request_t *r, Call &call) noexcept {
-  if (call_of(r) == nullptr || call.arrived || call.done) {
-    return NGX_HTTP_BAD_GATEWAY;
-  }
-  if (!arrive(r, call)) {
-    call.out_of_memory = true;
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
-  }
-  if (is_server_block(core_location_of(r), *static_cast<ngx_http_core_srv_conf_t *>(
-                                               ngx_http_get_module_srv_conf(r, ngx_http_core_module)))) {
-    call.misconfiguration = "no location matches it: add one that is internal";
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
-  }
-  if (!is_internal(core_location_of(r))) {
-    call.misconfiguration = "clients can reach its location: add \"internal;\"";
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
-  }
-  return NGX_DECLINED;
-}
-
-/// `internal` keeps out what a client asks for, but a rewrite, an error page or X-Accel-Redirect gets there with the
-/// client's body, and an SSI include from the API's page: the authorization server would answer as if the gateway
-/// asked, and nginx keep the answer under the key of the client's token. Whatever the path is: which ones the
-/// authorization server takes for an endpoint (`/introspect/x`, `/Introspect;x`) only that server knows, and the
-/// location's credentials go with all of them. With variables in an endpoint's path, only a name without a slash tells
-/// that no client belongs there.
-bool is_foreign_request(const ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
-  return location.enclosing_location->receives_tokens != 0 || (r == r->main && location.refuses_clients != 0);
-}
-
-/// nginx's own answer for an `internal` location.
-ngx_int_t refuse_foreign_request(ngx_http_request_t *r) noexcept {
-  const ngx_str_t name =
-      display_name(*static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
-  ngx_log_error(
-      NGX_LOG_ERR, r->connection->log, 0,
-      "phantom token: a rewrite, a redirect or an include has brought a request to location \"%V\", where only "
-      "the gateway itself asks the authorization server: refused",
-      &name);
-  return NGX_HTTP_NOT_FOUND;
-}
-
 /// Preaccess phase: nginx runs it for subrequests too, which skip the access phase.
 ngx_int_t preaccess_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   if (r != r->main) {
-    if (Call *call = call_above(r)) {
-      return check_own_subrequest(r, *call);
+    if (AsRequest *request = as_request_above(r)) {
+      return check_own_subrequest(r, *request);
     }
   }
   if (is_foreign_request(r, location)) {
@@ -113,9 +51,9 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
 ngx_int_t precontent_handler(ngx_http_request_t *r) {
   const phantom_token_location_t &location = location_of(r);
   if (r != r->main) {
-    Call *call = call_above(r);
-    if (call != nullptr && !is_in_its_location(r, *call)) {
-      return check_own_subrequest(r, *call);
+    AsRequest *request = as_request_above(r);
+    if (request != nullptr && !is_in_its_location(r, *request)) {
+      return check_own_subrequest(r, *request);
     }
   }
   if (r != r->main || location.enabled == PHANTOM_TOKEN_OFF) {
@@ -145,11 +83,11 @@ ngx_int_t refuse_without_key(ngx_http_request_t *r) noexcept {
 
 ngx_int_t header_filter(ngx_http_request_t *r) {
   if (r != r->main) {
-    if (Call *call = call_of(r)) {
-      return capture_header(r, *call);
+    if (AsRequest *request = as_request_of(r)) {
+      return capture_header(r, *request);
     }
-    if (const Call *call = call_above(r)) {
-      guard_background_update(r, *call);
+    if (const AsRequest *request = as_request_above(r)) {
+      guard_background_update(r, request->asked);
     }
   }
   const ngx_int_t refusal = has_lost_key(r) ? refuse_without_key(r) : refuse_other_answer(r, location_of(r));
@@ -162,8 +100,8 @@ ngx_int_t header_filter(ngx_http_request_t *r) {
 
 ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in) {
   if (r != r->main) {
-    if (Call *call = call_of(r)) {
-      capture_body(r, *call, in);
+    if (AsRequest *request = as_request_of(r)) {
+      capture_body(r, *request, in);
       return NGX_OK;
     }
   }

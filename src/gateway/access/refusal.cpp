@@ -12,7 +12,7 @@
 #include "../configuration/module_configuration.h"
 #include "../configuration/policy.h"
 #include "../observation/redaction.h"
-#include "../subrequest/contact.h"
+#include "../subrequest/advice.h"
 #include "error_body.h"
 
 namespace gateway {
@@ -156,14 +156,18 @@ bool is_visible_ascii(std::string_view value) noexcept {
 }
 
 bool set_retry_after(ngx_http_request_t *r, RequestState &state) noexcept {
-  return state.call == nullptr || !is_visible_ascii(to_view(state.call->retry_after)) ||
-         set_header(r, state.retry_after, retry_after, state.call->retry_after);
+  const AsRequest *answer = state.answer;
+  return answer == nullptr || !is_visible_ascii(to_view(answer->captured.retry_after)) ||
+         set_header(r, state.retry_after, retry_after, answer->captured.retry_after);
 }
 
-/// @return the call that a refusal with this outcome is about, or nullptr where it is about none.
-const Call *blamed_call(const RequestState &state, Outcome outcome) noexcept {
-  const Call *call = outcome == Outcome::jwks_unavailable ? state.keys_call : state.call;
-  return call != nullptr && call->done && !call->is_hot && state.client_jwt == nullptr ? call : nullptr;
+/// @return the answer that a refusal with this outcome is about, or nullptr where it is about none: what is wrong with
+///   a JWK Set, the key store has logged.
+const AsRequest *blamed_answer(const RequestState &state, Outcome outcome) noexcept {
+  const AsRequest *answer = state.answer;
+  const bool is_of_server = answer != nullptr && answer->running.progress == Progress::done &&
+                            answer->interpreted.source != AnswerSource::hot_cache && state.client_jwt == nullptr;
+  return is_of_server && outcome != Outcome::jwks_unavailable ? answer : nullptr;
 }
 
 /// @return what follows the scheme.
@@ -173,20 +177,20 @@ std::string_view basic_credentials(std::string_view authorization) noexcept {
 
 /// What the authorization server says of itself, made fit for a log line.
 ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
-                         const phantom_token_location_t &location, const Call *call) noexcept {
-  if (call == nullptr) {
+                         const phantom_token_location_t &location, const AsRequest *answer) noexcept {
+  if (answer == nullptr) {
     return ngx_null_string;
   }
-  const std::string_view said = call->introspection.server_message;
+  const std::string_view said = answer->interpreted.information.server_message;
   return printable(r->pool,
-                   redact(r->pool, said.empty() ? to_view(call->redirect_target) : said,
+                   redact(r->pool, said.empty() ? to_view(answer->captured.redirect_target) : said,
                           {oauth::parse_bearer(to_view(state.authorization), location.policy->token_syntax).token,
-                           to_view(location.client_secret), basic_credentials(call->authorization)}));
+                           to_view(location.client_secret), basic_credentials(answer->asked.authorization)}));
 }
 
 /// @return what to do, where the status alone has decided.
-const char *advice_about(const Call &call, const oauth::Verdict &decision) noexcept {
-  return decision.problem == oauth::failure(call.response).problem ? advice(call) : nullptr;
+const char *advice_about(const AsRequest &answer, const oauth::Verdict &verdict) noexcept {
+  return verdict.problem == oauth::failure(answer.captured.response).problem ? advice(answer) : nullptr;
 }
 
 /// The client's mistakes are its own, and there can be many; the others' are for the operator.
@@ -199,47 +203,47 @@ ngx_uint_t log_level(unsigned status, const ngx_str_t &message) noexcept {
 }
 
 void log_refusal(const ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location,
-                 const oauth::Verdict &decision) noexcept {
-  const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
-  const Call *call = blamed_call(state, decision.outcome);
+                 const oauth::Verdict &verdict) noexcept {
+  const oauth::OutcomeMeaning &meaning = oauth::meaning(verdict.outcome);
+  const AsRequest *answer = blamed_answer(state, verdict.outcome);
   ngx_str_t word = to_ngx_str(meaning.word);
-  const ngx_str_t message = server_message(r, state, location, call);
+  const ngx_str_t message = server_message(r, state, location, answer);
   const ngx_uint_t level = log_level(meaning.status, message);
-  const char *problem = decision.problem == nullptr ? "refused" : decision.problem;
+  const char *problem = verdict.problem == nullptr ? "refused" : verdict.problem;
   const ngx_str_t name = display_name(core_location_of(r));
-  if (decision.outcome == Outcome::misconfigured) {
-    const ngx_str_t asked = call != nullptr ? call->location_name : ngx_str_t(ngx_null_string);
+  if (verdict.outcome == Outcome::misconfigured) {
+    const ngx_str_t asked = answer != nullptr ? answer->captured.location_name : ngx_str_t(ngx_null_string);
     ngx_log_error(level, r->connection->log, 0, "phantom token: %V: \"%s\": %s, location \"%V\"%s%V%s", &word,
-                  state.endpoint_directive, problem, &name, call != nullptr ? ", asked location \"" : "", &asked,
-                  call != nullptr ? "\"" : "");
+                  state.endpoint_directive, problem, &name, answer != nullptr ? ", asked location \"" : "", &asked,
+                  answer != nullptr ? "\"" : "");
     return;
   }
-  if (call == nullptr || level == NGX_LOG_INFO) {
+  if (answer == nullptr || level == NGX_LOG_INFO) {
     ngx_log_error(level, r->connection->log, 0, "phantom token: %V: %s, location \"%V\"", &word, problem, &name);
     return;
   }
   u_char buffer[longest_status];
-  const ngx_str_t status = status_in_log(*call, buffer);
-  const char *to_do = advice_about(*call, decision);
+  const ngx_str_t status = status_in_log(answer->captured, buffer);
+  const char *to_do = advice_about(*answer, verdict);
   ngx_log_error(level, r->connection->log, 0, "phantom token: %V: %s%s%V%s%s, location \"%V\", asked location \"%V\"%V",
                 &word, problem, message.len == 0 ? "" : ": ", &message, to_do == nullptr ? "" : "; ",
-                to_do == nullptr ? "" : to_do, &name, &call->location_name, &status);
+                to_do == nullptr ? "" : to_do, &name, &answer->captured.location_name, &status);
 }
 
 }  // namespace
 
 ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                 oauth::Verdict decision) noexcept {
-  const oauth::OutcomeMeaning &meaning = oauth::meaning(decision.outcome);
-  state.judged = true;
-  state.outcome = decision.outcome;
+                 oauth::Verdict verdict) noexcept {
+  const oauth::OutcomeMeaning &meaning = oauth::meaning(verdict.outcome);
+  state.is_judged = true;
+  state.outcome = verdict.outcome;
   state.allowed_by = nullptr;
-  log_refusal(r, state, location, decision);
+  log_refusal(r, state, location, verdict);
   withdraw_headers(r, state);
 
   const bool challenged = meaning.status == NGX_HTTP_UNAUTHORIZED || meaning.status == NGX_HTTP_FORBIDDEN;
   if ((challenged && !set_challenge(r, state, location, meaning.error)) ||
-      (decision.outcome == Outcome::as_busy && !set_retry_after(r, state)) ||
+      (verdict.outcome == Outcome::as_busy && !set_retry_after(r, state)) ||
       !set_pending_body(r, location, meaning.status)) {
     state.outcome = Outcome::internal_error;
     return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../../oauth/decision.h"
+#include "../../oauth/outcome.h"
 #include "../configuration/module_configuration.h"
 #include "../subrequest/request_state.h"
 
@@ -9,7 +9,7 @@ namespace gateway {
 /// Notes the outcome, logs it, and adds what the response needs: challenge, Retry-After, body.
 /// @return the status for nginx to answer with, so that it discards the request's body and looks for an error_page.
 ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                 oauth::Verdict decision) noexcept;
+                 oauth::Verdict verdict) noexcept;
 
 /// Takes back what refuse() has added: another module has granted access under `satisfy any`, or a redirect has led to
 /// a location that does.

@@ -12,7 +12,7 @@
 
 namespace gateway {
 
-/// One copy. In its pieces stand the question's parts, the JWT with a NUL behind it, and the packed rest.
+/// One copy. In its chunks stand the key's parts, the JWT with a NUL behind it, and the packed rest.
 struct HotCacheRecord {
   HotCacheRecord *next = nullptr;  ///< in its bucket
   ngx_queue_t by_use = {};
@@ -24,7 +24,7 @@ struct HotCacheRecord {
   std::uint32_t fingerprint_size = 0;
   std::uint32_t jwt_size = 0;
   std::uint32_t packed_size = 0;
-  SlabChunk *pieces = nullptr;
+  SlabChunk *chunks = nullptr;
 };
 
 namespace {
@@ -38,12 +38,11 @@ std::size_t size_of(const HotCacheRecord &record) noexcept {
          size_of_copy(record.jwt_size, record.packed_size);
 }
 
-/// @param cursor at the record's begin; behind the question where the result is true.
-bool answers(const HotCacheRecord &record, const AnswerKey &question, ChunkCursor &cursor) noexcept {
-  return record.hash == question.hash && record.token_size == question.token.size() &&
-         record.endpoint_size == question.endpoint.size() && record.fingerprint_size == question.fingerprint.size() &&
-         cursor.skip_equal(question.token) && cursor.skip_equal(question.endpoint) &&
-         cursor.skip_equal(question.fingerprint);
+/// @param cursor at the record's begin; behind the key where the result is true.
+bool answers(const HotCacheRecord &record, const AnswerKey &key, ChunkCursor &cursor) noexcept {
+  return record.hash == key.hash && record.token_size == key.token.size() &&
+         record.endpoint_size == key.endpoint.size() && record.fingerprint_size == key.fingerprint.size() &&
+         cursor.skip_equal(key.token) && cursor.skip_equal(key.endpoint) && cursor.skip_equal(key.fingerprint);
 }
 
 HotCacheRecord *&bucket_of(const HotCacheContent &content, ngx_uint_t hash) noexcept {
@@ -52,13 +51,13 @@ HotCacheRecord *&bucket_of(const HotCacheContent &content, ngx_uint_t hash) noex
 
 struct Found {
   HotCacheRecord *record = nullptr;
-  ChunkCursor behind_question;
+  ChunkCursor behind_key;
 };
 
-Found find(const HotCacheContent &content, const AnswerKey &question) noexcept {
-  for (HotCacheRecord *record = bucket_of(content, question.hash); record != nullptr; record = record->next) {
-    ChunkCursor cursor(record->pieces, size_of(*record));
-    if (answers(*record, question, cursor)) {
+Found find(const HotCacheContent &content, const AnswerKey &key) noexcept {
+  for (HotCacheRecord *record = bucket_of(content, key.hash); record != nullptr; record = record->next) {
+    ChunkCursor cursor(record->chunks, size_of(*record));
+    if (answers(*record, key, cursor)) {
       return {record, cursor};
     }
   }
@@ -80,7 +79,7 @@ void remove(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
   *link = record->next;
   zone.content().entries--;
   ngx_queue_remove(&record->by_use);
-  free_chunks(zone.memory, record->pieces);
+  free_chunks(zone.memory, record->chunks);
   ngx_slab_free_locked(zone.memory, record);
 }
 
@@ -96,18 +95,18 @@ bool remove_oldest(const HotCacheZone &zone) noexcept {
   return true;
 }
 
-/// @return a record like this one in the zone, with pieces of its own, or nullptr where there is no room.
+/// @return a record like this one in the zone, with chunks of its own, or nullptr where there is no room.
 HotCacheRecord *allocate(const HotCacheZone &zone, const HotCacheRecord &draft) noexcept {
   void *place = ngx_slab_alloc_locked(zone.memory, sizeof(HotCacheRecord));
-  SlabChunk *pieces = place == nullptr ? nullptr : allocate_chunks(zone.memory, size_of(draft));
-  if (pieces == nullptr) {
+  SlabChunk *chunks = place == nullptr ? nullptr : allocate_chunks(zone.memory, size_of(draft));
+  if (chunks == nullptr) {
     if (place != nullptr) {
       ngx_slab_free_locked(zone.memory, place);
     }
     return nullptr;
   }
   auto *record = new (place) HotCacheRecord(draft);
-  record->pieces = pieces;
+  record->chunks = chunks;
   return record;
 }
 
@@ -125,19 +124,22 @@ bool is_too_large(const HotCacheZone &zone, const HotCacheRecord &draft) noexcep
   return size_of(draft) > static_cast<std::size_t>(zone.memory->end - zone.memory->start) / largest_share;
 }
 
+/// The copy's size is not known before the zone's mutex is held, and the record may be gone when it is not: so the
+/// memory is taken under it, which is a pointer's move in the pool, or one malloc. Nothing there waits or logs at
+/// length.
 bool take_out(Found &found, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
   const HotCacheRecord &record = *found.record;
   char *place = allocate_copy(pool, record.jwt_size, record.packed_size, copy);
   if (place == nullptr) {
     return false;
   }
-  found.behind_question.read(place, size_of_copy(record.jwt_size, record.packed_size));
+  found.behind_key.read(place, size_of_copy(record.jwt_size, record.packed_size));
   return true;
 }
 
 /// @return whether a living copy of the answer is there already, from another request.
-bool is_there(const HotCacheZone &zone, const AnswerKey &question) noexcept {
-  HotCacheRecord *record = find(zone.content(), question).record;
+bool is_there(const HotCacheZone &zone, const AnswerKey &key) noexcept {
+  HotCacheRecord *record = find(zone.content(), key).record;
   if (record != nullptr && has_ended(zone, *record)) {
     remove(zone, record);
     return false;
@@ -153,15 +155,15 @@ void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
   zone.content().entries++;
 }
 
-HotCacheRecord draft_record(const AnswerKey &question, std::string_view jwt, std::string_view packed,
+HotCacheRecord draft_record(const AnswerKey &key, std::string_view jwt, std::string_view packed,
                             time_t expires) noexcept {
   HotCacheRecord record;
-  record.hash = question.hash;
+  record.hash = key.hash;
   record.expires = expires;
   record.kept = ngx_current_msec;
-  record.token_size = size32(question.token);
-  record.endpoint_size = size32(question.endpoint);
-  record.fingerprint_size = size32(question.fingerprint);
+  record.token_size = size32(key.token);
+  record.endpoint_size = size32(key.endpoint);
+  record.fingerprint_size = size32(key.fingerprint);
   record.jwt_size = size32(jwt);
   record.packed_size = size32(packed);
   return record;
@@ -169,10 +171,10 @@ HotCacheRecord draft_record(const AnswerKey &question, std::string_view jwt, std
 
 }  // namespace
 
-bool find_hot_copy(const ngx_shm_zone_t &zone, const AnswerKey &question, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
+bool find_hot_copy(ngx_shm_zone_t &zone, const AnswerKey &key, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
   const HotCacheZone &ours = hot_cache_of(zone);
   const HotCacheLock lock(zone);
-  Found found = lock.is_good() ? find(ours.content(), question) : Found();
+  Found found = lock.is_good() ? find(ours.content(), key) : Found();
   if (found.record == nullptr) {
     return false;
   }
@@ -185,30 +187,29 @@ bool find_hot_copy(const ngx_shm_zone_t &zone, const AnswerKey &question, ngx_po
   return take_out(found, pool, copy);
 }
 
-void keep_hot_copy(ngx_http_request_t *r, const ngx_shm_zone_t &zone, const AnswerKey &question,
-                   const oauth::TokenInformation &introspection, time_t until) noexcept {
+void keep_hot_copy(ngx_http_request_t *r, ngx_shm_zone_t &zone, const AnswerKey &key,
+                   const oauth::TokenInformation &information, time_t until) noexcept {
   const HotCacheZone &ours = hot_cache_of(zone);
-  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, introspection.checked_claims.exp));
-  const std::string_view jwt = introspection.jwt.compact;
+  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, information.checked_claims.exp));
+  const std::string_view jwt = information.jwt.compact;
   PoolMemory memory(r->pool);
   std::string_view packed;
   if (expires <= ngx_time() || !jose::write_text(
-                                   memory, [&](jose::Writer &writer) { oauth::pack(writer, introspection); }, packed)) {
+                                   memory, [&](jose::Writer &writer) { oauth::pack(writer, information); }, packed)) {
     return;
   }
-  const HotCacheRecord draft = draft_record(question, jwt, packed, expires);
+  const HotCacheRecord draft = draft_record(key, jwt, packed, expires);
   const HotCacheLock lock(zone);
-  if (!lock.is_good() || is_too_large(ours, draft) || is_there(ours, question)) {
+  if (!lock.is_good() || is_too_large(ours, draft) || is_there(ours, key)) {
     return;
   }
   HotCacheRecord *record = make_room(ours, draft);
   if (record == nullptr) {
     return;
   }
-  ChunkCursor cursor(record->pieces, size_of(*record));
+  ChunkCursor cursor(record->chunks, size_of(*record));
   constexpr std::string_view terminator("\0", 1);
-  for (const std::string_view part :
-       {question.token, question.endpoint, question.fingerprint, jwt, terminator, packed}) {
+  for (const std::string_view part : {key.token, key.endpoint, key.fingerprint, jwt, terminator, packed}) {
     cursor.write(part);
   }
   insert(ours, record);

@@ -30,21 +30,22 @@ constexpr std::size_t largest_answer = 8192;
 /// Of this worker.
 ParsedAnswer *answers = nullptr;
 
-bool may_be_remembered(const Call &call) noexcept {
+bool may_be_remembered(const AsRequest &request) noexcept {
 #if (NGX_HTTP_CACHE)
-  return call.cache_status == NGX_HTTP_CACHE_HIT && call.response.status == NGX_HTTP_OK &&
-         oauth::explain_unreadable(call.response) == nullptr && call.response.content_encoding.empty();
+  return request.captured.cache.status == NGX_HTTP_CACHE_HIT && request.captured.response.status == NGX_HTTP_OK &&
+         oauth::explain_unreadable(request.captured.response) == nullptr &&
+         request.captured.response.content_encoding.empty();
 #else
   return false;
 #endif
 }
 
-std::string_view body_of(const Call &call) noexcept {
-  return {call.response.body, call.response.body_size};
+std::string_view body_of(const AsRequest &request) noexcept {
+  return {request.captured.response.body, request.captured.response.body_size};
 }
 
-std::size_t place_of(const Call &call) noexcept {
-  const ngx_str_t body = to_ngx_str(body_of(call));
+std::size_t place_of(const AsRequest &request) noexcept {
+  const ngx_str_t body = to_ngx_str(body_of(request));
   return ngx_murmur_hash2(body.data, body.len) % most_answers;
 }
 
@@ -52,15 +53,15 @@ std::size_t size_of_response(const ParsedAnswer &answer) noexcept {
   return answer.fingerprint_size + answer.content_type_size + answer.body_size;
 }
 
-bool is_of(const ParsedAnswer &answer, const Call &call) noexcept {
+bool is_of(const ParsedAnswer &answer, const AsRequest &request) noexcept {
   if (!answer.is_known) {
     return false;
   }
   const std::string_view fingerprint(answer.bytes, answer.fingerprint_size);
   const std::string_view content_type(fingerprint.data() + fingerprint.size(), answer.content_type_size);
   const std::string_view body(content_type.data() + content_type.size(), answer.body_size);
-  return body == body_of(call) && content_type == call.response.content_type &&
-         fingerprint == call.question.fingerprint;
+  return body == body_of(request) && content_type == request.captured.response.content_type &&
+         fingerprint == request.asked.key.fingerprint;
 }
 
 /// @return whether there is room for so many bytes; what was there may be lost.
@@ -81,20 +82,21 @@ bool make_places(ngx_log_t *log) noexcept {
   return answers != nullptr;
 }
 
-void put_response(const Call &call, char *out) noexcept {
-  for (const std::string_view part : {call.question.fingerprint, call.response.content_type, body_of(call)}) {
+void put_response(const AsRequest &request, char *out) noexcept {
+  for (const std::string_view part :
+       {request.asked.key.fingerprint, request.captured.response.content_type, body_of(request)}) {
     out += part.copy(out, part.size());
   }
 }
 
 }  // namespace
 
-bool recall_answer(const Call &call, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
-  if (answers == nullptr || !may_be_remembered(call)) {
+bool recall_answer(const AsRequest &request, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
+  if (answers == nullptr || !may_be_remembered(request)) {
     return false;
   }
-  const ParsedAnswer &answer = answers[place_of(call)];
-  char *place = is_of(answer, call) ? allocate_copy(pool, answer.jwt_size, answer.packed_size, copy) : nullptr;
+  const ParsedAnswer &answer = answers[place_of(request)];
+  char *place = is_of(answer, request) ? allocate_copy(pool, answer.jwt_size, answer.packed_size, copy) : nullptr;
   if (place == nullptr) {
     return false;
   }
@@ -102,29 +104,29 @@ bool recall_answer(const Call &call, ngx_pool_t *pool, AnswerCopy &copy) noexcep
   return true;
 }
 
-ParsedAnswer *reserve_answer(const Call &call, ngx_log_t *log) noexcept {
-  if (!may_be_remembered(call) || !make_places(log)) {
+ParsedAnswer *reserve_answer(const AsRequest &request, ngx_log_t *log) noexcept {
+  if (!may_be_remembered(request) || !make_places(log)) {
     return nullptr;
   }
-  ParsedAnswer &answer = answers[place_of(call)];
+  ParsedAnswer &answer = answers[place_of(request)];
   answer.is_known = false;
-  answer.fingerprint_size = call.question.fingerprint.size();
-  answer.content_type_size = call.response.content_type.size();
-  answer.body_size = call.response.body_size;
+  answer.fingerprint_size = request.asked.key.fingerprint.size();
+  answer.content_type_size = request.captured.response.content_type.size();
+  answer.body_size = request.captured.response.body_size;
   // A JWT that is not the body itself takes as much again, and what is packed is less.
-  if (!reserve(answer, size_of_response(answer) + 2 * call.response.body_size, log)) {
+  if (!reserve(answer, size_of_response(answer) + 2 * request.captured.response.body_size, log)) {
     return nullptr;
   }
-  put_response(call, answer.bytes);
+  put_response(request, answer.bytes);
   return &answer;
 }
 
-void remember_answer(ParsedAnswer &answer, const Call &call, ngx_pool_t *pool) noexcept {
-  const std::string_view jwt = call.introspection.jwt.compact;
+void remember_answer(ParsedAnswer &answer, const AsRequest &request, ngx_pool_t *pool) noexcept {
+  const std::string_view jwt = request.interpreted.information.jwt.compact;
   PoolMemory memory(pool);
   std::string_view packed;
   if (!jose::write_text(
-          memory, [&](jose::Writer &writer) { oauth::pack(writer, call.introspection); }, packed) ||
+          memory, [&](jose::Writer &writer) { oauth::pack(writer, request.interpreted.information); }, packed) ||
       size_of_response(answer) + size_of_copy(jwt.size(), packed.size()) > answer.capacity) {
     return;
   }

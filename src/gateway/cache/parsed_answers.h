@@ -1,7 +1,7 @@
 #pragma once
 
 #include "../configuration/module_configuration.h"
-#include "../subrequest/call.h"
+#include "../subrequest/as_request.h"
 #include "answer_copy.h"
 
 namespace gateway {
@@ -12,15 +12,15 @@ namespace gateway {
 struct ParsedAnswer;
 
 /// @param copy set where the result is true.
-/// @return whether the call's response has been read before, and was accepted.
-bool recall_answer(const Call &call, ngx_pool_t *pool, AnswerCopy &copy) noexcept;
+/// @return whether the request's response has been read before, and was accepted.
+bool recall_answer(const AsRequest &request, ngx_pool_t *pool, AnswerCopy &copy) noexcept;
 
 /// Takes the bytes of a response that is about to be read: reading rewrites them.
 /// @return nullptr where it is not to be remembered, or there is no memory.
-ParsedAnswer *reserve_answer(const Call &call, ngx_log_t *log) noexcept;
+ParsedAnswer *reserve_answer(const AsRequest &request, ngx_log_t *log) noexcept;
 
-/// @param answer what reserve_answer() has returned right before the call's response was read, and accepted.
-void remember_answer(ParsedAnswer &answer, const Call &call, ngx_pool_t *pool) noexcept;
+/// @param answer what reserve_answer() has returned right before the request's response was read, and accepted.
+void remember_answer(ParsedAnswer &answer, const AsRequest &request, ngx_pool_t *pool) noexcept;
 
 /// Frees all; a worker's end.
 void forget_answers() noexcept;

@@ -43,36 +43,33 @@ Metrics *find_metrics(const ngx_http_request_t *r) noexcept {
   return zone == nullptr ? nullptr : static_cast<Metrics *>(zone->data);
 }
 
-std::size_t kind_of(const Call &call) noexcept {
-  if (!call.is_about_token) {
-    return 2;
-  }
-  return call.is_exchange ? 1 : 0;
-}
-
 void count_request(const ngx_http_request_t *r) noexcept {
   Metrics *metrics = find_metrics(r);
   const RequestState *state = metrics == nullptr ? nullptr : find_state(r);
-  if (state == nullptr || !state->judged) {
+  if (state == nullptr || !state->is_judged) {
     return;
   }
   add(metrics->requests[static_cast<std::size_t>(state->outcome)], 1);
-  const Call *call = state->call;
-  if (call != nullptr && call->done && (call->is_hot || call->cache_status != 0)) {
-    add(metrics->cache_statuses[call->is_hot ? 0 : call->cache_status], 1);
+  const AsRequest *answer = state->answer;
+  if (answer == nullptr || answer->running.progress != Progress::done) {
+    return;
+  }
+  const bool is_hot = answer->interpreted.source == AnswerSource::hot_cache;
+  if (is_hot || answer->captured.cache.status != 0) {
+    add(metrics->cache_statuses[is_hot ? 0 : answer->captured.cache.status], 1);
   }
 }
 
-void count_call(const ngx_http_request_t *r, Call &call, oauth::Outcome outcome) noexcept {
+void count_as_request(const ngx_http_request_t *r, const AsRequest &request, oauth::Outcome outcome) noexcept {
   Metrics *metrics = find_metrics(r);
-  if (metrics == nullptr || !call.came_to_server) {
+  const CapturedResponse &captured = request.captured;
+  if (metrics == nullptr || !captured.has_reached_server) {
     return;
   }
-  call.came_to_server = false;
-  add(metrics->calls[kind_of(call)][static_cast<std::size_t>(outcome)], 1);
-  const auto *bound = std::lower_bound(std::begin(time_bounds), std::end(time_bounds), call.duration);
-  add(metrics->call_times[bound - std::begin(time_bounds)], 1);
-  add(metrics->call_milliseconds, static_cast<ngx_atomic_int_t>(call.duration));
+  add(metrics->as_requests[static_cast<std::size_t>(request.asked.kind)][static_cast<std::size_t>(outcome)], 1);
+  const auto *bound = std::lower_bound(std::begin(time_bounds), std::end(time_bounds), captured.duration);
+  add(metrics->as_times[bound - std::begin(time_bounds)], 1);
+  add(metrics->as_milliseconds, static_cast<ngx_atomic_int_t>(captured.duration));
 }
 
 }  // namespace gateway

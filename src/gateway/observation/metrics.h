@@ -5,7 +5,7 @@
 
 #include "../../oauth/outcome.h"
 #include "../configuration/module_configuration.h"
-#include "../subrequest/call.h"
+#include "../subrequest/as_request.h"
 
 namespace gateway {
 
@@ -14,15 +14,15 @@ constexpr ngx_msec_t time_bounds[] = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 
 
 constexpr std::size_t outcome_count = static_cast<std::size_t>(oauth::Outcome::internal_error) + 1;
 constexpr std::size_t cache_status_count = 8;  ///< 0: out of the hot cache; else NGX_HTTP_CACHE_* up to HIT
-constexpr std::size_t call_kind_count = 3;     ///< see kind_of()
+constexpr std::size_t as_request_kind_count = static_cast<std::size_t>(AsRequestKind::jwk_set) + 1;
 
 /// Counters of all workers in shared memory, for phantom_token_metrics. Where no location has that, nothing is counted.
 struct Metrics {  // NOLINT(bugprone-reserved-identifier): in the loop by which the compiler copies the arrays
   ngx_atomic_t requests[outcome_count];
   ngx_atomic_t cache_statuses[cache_status_count];
-  ngx_atomic_t calls[call_kind_count][outcome_count];
-  ngx_atomic_t call_times[std::size(time_bounds) + 1];  ///< each on its own; the last is for those beyond all bounds
-  ngx_atomic_t call_milliseconds;
+  ngx_atomic_t as_requests[as_request_kind_count][outcome_count];
+  ngx_atomic_t as_times[std::size(time_bounds) + 1];  ///< each on its own; the last is for those beyond all bounds
+  ngx_atomic_t as_milliseconds;
 };
 
 /// Declares the zone of shared memory that the counters are in; another time it is the same.
@@ -32,14 +32,12 @@ bool declare_metrics(ngx_conf_t *cf) noexcept;
 /// @return the counters; nullptr where nothing is counted.
 Metrics *find_metrics(const ngx_http_request_t *r) noexcept;
 
-/// @return the index of the call's kind in Metrics::calls: introspection, exchange, JWK Set.
-std::size_t kind_of(const Call &call) noexcept;
-
 /// Counts a client's request that has ended.
 void count_request(const ngx_http_request_t *r) noexcept;
 
-/// Counts a call once, if it has come to the authorization server: an answer of the cache costs that nothing.
+/// Counts a request that has ended, if it has reached the authorization server: an answer of the cache costs that
+/// nothing. To be called once for each.
 /// @param outcome what the answer says, whatever the location makes of it.
-void count_call(const ngx_http_request_t *r, Call &call, oauth::Outcome outcome) noexcept;
+void count_as_request(const ngx_http_request_t *r, const AsRequest &request, oauth::Outcome outcome) noexcept;
 
 }  // namespace gateway

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view media_type = "text/plain";
 constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
 
-constexpr std::string_view call_kinds[call_kind_count] = {"introspection", "exchange", "jwks"};
+constexpr std::string_view call_kinds[as_request_kind_count] = {"introspection", "exchange", "jwks"};
 
 struct Label {
   std::string_view name;
@@ -144,10 +144,11 @@ bool is_awaited(std::size_t outcome) noexcept {
 void put_calls(Page &page, const Metrics &metrics) noexcept {
   constexpr std::string_view name = "phantom_token_as_calls_total";
   page.describe(name, "counter", "Calls that came to the authorization server, by kind and by what the answer said.");
-  for (std::size_t kind = 0; kind < call_kind_count; ++kind) {
+  for (std::size_t kind = 0; kind < as_request_kind_count; ++kind) {
     for (std::size_t outcome = 0; outcome < outcome_count; ++outcome) {
-      if (metrics.calls[kind][outcome] != 0 || is_awaited(outcome)) {
-        page.sample(name, {{"call", call_kinds[kind]}, {"outcome", word_of(outcome)}}, metrics.calls[kind][outcome]);
+      if (metrics.as_requests[kind][outcome] != 0 || is_awaited(outcome)) {
+        page.sample(name, {{"call", call_kinds[kind]}, {"outcome", word_of(outcome)}},
+                    metrics.as_requests[kind][outcome]);
       }
     }
   }
@@ -161,10 +162,10 @@ void put_call_times(Page &page, const Metrics &metrics) noexcept {
   page.describe(name, "histogram", "How long the authorization server took.");
   ngx_uint_t sum = 0;
   for (std::size_t i = 0; i < std::size(bounds); ++i) {
-    sum += metrics.call_times[i];
+    sum += metrics.as_times[i];
     page.sample("phantom_token_as_seconds_bucket", {{"le", bounds[i]}}, sum);
   }
-  page.seconds("phantom_token_as_seconds_sum", metrics.call_milliseconds);
+  page.seconds("phantom_token_as_seconds_sum", metrics.as_milliseconds);
   page.sample("phantom_token_as_seconds_count", {}, sum);
 }
 

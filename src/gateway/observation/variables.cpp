@@ -82,7 +82,7 @@ std::string_view make_key(ngx_http_request_t *r, const phantom_token_location_t 
   auto *key = static_cast<char *>(ngx_pnalloc(r->pool, jose::hex_digest_size));
   if (key == nullptr || !find_key_source(r, location, token, source) ||
       (source.endpoint != nullptr && !evaluate_endpoint(r, source.endpoint, endpoint)) ||
-      !token_key(r, source.parts, to_view(endpoint), token, key)) {
+      !make_cache_key(r, source.parts, to_view(endpoint), token, key)) {
     return {};
   }
   return {key, jose::hex_digest_size};
@@ -90,8 +90,8 @@ std::string_view make_key(ngx_http_request_t *r, const phantom_token_location_t 
 
 /// $phantom_token_key: in the subrequest, what has been computed for it; elsewhere, what would be.
 ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
-  if (const Call *call = call_above(r)) {
-    return set_value(v, {call->key, sizeof(call->key)});
+  if (const AsRequest *request = as_request_above(r)) {
+    return set_value(v, {request->asked.cache_key, sizeof(request->asked.cache_key)});
   }
   const phantom_token_location_t &location = location_of(r);
   const bool has_endpoint = location.policy->token_request.endpoint != nullptr;
@@ -109,30 +109,32 @@ ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
 
 /// $phantom_token_jwks_refresh: for proxy_cache_bypass in the location that reaches the JWK Set.
 ngx_int_t get_jwks_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
-  const Call *call = call_above(r);
-  return call != nullptr && call->refreshes_keys ? set_value(v, "1") : set_not_found(v);
+  const AsRequest *request = as_request_above(r);
+  return request != nullptr && request->asked.bypasses_cache ? set_value(v, "1") : set_not_found(v);
 }
 
 /// $phantom_token_status
 ngx_int_t get_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
   const RequestState *state = find_state_above(r);
-  return state == nullptr || !state->judged ? set_not_found(v) : set_value(v, oauth::meaning(state->outcome).word);
+  return state == nullptr || !state->is_judged ? set_not_found(v) : set_value(v, oauth::meaning(state->outcome).word);
 }
 
-const Call *finished_call(const ngx_http_request_t *r) noexcept {
+const AsRequest *find_answer(const ngx_http_request_t *r) noexcept {
   const RequestState *state = find_state_above(r);
-  return state != nullptr && state->call != nullptr && state->call->done ? state->call : nullptr;
+  return state != nullptr && state->answer != nullptr && state->answer->running.progress == Progress::done
+             ? state->answer
+             : nullptr;
 }
 
 /// $phantom_token_cache
 ngx_int_t get_cache_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
 #if (NGX_HTTP_CACHE)
-  const Call *call = finished_call(r);
-  if (call != nullptr && call->is_hot) {
+  const AsRequest *answer = find_answer(r);
+  if (answer != nullptr && answer->interpreted.source == AnswerSource::hot_cache) {
     return set_value(v, "HOT");
   }
-  if (call != nullptr && call->cache_status != 0) {
-    return set_value(v, to_view(ngx_http_cache_status[call->cache_status - 1]));
+  if (answer != nullptr && answer->captured.cache.status != 0) {
+    return set_value(v, to_view(ngx_http_cache_status[answer->captured.cache.status - 1]));
   }
 #endif
   return set_not_found(v);
@@ -140,48 +142,49 @@ ngx_int_t get_cache_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, 
 
 /// $phantom_token_time, in the form of $upstream_response_time
 ngx_int_t get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
-  const Call *call = finished_call(r);
-  if (call == nullptr) {
+  const AsRequest *answer = find_answer(r);
+  if (answer == nullptr) {
     return set_not_found(v);
   }
   auto *value = static_cast<u_char *>(ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4));
   if (value == nullptr) {
     return NGX_ERROR;
   }
-  const u_char *end = ngx_sprintf(value, "%T.%03M", static_cast<time_t>(call->duration / 1000), call->duration % 1000);
+  const u_char *end = ngx_sprintf(value, "%T.%03M", static_cast<time_t>(answer->captured.duration / 1000),
+                                  answer->captured.duration % 1000);
   return set_value(v, to_view({static_cast<size_t>(end - value), value}));
 }
 
 /// @return what has been accepted for this request, by checks of this module, or nullptr.
 oauth::TokenInformation *accepted(const ngx_http_request_t *r) noexcept {
   const RequestState *state = find_state_above(r);
-  if (state == nullptr || !state->judged || state->outcome != oauth::Outcome::active) {
+  if (state == nullptr || !state->is_judged || state->outcome != oauth::Outcome::active) {
     return nullptr;
   }
   if (state->client_jwt != nullptr) {
     return state->client_jwt;
   }
-  return state->call != nullptr ? &state->call->introspection : nullptr;
+  return state->answer != nullptr ? &state->answer->interpreted.information : nullptr;
 }
 
 /// $phantom_token_jwt
 ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
-  const oauth::TokenInformation *introspection = accepted(r);
-  return introspection == nullptr ? set_not_found(v) : set_value(v, introspection->jwt.compact);
+  const oauth::TokenInformation *information = accepted(r);
+  return information == nullptr ? set_not_found(v) : set_value(v, information->jwt.compact);
 }
 
 ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::string_view name) noexcept {
-  oauth::TokenInformation *introspection = accepted(r);
-  if (introspection == nullptr) {
+  oauth::TokenInformation *information = accepted(r);
+  if (information == nullptr) {
     return set_not_found(v);
   }
   PoolMemory memory(r->pool);
-  if (!oauth::read_all(*introspection, memory)) {
+  if (!oauth::read_all(*information, memory)) {
     return NGX_ERROR;
   }
-  oauth::ClaimMatch match = oauth::find_claim(introspection->jwt.claims, name);
+  oauth::ClaimMatch match = oauth::find_claim(information->jwt.claims, name);
   if (match.count == 0) {
-    match = oauth::find_claim(introspection->members, name);
+    match = oauth::find_claim(information->members, name);
   }
   if (match.count != 1) {
     return set_not_found(v);

@@ -8,12 +8,12 @@
 
 namespace gateway {
 
-/// What the authorization server is asked, and how its answer is read: all parts of $phantom_token_key, and what else
-/// an answer depends on. Two requests with equal questions may share an answer; their hashes are never enough.
+/// What an answer of the authorization server is kept and shared by: all parts of $phantom_token_key, and what else the
+/// answer and its reading depend on. Two requests with equal keys may share an answer; equal hashes are never enough.
 struct AnswerKey {
   std::string_view fingerprint;  ///< TokenRequestTemplate::fingerprint
   std::string_view endpoint;     ///< evaluated
-  std::string_view token;        ///< the client's
+  std::string_view token;        ///< the client's; empty for a JWK Set
   ngx_uint_t hash = 0;           ///< of the others
 };
 

@@ -79,9 +79,9 @@ bool comes_from(const ngx_http_request_t *subrequest, ngx_int_t index, std::stri
 }
 
 /// nginx writes the key in clear at the head of the cache's file.
-bool holds_secret(const Keys &keys, const Call &call) noexcept {
-  return (call.request_has_secret && keys.hold(call.request_body)) ||
-         (!call.authorization.empty() && keys.hold(call.authorization));
+bool holds_secret(const Keys &keys, const AsRequestTemplate &asked) noexcept {
+  return (asked.body_has_secret && keys.hold(asked.body)) ||
+         (!asked.authorization.empty() && keys.hold(asked.authorization));
 }
 
 /// Where proxy_pass has variables, the server is chosen after the key, which must then name it. A short name, such as
@@ -113,8 +113,9 @@ bool chooses_server(const ngx_http_request_t *subrequest) noexcept {
 }
 
 /// A key that tells tokens apart, but says nothing of who is asked about them.
-const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const Call &call, const Keys &keys) noexcept {
-  const bool body_only = keys.count == 1 && keys.items[0].len == call.request_body.size();
+const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const AsRequestTemplate &asked,
+                                   const Keys &keys) noexcept {
+  const bool body_only = keys.count == 1 && keys.items[0].len == asked.body.size();
   if (body_only && may_share_cache_zone(subrequest)) {
     return "its location's cache zone is used by another one too, or has a variable in its name, and the cache key "
            "does not tell them apart: add "
@@ -125,9 +126,9 @@ const char *find_fault_of_body_key(ngx_http_request_t *subrequest, const Call &c
 
 /// Whether the answer came from the location that the endpoint names, and always does. A rewrite, or an `if`, may have
 /// chosen by what the client's request has.
-bool came_from_endpoint(const ngx_http_request_t *subrequest, const Call &call) noexcept {
+bool came_from_endpoint(const ngx_http_request_t *subrequest, const AsRequestTemplate &asked) noexcept {
   const ngx_http_core_loc_conf_t *first =
-      find_location(core_server_of(subrequest), split_endpoint(call.question.endpoint).path);
+      find_location(core_server_of(subrequest), split_endpoint(asked.key.endpoint).path);
   return first == &core_location_of(subrequest) && location_of(*first).has_if == 0;
 }
 
@@ -141,9 +142,9 @@ bool has_key(const ngx_http_cache_t &cache) noexcept {
 
 }  // namespace
 
-const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &call) noexcept {
+const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const AsRequestTemplate &asked) noexcept {
 #if (NGX_HTTP_CACHE)
-  if (subrequest->cache == nullptr || !call.is_about_token) {
+  if (subrequest->cache == nullptr || !asked.is_about_token()) {
     return nullptr;
   }
   if (!has_key(*subrequest->cache)) {
@@ -151,9 +152,9 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
   }
   const Keys keys = {static_cast<const ngx_str_t *>(subrequest->cache->keys.elts), subrequest->cache->keys.nelts};
   const phantom_token_variables_t &variables = variables_of(subrequest);
-  const bool holds_key = comes_from(subrequest, variables.key, {call.key, sizeof(call.key)}, keys);
-  const bool holds_body = comes_from(subrequest, variables.request_body, call.request_body, keys);
-  if (holds_secret(keys, call)) {
+  const bool holds_key = comes_from(subrequest, variables.key, {asked.cache_key, sizeof(asked.cache_key)}, keys);
+  const bool holds_body = comes_from(subrequest, variables.request_body, asked.body, keys);
+  if (holds_secret(keys, asked)) {
     return "its location's cache key holds the gateway's client_secret, which would be written to disk: use "
            "\"proxy_cache_key $phantom_token_key;\"";
   }
@@ -161,27 +162,28 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const Call &ca
     return add_key;
   }
   // An endpoint with variables is a part of $phantom_token_key, and not of the body.
-  const bool tells_servers_apart = !chooses_server(subrequest) || (holds_key && call.endpoint_varies);
-  const std::string_view token_part = holds_key ? std::string_view(call.key, sizeof(call.key)) : call.request_body;
+  const bool tells_servers_apart = !chooses_server(subrequest) || (holds_key && asked.endpoint_has_variables);
+  const std::string_view token_part =
+      holds_key ? std::string_view(asked.cache_key, sizeof(asked.cache_key)) : asked.body;
   if (!tells_servers_apart && !names_the_server(subrequest, keys, token_part)) {
     return name_server;
   }
-  return holds_key ? nullptr : find_fault_of_body_key(subrequest, call, keys);
+  return holds_key ? nullptr : find_fault_of_body_key(subrequest, asked, keys);
 #else
   return nullptr;
 #endif
 }
 
-const char *find_unnamed_server(const ngx_http_request_t *subrequest, const Call &call) noexcept {
-  return !call.is_about_token && !call.endpoint_varies && chooses_server(subrequest)
+const char *find_unnamed_server(const ngx_http_request_t *subrequest, const AsRequestTemplate &asked) noexcept {
+  return !asked.is_about_token() && !asked.endpoint_has_variables && chooses_server(subrequest)
              ? "variables choose the server that its location passes on to, and one JWK Set is kept for all of them: "
                "put "
                "the variables into the URI of \"phantom_token_jwks_endpoint\" too, such as \"/_jwks?$host\""
              : nullptr;
 }
 
-bool answers_question(const ngx_http_request_t *subrequest, const Call &call) noexcept {
-  if (!came_from_endpoint(subrequest, call) || (chooses_server(subrequest) && !call.endpoint_varies)) {
+bool answers_key(const ngx_http_request_t *subrequest, const AsRequestTemplate &asked) noexcept {
+  if (!came_from_endpoint(subrequest, asked) || (chooses_server(subrequest) && !asked.endpoint_has_variables)) {
     return false;
   }
 #if (NGX_HTTP_CACHE)
@@ -191,15 +193,15 @@ bool answers_question(const ngx_http_request_t *subrequest, const Call &call) no
     }
     const ngx_array_t &keys = subrequest->cache->keys;
     const std::string_view key = keys.nelts == 1 ? to_view(*static_cast<const ngx_str_t *>(keys.elts)) : "";
-    return key == std::string_view(call.key, sizeof(call.key)) || key == call.request_body;
+    return key == std::string_view(asked.cache_key, sizeof(asked.cache_key)) || key == asked.body;
   }
 #endif
   return true;
 }
 
-void guard_background_update(ngx_http_request_t *update, const Call &call) noexcept {
+void guard_background_update(ngx_http_request_t *update, const AsRequestTemplate &asked) noexcept {
 #if (NGX_HTTP_CACHE)
-  if (update->upstream != nullptr && find_unsafe_cache_key(update, call) != nullptr) {
+  if (update->upstream != nullptr && find_unsafe_cache_key(update, asked) != nullptr) {
     update->upstream->cacheable = 0;
   }
 #endif

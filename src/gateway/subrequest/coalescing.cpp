@@ -7,11 +7,11 @@
 
 namespace gateway {
 
-/// A call that others may follow, in the pool of the request that leads.
-struct Flight {
+/// A request that others may follow, in the pool of the client's request that leads.
+struct Leader {
   ngx_queue_t link = {};
   ngx_queue_t followers = {};
-  Call *call = nullptr;
+  AsRequest *request = nullptr;
   bool is_registered = false;
 };
 
@@ -24,8 +24,8 @@ constexpr std::size_t largest_shared_body = 65536;
 struct Follower {
   ngx_queue_t link = {};
   ngx_event_t timer = {};
-  ngx_http_request_t *request = nullptr;
-  Call *call = nullptr;
+  ngx_http_request_t *client = nullptr;
+  AsRequest *request = nullptr;
   bool is_registered = false;
 };
 
@@ -33,8 +33,8 @@ struct Follower {
 constexpr std::size_t bucket_count = 1024;
 ngx_queue_t buckets[bucket_count];
 
-ngx_queue_t *bucket_of(const AnswerKey &question) noexcept {
-  ngx_queue_t *bucket = &buckets[question.hash % bucket_count];
+ngx_queue_t *bucket_of(const AnswerKey &key) noexcept {
+  ngx_queue_t *bucket = &buckets[key.hash % bucket_count];
   if (bucket->next == nullptr) {
     ngx_queue_init(bucket);
   }
@@ -60,26 +60,25 @@ void wake(const ngx_http_request_t *r) noexcept {
   ngx_post_event(r->connection->write, &ngx_posted_events);
 }
 
-void abandon(Follower &follower, bool must_ask_alone) noexcept {
-  follower.call->abandoned = true;
-  follower.call->must_ask_alone = must_ask_alone;
+void abandon(const Follower &follower, bool must_ask_alone) noexcept {
+  follower.request->running.progress = must_ask_alone ? Progress::must_ask_alone : Progress::abandoned;
 }
 
-/// Takes each follower off the flight, lets it know, and wakes it.
+/// Takes each follower off the leader, tells it what comes of that, and wakes it.
 template <typename Tell>
-void dismiss(Flight &flight, Tell tell) noexcept {
-  remove(flight.link, flight.is_registered);
-  while (!ngx_queue_empty(&flight.followers)) {
-    auto *follower = ngx_queue_data(ngx_queue_head(&flight.followers), Follower, link);
+void dismiss(Leader &leader, Tell tell) noexcept {
+  remove(leader.link, leader.is_registered);
+  while (!ngx_queue_empty(&leader.followers)) {
+    auto *follower = ngx_queue_data(ngx_queue_head(&leader.followers), Follower, link);
     leave(*follower);
     tell(*follower);
-    wake(follower->request);
+    wake(follower->client);
   }
 }
 
 /// The leader's client has gone, or its request has failed in another way: one of the others will lead.
 void abandon_all(void *data) {
-  dismiss(*static_cast<Flight *>(data), [](Follower &follower) noexcept { abandon(follower, false); });
+  dismiss(*static_cast<Leader *>(data), [](Follower &follower) noexcept { abandon(follower, false); });
 }
 
 void stop_following(void *data) {
@@ -90,8 +89,8 @@ void stop_following(void *data) {
 void lose_patience(ngx_event_t *event) {
   auto &follower = *static_cast<Follower *>(event->data);
   leave(follower);
-  abandon(follower, follower.call->is_about_token);
-  wake(follower.request);
+  abandon(follower, follower.request->asked.is_about_token());
+  wake(follower.client);
 }
 
 template <typename T>
@@ -106,19 +105,20 @@ T *make_with_cleanup(ngx_http_request_t *r, ngx_pool_cleanup_pt handler) noexcep
   return made;
 }
 
-Flight *find(const AnswerKey &question) noexcept {
-  const ngx_queue_t *bucket = bucket_of(question);
+Leader *find(const AnswerKey &key) noexcept {
+  const ngx_queue_t *bucket = bucket_of(key);
   for (ngx_queue_t *link = ngx_queue_head(bucket); link != ngx_queue_sentinel(bucket); link = ngx_queue_next(link)) {
-    auto *flight = ngx_queue_data(link, Flight, link);
-    if (flight->call->question == question) {
-      return flight;
+    auto *leader = ngx_queue_data(link, Leader, link);
+    if (leader->request->asked.key == key) {
+      return leader;
     }
   }
   return nullptr;
 }
 
-bool is_old(const Flight &flight) noexcept {
-  return flight.call->is_about_token && ngx_current_msec - flight.call->started >= longest_wait_for_others;
+bool is_old(const Leader &leader) noexcept {
+  const AsRequest &request = *leader.request;
+  return request.asked.is_about_token() && ngx_current_msec - request.running.started >= longest_wait_for_others;
 }
 
 bool copy_text(ngx_pool_t *pool, std::string_view from, std::string_view &to) noexcept {
@@ -128,7 +128,7 @@ bool copy_text(ngx_pool_t *pool, std::string_view from, std::string_view &to) no
 }
 
 /// Whatever lives in the leader's pool ends with it.
-bool copy_response(ngx_pool_t *pool, const Call &from, Call &to) noexcept {
+bool copy_response(ngx_pool_t *pool, const CapturedResponse &from, CapturedResponse &to) noexcept {
   const ngx_str_t body = copy(pool, {from.response.body, from.response.body_size});  // with room for a terminator
   to.retry_after = copy(pool, to_view(from.retry_after));
   to.redirect_target = copy(pool, to_view(from.redirect_target));
@@ -140,97 +140,98 @@ bool copy_response(ngx_pool_t *pool, const Call &from, Call &to) noexcept {
 }
 
 /// What a JWK Set brings is in the key store by now.
-void copy_keys_result(const Call &from, Call &to) noexcept {
-  to.misconfiguration = from.misconfiguration;
-  to.refreshes_keys = from.refreshes_keys;
-  to.done = true;
+void copy_jwk_set_result(const AsRequest &from, AsRequest &to) noexcept {
+  to.captured.misconfiguration = from.captured.misconfiguration;
+  to.asked.bypasses_cache = from.asked.bypasses_cache;
 }
 
-void copy_result(const Call &from, Follower &follower) noexcept {
-  Call &to = *follower.call;
-  if (!copy_response(follower.request->pool, from, to)) {
+void copy_result(const CapturedResponse &from, const Follower &follower) noexcept {
+  CapturedResponse &to = follower.request->captured;
+  to.fault = from.fault;
+  if (!copy_response(follower.client->pool, from, to)) {
     to.response = {};
-    to.out_of_memory = true;
+    to.fault = CaptureFault::no_memory;
   }
-  to.out_of_memory |= from.out_of_memory;
-  to.redirected = from.redirected;
   to.misconfiguration = from.misconfiguration;
-  to.authorization = from.authorization;
   to.location_name = from.location_name;
   to.contact = from.contact;
-  to.cache_status = from.cache_status;
-  to.is_being_renewed = from.is_being_renewed;
-  to.cached_until = from.cached_until;
-  to.duration = ngx_current_msec - to.started;
-  to.done = true;
+  to.cache.status = from.cache.status;
+  to.cache.is_being_renewed = from.cache.is_being_renewed;
+  to.cache.held_until = from.cache.held_until;
+  to.duration = ngx_current_msec - follower.request->running.started;
 }
 
 /// Whether the authorization server has given one, right or wrong. A connection that was refused, reset or too slow
 /// says nothing about the next.
-bool is_answer(const Call &call) noexcept {
-  return call.response.answered && !call.timed_out &&
-         (call.response.complete || call.gave_up || call.response.too_large);
+bool is_answer(const CapturedResponse &captured) noexcept {
+  const bool is_given_up = captured.fault == CaptureFault::given_up;
+  return captured.response.answered && captured.fault != CaptureFault::timed_out &&
+         (captured.response.complete || is_given_up || captured.response.too_large);
 }
 
 }  // namespace
 
-void lead(ngx_http_request_t *r, Call &call) noexcept {
-  auto *flight = make_with_cleanup<Flight>(r, abandon_all);
-  if (flight == nullptr) {
+void lead(ngx_http_request_t *r, AsRequest &request) noexcept {
+  auto *leader = make_with_cleanup<Leader>(r, abandon_all);
+  if (leader == nullptr) {
     return;
   }
-  ngx_queue_init(&flight->followers);
-  flight->call = &call;
-  call.flight = flight;
-  ngx_queue_insert_tail(bucket_of(call.question), &flight->link);
-  flight->is_registered = true;
+  ngx_queue_init(&leader->followers);
+  leader->request = &request;
+  request.running.leader = leader;
+  ngx_queue_insert_tail(bucket_of(request.asked.key), &leader->link);
+  leader->is_registered = true;
 }
 
-bool is_under_way(const AnswerKey &question) noexcept {
-  return find(question) != nullptr;
+bool has_leader(const AnswerKey &key) noexcept {
+  return find(key) != nullptr;
 }
 
-Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question,
-             ngx_msec_t patience) noexcept {
-  Flight *flight = find(question);
-  if (flight == nullptr) {
-    return nullptr;
+bool follow(ngx_http_request_t *r, AsRequest &request, ngx_msec_t patience) noexcept {
+  Leader *leader = find(request.asked.key);
+  if (leader == nullptr) {
+    return false;
   }
-  if (is_old(*flight)) {
-    remove(flight->link, flight->is_registered);
-    return nullptr;
+  if (is_old(*leader)) {
+    remove(leader->link, leader->is_registered);
+    return false;
   }
   auto *follower = make_with_cleanup<Follower>(r, stop_following);
-  Call *call =
-      flight->call->is_about_token ? make_token_call(r, location, question) : make_keys_call(r, location, question);
-  if (follower == nullptr || call == nullptr) {
-    return nullptr;
+  if (follower == nullptr) {
+    return false;
   }
-  call->started = ngx_current_msec;
-  follower->request = r;
-  follower->call = call;
+  request.running.progress = Progress::sent;
+  request.running.started = ngx_current_msec;
+  follower->client = r;
+  follower->request = &request;
   follower->timer.handler = lose_patience;
   follower->timer.data = follower;
   follower->timer.log = r->connection->log;
   ngx_add_timer(&follower->timer, patience);
-  ngx_queue_insert_tail(&flight->followers, &follower->link);
+  ngx_queue_insert_tail(&leader->followers, &follower->link);
   follower->is_registered = true;
-  return call;
+  ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: waits for another request's answer");
+  return true;
 }
 
-void share(Call &call) noexcept {
-  if (call.flight == nullptr) {
+void share(AsRequest &request) noexcept {
+  if (request.running.leader == nullptr) {
     return;
   }
-  const bool is_shared = call.is_for_all && is_answer(call) && call.response.body_size <= largest_shared_body;
-  dismiss(*call.flight, [&](Follower &follower) noexcept {
-    if (!call.is_about_token) {
-      copy_keys_result(call, *follower.call);
-    } else if (is_shared) {
-      copy_result(call, follower);
-    } else {
-      abandon(follower, is_answer(call));
+  const CapturedResponse &captured = request.captured;
+  const bool is_shared =
+      captured.is_for_all && is_answer(captured) && captured.response.body_size <= largest_shared_body;
+  dismiss(*request.running.leader, [&](Follower &follower) noexcept {
+    if (request.asked.is_about_token() && !is_shared) {
+      abandon(follower, is_answer(captured));
+      return;
     }
+    if (request.asked.is_about_token()) {
+      copy_result(captured, follower);
+    } else {
+      copy_jwk_set_result(request, *follower.request);
+    }
+    follower.request->running.progress = Progress::done;
   });
 }
 

@@ -1,32 +1,32 @@
 #pragma once
 
-#include "../configuration/module_configuration.h"
-#include "call.h"
+#include "as_request.h"
 
 namespace gateway {
 
-/// Requests of one worker that ask the same question while its answer is awaited share the one call: the first leads,
-/// the others follow. Only a client's own request does either, for a subrequest has its parent's answer or is rare.
+/// Requests of one worker that ask by the same key while the answer is awaited share one request to the authorization
+/// server: the first leads, the others follow. Only a client's own request does either, for a subrequest has its
+/// parent's answer or is rare.
 
-/// So long may a request wait for answers about its token to others before it asks by itself, in milliseconds; and no
-/// request joins a call about a token that has run for so long: it may be one that hangs.
+/// So long may a request wait for answers about its token to others before it asks by itself, in milliseconds; and none
+/// follows a request about a token that has run for so long: it may be one that hangs.
 constexpr ngx_msec_t longest_wait_for_others = 1000;
 
-/// Registers a call that has been started, so that others may follow it. Where there is no memory, nobody does.
-void lead(ngx_http_request_t *r, Call &call) noexcept;
+/// Registers a request that has been started, so that others may follow it. Where there is no memory, nobody does.
+void lead(ngx_http_request_t *r, AsRequest &request) noexcept;
 
-/// Looks for a call that answers the question.
+/// Looks for a request that another one leads, and follows it.
+/// @param request of the same key. It ends when the one that is followed does: done, or without an answer for it; the
+///   client's request is then woken as by a subrequest's end.
 /// @param patience milliseconds, more than 0.
-/// @return a call of the request's own which will be done when the one that is followed is, or abandoned; nullptr where
-///   there is none to follow. The request is then woken as by a subrequest's end.
-Call *follow(ngx_http_request_t *r, const phantom_token_location_t &location, const AnswerKey &question,
-             ngx_msec_t patience) noexcept;
+/// @return false where there is none to follow, or no memory.
+bool follow(ngx_http_request_t *r, AsRequest &request, ngx_msec_t patience) noexcept;
 
-/// @return whether there is a call to follow.
-bool is_under_way(const AnswerKey &question) noexcept;
+/// @return whether there is a request to follow.
+bool has_leader(const AnswerKey &key) noexcept;
 
-/// Hands the call's result to those that follow it. Where it is no answer about a token, one of them asks and the
-/// others follow that one; where it is not for all, each asks by itself.
-void share(Call &call) noexcept;
+/// Hands the result to those that follow. Where it is no answer about a token, one of them asks and the others follow
+/// that one; where it is not for all, each asks by itself.
+void share(AsRequest &request) noexcept;
 
 }  // namespace gateway

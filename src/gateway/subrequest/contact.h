@@ -1,18 +1,15 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 #include "../configuration/module_configuration.h"
 
 namespace gateway {
 
-struct Call;
-
-/// How far a call came: whose word the status is that its subrequest ended with.
+/// How far a request to the authorization server came: whose word the status is that its subrequest ended with.
 enum class Contact : std::uint8_t {
   server,            ///< the authorization server's
-  cache,             ///< the server's, from an earlier call, out of proxy_cache
+  cache,             ///< the server's, from an earlier one, out of proxy_cache
   nginx,             ///< nginx's, before it asked anybody or because of a fault of its own
   unresolved,        ///< nginx's, as all below: the server's name has no address
   unconnected,       ///< there was no connection
@@ -35,18 +32,7 @@ Contact contact_of_failure(const ngx_http_request_t &subrequest, unsigned status
 /// @return what happened and what to do about it, a constant for the log line; nullptr where the server has spoken.
 const char *explain(Contact contact) noexcept;
 
-/// @return what to do about the status that the server has answered with, a constant for the log line; nullptr where
-///   there is nothing to say.
-const char *advice(const Call &call) noexcept;
-
 /// @return where the redirect leads that a subrequest ended with; empty where it ended with another status.
 ngx_str_t redirect_target(const ngx_http_request_t &subrequest, unsigned status) noexcept;
-
-constexpr std::size_t longest_status = sizeof(", its status ") + NGX_INT_T_LEN;
-
-/// @return the end of a log line about the call, in the buffer: empty where the status is only nginx's for what
-/// happened
-///   on the way.
-ngx_str_t status_in_log(const Call &call, u_char (&buffer)[longest_status]) noexcept;
 
 }  // namespace gateway

@@ -2,7 +2,7 @@
 
 #include "../../jose/digest.h"
 #include "../../nginx/strings.h"
-#include "contact.h"
+#include "advice.h"
 
 namespace gateway {
 
@@ -16,8 +16,8 @@ struct KeyStoreEntry {
   time_t last_good = 0;
   time_t next_fetch = 0;
   time_t next_refresh = 0;
-  const char *misconfiguration = nullptr;  ///< of the last call's location
-  std::size_t unanswered = 0;              ///< calls that have begun since the last one that ended
+  const char *misconfiguration = nullptr;  ///< of the last request's location
+  std::size_t unanswered = 0;              ///< requests that have begun since the last one that ended
 };
 
 namespace {
@@ -67,34 +67,34 @@ KeyStoreEntry *add_entry(const ngx_http_core_srv_conf_t *server, std::string_vie
   return entry;
 }
 
-void log_failure(const ngx_http_request_t *r, const Call &call, const char *problem) noexcept {
+void log_failure(const ngx_http_request_t *r, const AsRequest &request, const char *problem) noexcept {
   u_char buffer[longest_status];
-  const ngx_str_t status = status_in_log(call, buffer);
-  const ngx_str_t target = printable(r->pool, to_view(call.redirect_target));
-  const char *to_do = call.response.status == NGX_HTTP_OK ? nullptr : advice(call);
+  const ngx_str_t status = status_in_log(request.captured, buffer);
+  const ngx_str_t target = printable(r->pool, to_view(request.captured.redirect_target));
+  const char *to_do = request.captured.response.status == NGX_HTTP_OK ? nullptr : advice(request);
   ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                 "phantom token: the JWK Set cannot be used: %s%s%V%s%s, location \"%V\"%V", problem,
                 target.len == 0 ? "" : ": ", &target, to_do == nullptr ? "" : "; ", to_do == nullptr ? "" : to_do,
-                &call.location_name, &status);
+                &request.captured.location_name, &status);
 }
 
 /// @return active, or why the response is no JWK Set.
-oauth::Verdict find_failure(const Call &call) noexcept {
-  const oauth::Verdict obstacle = find_obstacle(call, true);
-  if (obstacle.outcome != oauth::Outcome::active) {
-    return {obstacle.outcome, obstacle.problem};
+oauth::Verdict find_failure(const CapturedResponse &captured) noexcept {
+  const oauth::Verdict capture = check_capture(captured);
+  if (capture.outcome != oauth::Outcome::active) {
+    return capture;
   }
-  if (call.response.status != NGX_HTTP_OK) {
-    return oauth::failure(call.response);
+  if (captured.response.status != NGX_HTTP_OK) {
+    return oauth::failure(captured.response);
   }
-  const char *problem = oauth::explain_unreadable(call.response);
+  const char *problem = oauth::explain_unreadable(captured.response);
   return {problem == nullptr ? oauth::Outcome::active : oauth::Outcome::as_bad_response, problem};
 }
 
 /// Parses the set, unless it is the one that is there.
 /// @return false where it cannot be used, which has been logged; then the entry is as before.
-bool replace_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call &call) noexcept {
-  const std::string_view body = {call.response.body, call.response.body_size};
+bool replace_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const AsRequest &request) noexcept {
+  const std::string_view body = {request.captured.response.body, request.captured.response.body_size};
   char digest[jose::hex_digest_size] = {};
   const bool has_digest = jose::hex_digest({&body, 1}, digest);
   if (has_digest && entry.keys != nullptr && ngx_memcmp(digest, entry.digest, sizeof(digest)) == 0) {
@@ -102,14 +102,14 @@ bool replace_keys(const ngx_http_request_t *r, KeyStoreEntry &entry, const Call 
   }
   const jose::KeySetResult result = jose::parse_key_set(body);
   if (result.keys == nullptr) {
-    log_failure(r, call, result.problem);
+    log_failure(r, request, result.problem);
     return false;
   }
   if (result.ignored != 0) {
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "phantom token: %uz keys of the JWK Set are broken or shorter than 2048 bits and not used, location "
                   "\"%V\"",
-                  result.ignored, &call.location_name);
+                  result.ignored, &request.captured.location_name);
   }
   jose::free_key_set(entry.keys);
   entry.keys = result.keys;
@@ -155,41 +155,41 @@ bool is_refresh_due(const KeyStoreEntry &entry, time_t now) noexcept {
   return now >= entry.next_refresh || entry.next_refresh - now > refresh_interval;
 }
 
-void note_call(KeyStoreEntry &entry) noexcept {
+void note_request(KeyStoreEntry &entry) noexcept {
   entry.unanswered++;
 }
 
-bool has_lost_calls(const KeyStoreEntry &entry) noexcept {
+bool has_lost_requests(const KeyStoreEntry &entry) noexcept {
   return entry.unanswered > 1;
 }
 
-oauth::Outcome store_keys(const ngx_http_request_t *subrequest, const Call &call) noexcept {
-  KeyStoreEntry *entry = find_keys(subrequest, call.question.endpoint);
+oauth::Outcome store_keys(const ngx_http_request_t *subrequest, const AsRequest &request) noexcept {
+  KeyStoreEntry *entry = find_keys(subrequest, request.asked.key.endpoint);
   if (entry == nullptr) {
     return oauth::Outcome::internal_error;
   }
   const time_t now = key_store_time();
   entry->unanswered = 0;
-  entry->misconfiguration = call.misconfiguration;
-  if (call.refreshes_keys) {
+  entry->misconfiguration = request.captured.misconfiguration;
+  if (request.asked.bypasses_cache) {
     entry->next_refresh = now + refresh_interval;
   }
   entry->next_fetch = now + (usable_keys(*entry, now) != nullptr ? refresh_interval : retry_without_keys);
-  const oauth::Verdict failure = find_failure(call);
+  const oauth::Verdict failure = find_failure(request.captured);
   if (failure.outcome != oauth::Outcome::active) {
-    log_failure(subrequest, call, failure.problem);
+    log_failure(subrequest, request, failure.problem);
     return failure.outcome;
   }
-  if (!replace_keys(subrequest, *entry, call)) {
+  if (!replace_keys(subrequest, *entry, request)) {
     return oauth::Outcome::as_bad_response;
   }
   // A stale one is as old as proxy_cache says, by the clock of dates.
-  const time_t good = is_stale(call) ? now - (ngx_time() - call.ended) : now;
+  const time_t good = request.captured.cache.is_stale() ? now - (ngx_time() - request.captured.cache.stale_since) : now;
   if (good > entry->last_good || entry->last_good > now) {
     entry->last_good = good;
   }
   if (usable_keys(*entry, now) == nullptr) {
-    log_failure(subrequest, call, "the cache has kept it for over an hour after its end");
+    log_failure(subrequest, request, "the cache has kept it for over an hour after its end");
     return oauth::Outcome::stale;
   }
   entry->next_fetch = now + fresh_for;

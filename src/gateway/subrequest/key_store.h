@@ -4,7 +4,7 @@
 
 #include "../../jose/signature.h"
 #include "../configuration/module_configuration.h"
-#include "call.h"
+#include "as_request.h"
 
 namespace gateway {
 
@@ -31,16 +31,16 @@ bool is_fetch_due(const KeyStoreEntry &entry, time_t now) noexcept;
 /// @return whether it may be asked for a key that is not in the set: once in ten seconds over all tokens.
 bool is_refresh_due(const KeyStoreEntry &entry, time_t now) noexcept;
 
-/// Notes that a call for the set has begun.
-void note_call(KeyStoreEntry &entry) noexcept;
+/// Notes that a request for the set has begun.
+void note_request(KeyStoreEntry &entry) noexcept;
 
-/// @return whether calls before the last one have ended with their clients' requests and brought nothing.
-bool has_lost_calls(const KeyStoreEntry &entry) noexcept;
+/// @return whether requests before the last one have ended with their clients' and brought nothing.
+bool has_lost_requests(const KeyStoreEntry &entry) noexcept;
 
-/// Takes the set out of the response to a call that has ended, whoever still waits for it; logs what is wrong with it,
-/// and then keeps the last good one. Only now the next call has its time: one that brought nothing takes none.
+/// Takes the set out of the response to a request that has ended, whoever still waits for it; logs what is wrong with
+/// it, and then keeps the last good one. Only now the next request has its time: one that brought nothing takes none.
 /// @return active, or what is wrong.
-oauth::Outcome store_keys(const ngx_http_request_t *subrequest, const Call &call) noexcept;
+oauth::Outcome store_keys(const ngx_http_request_t *subrequest, const AsRequest &request) noexcept;
 
 /// Frees all sets: at a worker's end, and where one process reads a new configuration.
 void clear_key_store() noexcept;

@@ -3,9 +3,27 @@
 #include "../../oauth/introspection.h"
 #include "../../oauth/outcome.h"
 #include "../configuration/module_configuration.h"
-#include "call.h"
+#include "as_request.h"
 
 namespace gateway {
+
+/// A client's request that waits for an answer of the authorization server: see wait().
+struct Waiting {
+  AsRequest *awaited = nullptr;                            ///< nullptr: it does not wait
+  const phantom_token_location_t *location = nullptr;      ///< whose policy it is for
+  ngx_http_handler_pt handler = nullptr;                   ///< that of the phase, which is to be called again
+  ngx_http_event_handler_pt read_event_handler = nullptr;  ///< what it was before
+  bool client_stirred = false;                             ///< a read event came, which has not been looked into
+  bool asks_alone = false;                                 ///< shared answers are not for this request
+  ngx_msec_t spent_on_others = 0;                          ///< milliseconds, for answers that did not come
+};
+
+/// How the signature of this request's JWT is verified: see signature_check.h.
+struct KeySetFetch {
+  AsRequest *request = nullptr;  ///< the last one for the JWK Set
+  std::size_t count = 0;         ///< of such requests since the access check began anew
+  bool has_refreshed = false;    ///< for a key that was not in the set
+};
 
 /// What the gateway knows of one request object, client's or subrequest. Kept in a pool cleanup, since nginx clears the
 /// modules' contexts at every internal redirect.
@@ -14,23 +32,13 @@ struct RequestState {
 
   ngx_str_t authorization = ngx_null_string;  ///< as the client sent it, whatever the header says now
 
-  Call *call = nullptr;                           ///< the last one about the token, perhaps another request's
-  Call *keys_call = nullptr;                      ///< the last one for the JWK Set
+  AsRequest *answer = nullptr;                    ///< the last request about the token, perhaps another's
+  oauth::TokenInformation *client_jwt = nullptr;  ///< the client's own JWT, where that is judged and not an answer
   const char *endpoint_directive = "";            ///< the one that has been read last, for the log
-  oauth::TokenInformation *client_jwt = nullptr;  ///< the client's own JWT, where that is judged instead of a call
-  std::size_t keys_calls = 0;                     ///< for the JWK Set, since the handler began anew
-  ngx_msec_t waited_for_others = 0;               ///< milliseconds, for answers that did not come
-  bool asks_alone = false;                        ///< shared answers are not for this request
-  bool keys_refreshed = false;                    ///< for a key that was not in the set
+  KeySetFetch key_set;
+  Waiting waiting;
 
-  // While it waits: see wait().
-  Call *waiting_for = nullptr;                             ///< that of the two which must end before it goes on
-  const phantom_token_location_t *waiting_in = nullptr;    ///< whose policy it is for
-  ngx_http_handler_pt waiting_handler = nullptr;           ///< that of the phase, which is to be called again
-  ngx_http_event_handler_pt read_event_handler = nullptr;  ///< what it was before
-  bool client_stirred = false;                             ///< a read event came, which has not been looked into
-
-  bool judged = false;  ///< outcome is set
+  bool is_judged = false;  ///< outcome is set
   oauth::Outcome outcome = oauth::Outcome::internal_error;
   const phantom_token_location_t *allowed_by = nullptr;  ///< the location whose policy the request has passed last
 

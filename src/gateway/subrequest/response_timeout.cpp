@@ -1,7 +1,7 @@
 #include "response_timeout.h"
 
 #include "../../nginx/fake_connection.h"
-#include "capture.h"
+#include "completion.h"
 
 namespace gateway {
 namespace {
@@ -68,12 +68,14 @@ bool release(ngx_http_request_t *subrequest) noexcept {
 }
 
 void expire(ngx_event_t *event) {
-  auto &call = *static_cast<Call *>(event->data);
-  ngx_http_request_t *subrequest = call.subrequest;
+  auto &request = *static_cast<AsRequest *>(event->data);
+  ngx_http_request_t *subrequest = request.running.subrequest;
   ngx_connection_t *connection = subrequest->connection;
-  if (!call.done) {
-    call.timed_out = true;
-    complete_call(subrequest, call, NGX_HTTP_GATEWAY_TIME_OUT);
+  if (!request.running.has_ended()) {
+    if (request.captured.fault == CaptureFault::none) {
+      request.captured.fault = CaptureFault::timed_out;
+    }
+    complete(subrequest, request, NGX_HTTP_GATEWAY_TIME_OUT);
   }
   if (release(subrequest)) {
     subrequest->write_event_handler = ngx_http_request_empty_handler;
@@ -85,32 +87,27 @@ void expire(ngx_event_t *event) {
 }
 
 void stop(void *data) {
-  stop_timeout(*static_cast<Call *>(data));
+  static_cast<AsRequest *>(data)->running.stop_timeout();
 }
 
 }  // namespace
 
-bool prepare_timeout(ngx_pool_t *pool, Call &call) noexcept {
+bool prepare_timeout(ngx_pool_t *pool, AsRequest &request) noexcept {
   ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, 0);
   if (cleanup == nullptr) {
     return false;
   }
   cleanup->handler = stop;
-  cleanup->data = &call;
+  cleanup->data = &request;
   return true;
 }
 
-void start_timeout(Call &call, ngx_msec_t timeout) noexcept {
-  call.timeout.handler = expire;
-  call.timeout.data = &call;
-  call.timeout.log = call.subrequest->connection->log;
-  ngx_add_timer(&call.timeout, timeout);
-}
-
-void stop_timeout(Call &call) noexcept {
-  if (call.timeout.timer_set != 0) {
-    ngx_del_timer(&call.timeout);
-  }
+void start_timeout(AsRequest &request, ngx_msec_t timeout) noexcept {
+  ngx_event_t &event = request.running.timeout;
+  event.handler = expire;
+  event.data = &request;
+  event.log = request.running.subrequest->connection->log;
+  ngx_add_timer(&event, timeout);
 }
 
 }  // namespace gateway

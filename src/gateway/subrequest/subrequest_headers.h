@@ -6,7 +6,7 @@
 
 namespace gateway {
 
-/// The headers of a call's subrequest. Until it has come to its location it has the client's: what a server or a
+/// The headers of a subrequest of ours. Until it has come to its location it has the client's: what a server or a
 /// location says in its rewrite phase (`if`, `set`, `return`) sees what it saw in the client's request. Whatever
 /// answers there sees the gateway's.
 struct SubrequestHeaders {

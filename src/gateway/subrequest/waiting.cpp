@@ -1,5 +1,6 @@
 #include "waiting.h"
 
+#include "../../nginx/core_configuration.h"
 #include "../../nginx/locations.h"
 #include "../configuration/module_configuration.h"
 
@@ -7,8 +8,7 @@ namespace gateway {
 namespace {
 
 const ngx_http_phase_handler_t *phase_handlers(const ngx_http_request_t *r) noexcept {
-  const auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
-  return cmcf->phase_engine.handlers;
+  return core_main_of(r).phase_engine.handlers;
 }
 
 /// @return where the handler stands now, or -1.
@@ -24,27 +24,28 @@ ngx_int_t find_place(const ngx_http_request_t *r, ngx_http_handler_pt handler) n
 
 /// ngx_http_upstream_check_broken_connection() lets a response go on that is being cached, and one of a location with
 /// proxy_ignore_client_abort. A JWK Set is for all requests of the worker: no client may keep it from coming.
-bool goes_on_without_client(const Call &call) noexcept {
-  const ngx_http_upstream_t *upstream = call.subrequest == nullptr ? nullptr : call.subrequest->upstream;
-  return upstream != nullptr && !call.done &&
-         (!call.is_about_token || upstream->conf->ignore_client_abort != 0 ||
+bool goes_on_without_client(const AsRequest &request) noexcept {
+  const ngx_http_request_t *subrequest = request.running.subrequest;
+  const ngx_http_upstream_t *upstream = subrequest == nullptr ? nullptr : subrequest->upstream;
+  return upstream != nullptr && !request.running.has_ended() &&
+         (!request.asked.is_about_token() || upstream->conf->ignore_client_abort != 0 ||
           (upstream->cacheable != 0 && upstream->peer.connection != nullptr));
 }
 
 /// Read event: the client has sent more, or has gone.
 void watch_client(ngx_http_request_t *r) {
   RequestState *state = find_state(r);
-  if (state != nullptr && state->waiting_for != nullptr && goes_on_without_client(*state->waiting_for)) {
-    state->client_stirred = true;
+  if (state != nullptr && state->waiting.awaited != nullptr && goes_on_without_client(*state->waiting.awaited)) {
+    state->waiting.client_stirred = true;
     ngx_http_block_reading(r);
     return;
   }
   ngx_http_test_reading(r);
 }
 
-/// @return whether the client has gone while a call went on without it; then nginx has ended the request.
+/// @return whether the client has gone while a subrequest went on without it; then nginx has ended the request.
 bool has_gone(ngx_http_request_t *r, const RequestState &state) noexcept {
-  if (!state.client_stirred) {
+  if (!state.waiting.client_stirred) {
     return false;
   }
   const ngx_http_event_handler_pt own = r->write_event_handler;
@@ -60,13 +61,12 @@ void resume(ngx_http_request_t *r) {
     return;
   }
   if (r->read_event_handler == watch_client) {
-    r->read_event_handler = state->read_event_handler;
+    r->read_event_handler = state->waiting.read_event_handler;
   }
-  const ngx_int_t place = find_place(r, state->waiting_handler);
+  const ngx_int_t place = find_place(r, state->waiting.handler);
   if (place == -1) {
-    state->waiting_for = nullptr;
-    const ngx_str_t name =
-        display_name(*static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module)));
+    state->waiting.awaited = nullptr;
+    const ngx_str_t name = display_name(core_location_of(r));
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "phantom token: another module has taken this module's handler out of the phases: refused, location "
                   "\"%V\"",
@@ -85,8 +85,8 @@ bool start_watching(ngx_http_request_t *r, RequestState &state) noexcept {
   if (r->read_event_handler != ngx_http_block_reading && r->read_event_handler != ngx_http_request_empty_handler) {
     return true;
   }
-  state.client_stirred = false;
-  state.read_event_handler = r->read_event_handler;
+  state.waiting.client_stirred = false;
+  state.waiting.read_event_handler = r->read_event_handler;
   r->read_event_handler = watch_client;
   ngx_event_t *event = r->connection->read;
   if (event->ready != 0) {
@@ -99,22 +99,22 @@ bool start_watching(ngx_http_request_t *r, RequestState &state) noexcept {
 }  // namespace
 
 ngx_int_t wait(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-               Call *call) noexcept {
-  state.waiting_for = call;
-  state.waiting_in = &location;
-  state.waiting_handler = phase_handlers(r)[r->phase_handler].handler;
+               AsRequest *request) noexcept {
+  state.waiting.awaited = request;
+  state.waiting.location = &location;
+  state.waiting.handler = phase_handlers(r)[r->phase_handler].handler;
   r->write_event_handler = resume;
   return start_watching(r, state) ? NGX_AGAIN : NGX_ERROR;
 }
 
 bool still_waits(const RequestState &state) noexcept {
-  return state.waiting_for != nullptr && !state.waiting_for->done && !state.waiting_for->abandoned;
+  return state.waiting.awaited != nullptr && !state.waiting.awaited->running.has_ended();
 }
 
-void post(ngx_http_request_t *r, Call &call) noexcept {
+void post(ngx_http_request_t *r, AsRequest &request) noexcept {
   const RequestState *state = find_state(r);
-  if (state != nullptr && state->waiting_for == &call) {
-    (void)ngx_http_post_request(r, &call.wake);  // it fails where it is to find memory
+  if (state != nullptr && state->waiting.awaited == &request) {
+    (void)ngx_http_post_request(r, &request.running.wake);  // it fails where it is to find memory
   }
 }
 
