@@ -34,8 +34,8 @@ AccessStep conclude(ngx_http_request_t *r, RequestState &state, const phantom_to
 
 AccessStep check_token(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                        std::string_view token) noexcept {
-  ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: a bearer token of %uz characters",
-                 token.size());
+  ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                 "phantom token: the request has a bearer token of %uz characters", token.size());
   if (!read_client_jwt(r, state, location, token)) {
     return no_memory();
   }
@@ -149,7 +149,7 @@ ngx_int_t enforce(ngx_http_request_t *r, RequestState &state, const phantom_toke
   if (step.awaited != nullptr) {
     return wait(r, state, location, step.awaited);
   }
-  ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: verdict \"%s\"",
+  ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: the access check ends with \"%s\"",
                  oauth::meaning(step.verdict.outcome).word.data());
   switch (step.verdict.outcome) {
     case Outcome::active:

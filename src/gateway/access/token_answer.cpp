@@ -51,7 +51,7 @@ bool take_hot_copy(ngx_http_request_t *r, const phantom_token_location_t &locati
       !take_copy(r->pool, copy, AnswerSource::hot_cache, request.interpreted)) {
     return false;
   }
-  ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: hot copy found");
+  ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: the hot cache has the answer");
   request.running.progress = Progress::done;
   return true;
 }

@@ -69,7 +69,7 @@ oauth::Verdict prepare_token_request(ngx_http_request_t *r, const phantom_token_
     return {oauth::Outcome::internal_error, "OpenSSL failed to compute a cache key"};
   }
   if (!build_body(r->pool, token_request, asked.key.token, asked.body)) {
-    return {oauth::Outcome::internal_error, "no memory for the request to the authorization server"};
+    return {oauth::Outcome::internal_error, "no memory, or no more subrequests"};
   }
   return {oauth::Outcome::active};
 }

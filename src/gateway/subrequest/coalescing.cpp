@@ -210,7 +210,7 @@ bool follow(ngx_http_request_t *r, AsRequest &request, ngx_msec_t patience) noex
   ngx_add_timer(&follower->timer, patience);
   ngx_queue_insert_tail(&leader->followers, &follower->link);
   follower->is_registered = true;
-  ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: waits for another request's answer");
+  ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: the answer to another request is awaited");
   return true;
 }
 

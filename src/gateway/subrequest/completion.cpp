@@ -114,6 +114,19 @@ void note_end(ngx_http_request_t *subrequest, AsRequest &request, ngx_int_t rc) 
   note_cache_use(subrequest, request);
 }
 
+void log_answer([[maybe_unused]] const ngx_http_request_t &subrequest,
+                [[maybe_unused]] const CapturedResponse &captured) noexcept {
+  ngx_str_t cache = to_ngx_str("none");
+#if (NGX_HTTP_CACHE)
+  if (captured.cache.status != 0) {
+    cache = ngx_http_cache_status[captured.cache.status - 1];
+  }
+#endif
+  ngx_log_debug3(NGX_LOG_DEBUG_HTTP, subrequest.connection->log, 0,
+                 "phantom token: an answer with status %ui and %uz bytes, cache %V",
+                 static_cast<ngx_uint_t>(captured.response.status), captured.response.body_size, &cache);
+}
+
 /// As nginx ends a subrequest in the background: its parent may have ended, and waits for nothing here that has not
 /// been posted already.
 void detach(ngx_http_request_t *subrequest) noexcept {
@@ -130,10 +143,7 @@ void detach(ngx_http_request_t *subrequest) noexcept {
 void complete(ngx_http_request_t *subrequest, AsRequest &request, ngx_int_t rc) noexcept {
   restore_parents_headers(subrequest->parent, *request.running.headers);
   note_end(subrequest, request, rc);
-  ngx_log_debug3(NGX_LOG_DEBUG_HTTP, subrequest->connection->log, 0,
-                 "phantom token: answered with %ui, %uz bytes, cache status %ui",
-                 static_cast<ngx_uint_t>(request.captured.response.status), request.captured.response.body_size,
-                 request.captured.cache.status);
+  log_answer(*subrequest, request.captured);
   request.running.progress = Progress::done;
   if (request.running.on_completion != nullptr) {
     request.running.on_completion(subrequest, request);

@@ -94,8 +94,8 @@ bool start_subrequest(ngx_http_request_t *r, AsRequest &request, ngx_msec_t resp
     r->main->count = references;  // it may have been counted, and will never run
     return false;
   }
-  ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: subrequest to \"%V?%V\"", &path,
-                 &arguments);
+  ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: a subrequest asks \"%V\", arguments \"%V\"",
+                 &path, &arguments);
   running.subrequest->background = 0;
   apply(running.subrequest, request, preparation);
   running.progress = Progress::sent;
