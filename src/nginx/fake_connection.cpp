@@ -10,7 +10,7 @@ struct FakeConnection {
 };
 
 /// What ngx_http_request_handler() does.
-void run_request(ngx_event_t *event) {
+void run_request(ngx_event_t *event) noexcept {
   auto *connection = static_cast<ngx_connection_t *>(event->data);
   auto *r = static_cast<ngx_http_request_t *>(connection->data);
   if (event->delayed != 0 && event->timedout != 0) {
@@ -35,13 +35,13 @@ void stop_event(ngx_event_t *event) noexcept {
   event->delayed = 0;
 }
 
-void free_connection(ngx_event_t *event) {
+void free_connection(ngx_event_t *event) noexcept {
   ngx_free(event->data);
 }
 
 /// The request has ended. ngx_http_run_posted_requests() may be on the stack and still ask whether this connection is
 /// destroyed, so its memory goes when nginx comes to the posted events.
-void release(void *data) {
+void release(void *data) noexcept {
   auto *fake = static_cast<FakeConnection *>(data);
   stop_events(fake->connection);
   fake->connection.destroyed = 1;

@@ -21,13 +21,13 @@ ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
 /// Access phase: nginx runs it for the client's request only, and again after every internal redirect.
-ngx_int_t access_handler(ngx_http_request_t *r) {
+ngx_int_t access_handler(ngx_http_request_t *r) noexcept {
   const phantom_token_location_t &location = location_of(r);
   return location.enabled == PHANTOM_TOKEN_OFF ? NGX_DECLINED : check_access(r, location);
 }
 
 /// Preaccess phase: nginx runs it for subrequests too, which skip the access phase.
-ngx_int_t preaccess_handler(ngx_http_request_t *r) {
+ngx_int_t preaccess_handler(ngx_http_request_t *r) noexcept {
   const phantom_token_location_t &location = location_of(r);
   if (r != r->main) {
     if (AsRequest *request = as_request_above(r)) {
@@ -48,7 +48,7 @@ ngx_int_t preaccess_handler(ngx_http_request_t *r) {
 /// Precontent phase: whoever comes here has been granted access, by this module or, under `satisfy any`, by another, or
 /// has missed the access handler. A subrequest of ours has missed the preaccess handler where another module's has
 /// ended that phase: none may answer it with the client's headers.
-ngx_int_t precontent_handler(ngx_http_request_t *r) {
+ngx_int_t precontent_handler(ngx_http_request_t *r) noexcept {
   const phantom_token_location_t &location = location_of(r);
   if (r != r->main) {
     AsRequest *request = as_request_above(r);
@@ -63,7 +63,7 @@ ngx_int_t precontent_handler(ngx_http_request_t *r) {
 }
 
 /// Log phase, before the access log is written.
-ngx_int_t log_handler(ngx_http_request_t *r) {
+ngx_int_t log_handler(ngx_http_request_t *r) noexcept {
   if (r == r->main) {
     count_request(r);
   }
@@ -81,7 +81,7 @@ ngx_int_t refuse_without_key(ngx_http_request_t *r) noexcept {
                                     "$phantom_token_key cannot be computed: no memory, or OpenSSL failed"});
 }
 
-ngx_int_t header_filter(ngx_http_request_t *r) {
+ngx_int_t header_filter(ngx_http_request_t *r) noexcept {
   if (r != r->main) {
     if (AsRequest *request = as_request_of(r)) {
       return capture_header(r, *request);
@@ -98,7 +98,7 @@ ngx_int_t header_filter(ngx_http_request_t *r) {
   return next_header_filter(r);
 }
 
-ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in) {
+ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
   if (r != r->main) {
     if (AsRequest *request = as_request_of(r)) {
       capture_body(r, *request, in);

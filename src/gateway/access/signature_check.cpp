@@ -31,7 +31,7 @@ constexpr AccessStep cannot_ask() noexcept {
 }
 
 /// Whoever still waits for the set: it is for all requests of the worker.
-void take_key_set(ngx_http_request_t *subrequest, const AsRequest &request) {
+void take_key_set(ngx_http_request_t *subrequest, const AsRequest &request) noexcept {
   count_as_request(subrequest, request, store_keys(subrequest, request));
 }
 

@@ -132,7 +132,7 @@ void empty(const ngx_shm_zone_t &zone, ngx_slab_pool_t *memory) noexcept {
 }
 
 /// In the master process, or on a reload the one that was there.
-ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) {
+ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) noexcept {
   auto &ours = *static_cast<HotCacheZone *>(zone->data);
   if (earlier != nullptr) {
     ours.memory = static_cast<HotCacheZone *>(earlier)->memory;

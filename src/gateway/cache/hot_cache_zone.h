@@ -6,7 +6,7 @@ namespace gateway {
 
 struct HotCacheRecord;
 
-/// What all workers share: copies by the hash of their question, and by when they were last used. No pointers to code:
+/// What all workers share: copies by the hash of their key, and by when they were last used. No pointers to code:
 /// a zone outlives the module's file.
 struct HotCacheContent {
   HotCacheRecord **buckets;

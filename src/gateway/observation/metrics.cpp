@@ -11,7 +11,7 @@ namespace gateway {
 namespace {
 
 /// In the master process, or on a reload the one that was there, so that no counter goes back.
-ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) {
+ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) noexcept {
   if (earlier != nullptr) {
     zone->data = earlier;
     return NGX_OK;

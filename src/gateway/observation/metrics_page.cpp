@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view media_type = "text/plain";
 constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
 
-constexpr std::string_view call_kinds[as_request_kind_count] = {"introspection", "exchange", "jwks"};
+constexpr std::string_view kind_names[as_request_kind_count] = {"introspection", "exchange", "jwks"};
 
 struct Label {
   std::string_view name;
@@ -124,9 +124,9 @@ void put_cache_statuses(Page &page, const Metrics &metrics) noexcept {
 #endif
 }
 
-/// Whether the counter of such calls is shown before there has been one: an increase from nothing to 1 is none to
-/// Prometheus, so what alerts wait for begins with 0.
-bool is_awaited(std::size_t outcome) noexcept {
+/// Whether the counter of this outcome is on the page before it has been counted once. Prometheus sees an increase only
+/// from a value that it has read, so a counter that an alert rule watches must be there with 0.
+bool is_shown_with_zero(std::size_t outcome) noexcept {
   switch (static_cast<oauth::Outcome>(outcome)) {
     case oauth::Outcome::active:
     case oauth::Outcome::inactive:
@@ -141,20 +141,21 @@ bool is_awaited(std::size_t outcome) noexcept {
   }
 }
 
-void put_calls(Page &page, const Metrics &metrics) noexcept {
+void put_as_requests(Page &page, const Metrics &metrics) noexcept {
   constexpr std::string_view name = "phantom_token_as_calls_total";
-  page.describe(name, "counter", "Calls that came to the authorization server, by kind and by what the answer said.");
+  page.describe(name, "counter",
+                "Requests that reached the authorization server, by kind and by what the answer said.");
   for (std::size_t kind = 0; kind < as_request_kind_count; ++kind) {
     for (std::size_t outcome = 0; outcome < outcome_count; ++outcome) {
-      if (metrics.as_requests[kind][outcome] != 0 || is_awaited(outcome)) {
-        page.sample(name, {{"call", call_kinds[kind]}, {"outcome", word_of(outcome)}},
+      if (metrics.as_requests[kind][outcome] != 0 || is_shown_with_zero(outcome)) {
+        page.sample(name, {{"call", kind_names[kind]}, {"outcome", word_of(outcome)}},
                     metrics.as_requests[kind][outcome]);
       }
     }
   }
 }
 
-void put_call_times(Page &page, const Metrics &metrics) noexcept {
+void put_as_times(Page &page, const Metrics &metrics) noexcept {
   constexpr std::string_view name = "phantom_token_as_seconds";
   constexpr std::string_view bounds[] = {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25",
                                          "0.5",   "1",    "2.5",   "5",    "10",  "+Inf"};
@@ -228,8 +229,8 @@ void put_page(jose::Writer &writer, const Snapshot &snapshot) noexcept {
   Page page(writer);
   put_requests(page, snapshot.metrics);
   put_cache_statuses(page, snapshot.metrics);
-  put_calls(page, snapshot.metrics);
-  put_call_times(page, snapshot.metrics);
+  put_as_requests(page, snapshot.metrics);
+  put_as_times(page, snapshot.metrics);
   if (snapshot.hot_cache_count != 0) {
     put_hot_caches(page, snapshot);
   }
@@ -260,7 +261,7 @@ ngx_int_t send(ngx_http_request_t *r, std::string_view page) noexcept {
   return ngx_http_output_filter(r, &out);
 }
 
-ngx_int_t metrics_handler(ngx_http_request_t *r) {
+ngx_int_t metrics_handler(ngx_http_request_t *r) noexcept {
   if ((r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) == 0) {
     return NGX_HTTP_NOT_ALLOWED;
   }

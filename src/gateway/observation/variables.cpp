@@ -36,7 +36,7 @@ ngx_int_t set_not_found(ngx_http_variable_value_t *v) noexcept {
 }
 
 /// $http_authorization
-ngx_int_t get_authorization(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_authorization(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   const ngx_table_elt_t *header = r->headers_in.authorization;
   return header == nullptr ? set_not_found(v) : set_value(v, to_view(header->value));
 }
@@ -89,7 +89,7 @@ std::string_view make_key(ngx_http_request_t *r, const phantom_token_location_t 
 }
 
 /// $phantom_token_key: in the subrequest, what has been computed for it; elsewhere, what would be.
-ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   if (const AsRequest *request = as_request_above(r)) {
     return set_value(v, {request->asked.cache_key, sizeof(request->asked.cache_key)});
   }
@@ -108,13 +108,13 @@ ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
 }
 
 /// $phantom_token_jwks_refresh: for proxy_cache_bypass in the location that reaches the JWK Set.
-ngx_int_t get_jwks_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_jwks_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   const AsRequest *request = as_request_above(r);
   return request != nullptr && request->asked.bypasses_cache ? set_value(v, "1") : set_not_found(v);
 }
 
 /// $phantom_token_status
-ngx_int_t get_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   const RequestState *state = find_state_above(r);
   return state == nullptr || !state->is_judged ? set_not_found(v) : set_value(v, oauth::meaning(state->outcome).word);
 }
@@ -127,7 +127,7 @@ const AsRequest *find_answer(const ngx_http_request_t *r) noexcept {
 }
 
 /// $phantom_token_cache
-ngx_int_t get_cache_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_cache_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
 #if (NGX_HTTP_CACHE)
   const AsRequest *answer = find_answer(r);
   if (answer != nullptr && answer->interpreted.source == AnswerSource::hot_cache) {
@@ -141,7 +141,7 @@ ngx_int_t get_cache_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, 
 }
 
 /// $phantom_token_time, in the form of $upstream_response_time
-ngx_int_t get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   const AsRequest *answer = find_answer(r);
   if (answer == nullptr) {
     return set_not_found(v);
@@ -168,7 +168,7 @@ oauth::TokenInformation *accepted(const ngx_http_request_t *r) noexcept {
 }
 
 /// $phantom_token_jwt
-ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   const oauth::TokenInformation *information = accepted(r);
   return information == nullptr ? set_not_found(v) : set_value(v, information->jwt.compact);
 }
@@ -194,26 +194,26 @@ ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::st
 }
 
 /// $phantom_token_claim_NAME; data is the variable's whole name
-ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) {
+ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) noexcept {
   // NOLINTNEXTLINE(performance-no-int-to-ptr): so nginx hands over the name of a variable with a prefix.
   return set_claim(r, v, to_view(*reinterpret_cast<ngx_str_t *>(data)).substr(claim_prefix.size()));
 }
 
 /// $phantom_token_sub, $phantom_token_client_id and $phantom_token_scope
-ngx_int_t get_sub(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_sub(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   return set_claim(r, v, "sub");
 }
 
-ngx_int_t get_client_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_client_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   return set_claim(r, v, "client_id");
 }
 
-ngx_int_t get_scope(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) {
+ngx_int_t get_scope(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   return set_claim(r, v, "scope");
 }
 
 /// $phantom_token_http_NAME: $http_NAME of the client's request, but Authorization as the client sent it.
-ngx_int_t get_client_header(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) {
+ngx_int_t get_client_header(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) noexcept {
   // NOLINTNEXTLINE(performance-no-int-to-ptr): so nginx hands over the name of a variable with a prefix.
   ngx_str_t name = to_ngx_str(to_view(*reinterpret_cast<ngx_str_t *>(data)).substr(variable_prefix.size()));
   const RequestState *state = find_state(r->main);

@@ -14,6 +14,7 @@
 namespace gateway {
 namespace {
 
+/// Whether the part stands in the text once all places of `without` are taken out of it.
 bool holds_beside(std::string_view text, std::string_view part, std::string_view without) noexcept {
   for (;;) {
     const std::size_t begin = without.empty() ? std::string_view::npos : text.find(without);
@@ -70,9 +71,9 @@ bool has_sent(const ngx_http_request_t *client, std::string_view text) noexcept 
   });
 }
 
-/// Whether the key holds a variable's value because it names the variable. What a client has written, into its URI for
-/// one, can stand in a key as well, and another client be led to send the same: so the variable must have been read,
-/// and the client not have sent its value.
+/// Whether the key holds this value because the directive names the variable. The value alone proves nothing: a client
+/// can write it into its URI or a header that the key holds, and lead another client to send the same. So the variable
+/// must have been read, and the client must not have sent its value.
 bool comes_from(const ngx_http_request_t *subrequest, ngx_int_t index, std::string_view value,
                 const Keys &keys) noexcept {
   return keys.hold(value) && has_read(subrequest, index) && !has_sent(subrequest->main, value);
@@ -84,9 +85,9 @@ bool holds_secret(const Keys &keys, const AsRequestTemplate &asked) noexcept {
          (!asked.authorization.empty() && keys.hold(asked.authorization));
 }
 
-/// Where proxy_pass has variables, the server is chosen after the key, which must then name it. A short name, such as
-/// that of an upstream "a", stands in a digest, a body or a path by chance: so the variable must have been read, and
-/// the name stand beside what tells tokens apart.
+/// Whether the key names the server. It must where proxy_pass has variables, since nginx chooses the server after it
+/// has made the key. A short name, such as that of an upstream "a", can stand in a digest, a body or a path by chance:
+/// so the variable must have been read, and the name must stand outside of what tells tokens apart.
 bool names_the_server(ngx_http_request_t *subrequest, const Keys &keys, std::string_view token_part) noexcept {
   const ngx_int_t index = variables_of(subrequest).proxy_host;
   if (!has_read(subrequest, index)) {

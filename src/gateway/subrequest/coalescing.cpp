@@ -77,16 +77,16 @@ void dismiss(Leader &leader, Tell tell) noexcept {
 }
 
 /// The leader's client has gone, or its request has failed in another way: one of the others will lead.
-void abandon_all(void *data) {
+void abandon_all(void *data) noexcept {
   dismiss(*static_cast<Leader *>(data), [](Follower &follower) noexcept { abandon(follower, false); });
 }
 
-void stop_following(void *data) {
+void stop_following(void *data) noexcept {
   leave(*static_cast<Follower *>(data));
 }
 
 /// It has waited for another's answer long enough.
-void lose_patience(ngx_event_t *event) {
+void lose_patience(ngx_event_t *event) noexcept {
   auto &follower = *static_cast<Follower *>(event->data);
   leave(follower);
   abandon(follower, follower.request->asked.is_about_token());

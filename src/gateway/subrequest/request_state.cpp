@@ -7,7 +7,7 @@ namespace gateway {
 namespace {
 
 /// Nothing to clean up: the address of this function marks our entry in the pool's list.
-void state_cleanup(void * /*data*/) {}
+void state_cleanup(void * /*data*/) noexcept {}
 
 }  // namespace
 

@@ -67,7 +67,7 @@ bool release(ngx_http_request_t *subrequest) noexcept {
   return is_delayed(subrequest);
 }
 
-void expire(ngx_event_t *event) {
+void expire(ngx_event_t *event) noexcept {
   auto &request = *static_cast<AsRequest *>(event->data);
   ngx_http_request_t *subrequest = request.running.subrequest;
   ngx_connection_t *connection = subrequest->connection;
@@ -86,7 +86,7 @@ void expire(ngx_event_t *event) {
   ngx_http_run_posted_requests(connection);
 }
 
-void stop(void *data) {
+void stop(void *data) noexcept {
   static_cast<AsRequest *>(data)->running.stop_timeout();
 }
 

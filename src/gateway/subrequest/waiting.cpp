@@ -33,7 +33,7 @@ bool goes_on_without_client(const AsRequest &request) noexcept {
 }
 
 /// Read event: the client has sent more, or has gone.
-void watch_client(ngx_http_request_t *r) {
+void watch_client(ngx_http_request_t *r) noexcept {
   RequestState *state = find_state(r);
   if (state != nullptr && state->waiting.awaited != nullptr && goes_on_without_client(*state->waiting.awaited)) {
     state->waiting.client_stirred = true;
@@ -55,7 +55,7 @@ bool has_gone(ngx_http_request_t *r, const RequestState &state) noexcept {
 }
 
 /// Write event, and what nginx calls for a posted request.
-void resume(ngx_http_request_t *r) {
+void resume(ngx_http_request_t *r) noexcept {
   RequestState *state = find_state(r);
   if (state == nullptr || still_waits(*state) || has_gone(r, *state)) {
     return;
