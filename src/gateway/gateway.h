@@ -73,15 +73,18 @@ typedef struct phantom_token_variables_s  phantom_token_variables_t;
 /** What this module knows of one http, server, location, if or limit_except block. Lists are arrays of ngx_str_t. */
 typedef struct phantom_token_location_s {
 
-    /* What the directives say. A directive's setter writes its field; the merge inherits it, or writes the default. */
+    /*
+     * What the directives say. A directive's setter writes its field; by the table of defaults in module/directives.c,
+     * the merge inherits it or writes the default.
+     */
 
     ngx_uint_t                 enabled;
     ngx_http_complex_value_t  *introspection_endpoint;
     ngx_http_complex_value_t  *exchange_endpoint;
     ngx_http_complex_value_t  *jwks_endpoint;
     ngx_str_t                  realm;
-    ngx_array_t               *scopes_line;              /* of phantom_token_scopes, on this level alone */
-    ngx_array_t               *scope_lines;              /* of phantom_token_scope, on this level alone */
+    ngx_array_t               *scopes_line;              /* of phantom_token_scopes; NULL: not on this level */
+    ngx_array_t               *scope_lines;              /* of phantom_token_scope; NULL: not on this level */
     ngx_uint_t                 scope_match;
     ngx_array_t               *issuers;
     ngx_array_t               *audiences;

@@ -111,10 +111,10 @@ json_t *text(const phantom_token_location_t &location, const ngx_command_t &comm
   return text.empty() ? json_null() : string(text);
 }
 
-/// A list, or a value that may have variables in it: there is none by default. Lists of scopes stay unset.
+/// A list, or a value that may have variables in it: there is none by default.
 json_t *none(const phantom_token_location_t &location, const ngx_command_t &command) {
   const auto *value = field<const void *>(location, command);
-  return value == nullptr || value == NGX_CONF_UNSET_PTR ? json_null() : nullptr;
+  return value == nullptr ? json_null() : nullptr;
 }
 
 json_t *jwt_members(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {

@@ -113,6 +113,13 @@ char *set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
   return ngx_http_set_complex_value_slot(cf, cmd, conf);
 }
 
+/// Whatever outer levels have, there is none here, unless another line of this level sets it.
+void inherit_nothing(ngx_http_complex_value_t *&value) noexcept {
+  if (value == NGX_CONF_UNSET_PTR) {
+    value = nullptr;
+  }
+}
+
 /// Adds every argument of the line to the list. A single "" makes an empty list where that is allowed.
 char *add_to_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may_be_empty) noexcept {
   auto *&list = slot<ngx_array_t *>(cmd, conf);
@@ -175,13 +182,20 @@ char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) 
   return phantom_token_set_word(cf, cmd, conf);
 }
 
+// One of the two token endpoints replaces what outer levels have of the other. Both on one level are refused later, by
+// check_token_endpoints().
+
 char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-  static_cast<phantom_token_location_t *>(conf)->introspection_endpoint_at = position(cf);
+  auto &location = *static_cast<phantom_token_location_t *>(conf);
+  location.introspection_endpoint_at = position(cf);
+  inherit_nothing(location.exchange_endpoint);
   return set_endpoint(cf, cmd, conf);
 }
 
 char *phantom_token_set_exchange_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-  static_cast<phantom_token_location_t *>(conf)->exchange_endpoint_at = position(cf);
+  auto &location = *static_cast<phantom_token_location_t *>(conf);
+  location.exchange_endpoint_at = position(cf);
+  inherit_nothing(location.introspection_endpoint);
   return set_endpoint(cf, cmd, conf);
 }
 
@@ -227,16 +241,15 @@ char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *co
   return is_read ? NGX_CONF_OK : refuse();
 }
 
+// The two lists of scopes are not inherited as they are (merge.cpp), and nullptr where this level has no such line.
+
 char *phantom_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-  if (!unset(slot<ngx_array_t *>(cmd, conf))) {
-    return duplicate();
-  }
-  return phantom_token_add_scope(cf, cmd, conf);
+  return slot<ngx_array_t *>(cmd, conf) == nullptr ? phantom_token_add_scope(cf, cmd, conf) : duplicate();
 }
 
 char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   auto *&list = slot<ngx_array_t *>(cmd, conf);
-  if (unset(list)) {
+  if (list == nullptr) {
     list = make_list(cf);
   }
   return list == nullptr ? refuse() : push_scopes(cf, cmd, list, to_view(argument(cf, 1)));

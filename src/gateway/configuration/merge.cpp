@@ -8,9 +8,9 @@ namespace {
 
 /// phantom_token_scopes beats phantom_token_scope, but only on one level; a nearer level beats both.
 void resolve_scopes(phantom_token_location_t &location, ngx_array_t *inherited) noexcept {
-  if (location.scopes_line != NGX_CONF_UNSET_PTR) {
+  if (location.scopes_line != nullptr) {
     location.scopes = location.scopes_line;
-  } else if (location.scope_lines != NGX_CONF_UNSET_PTR) {
+  } else if (location.scope_lines != nullptr) {
     location.scopes = location.scope_lines;
   } else {
     location.scopes = inherited;
