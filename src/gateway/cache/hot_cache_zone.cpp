@@ -51,7 +51,7 @@ const char *read_zone(std::string_view value, ZoneParameters &parameters) noexce
   ngx_str_t size = to_ngx_str(value.substr(colon + 1));
   parameters.size = ngx_parse_size(&size);
   if (parameters.size == NGX_ERROR) {
-    return "has a zone whose size is none, such as \"16m\" would be";
+    return "has a zone whose size is invalid, write it as in \"zone=hot:16m\"";
   }
   return parameters.size < static_cast<ssize_t>(smallest_pages * ngx_pagesize) ? "has a zone of less than 8 pages (32k)"
                                                                                : nullptr;
