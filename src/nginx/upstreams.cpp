@@ -19,12 +19,19 @@ bool passes_on(const ngx_module_t &module) noexcept {
 }  // namespace
 
 bool has_module(const ngx_conf_t *cf, std::string_view name) noexcept {
-  for (ngx_module_t **module = cf->cycle->modules; *module != nullptr; module++) {
-    if (name == (*module)->name) {
-      return true;
-    }
+  ngx_module_t **module = cf->cycle->modules;
+  while (*module != nullptr && name != (*module)->name) {
+    module++;
   }
-  return false;
+  return *module != nullptr;
+}
+
+bool has_module_before(const ngx_conf_t *cf, std::string_view name, const ngx_module_t &other) noexcept {
+  ngx_module_t **module = cf->cycle->modules;
+  while (*module != nullptr && *module != &other && name != (*module)->name) {
+    module++;
+  }
+  return *module != nullptr && *module != &other;
 }
 
 ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const ngx_http_core_loc_conf_t &location,

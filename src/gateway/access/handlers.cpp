@@ -121,6 +121,17 @@ bool insert_handler(ngx_array_t &handlers, ngx_uint_t place, ngx_http_handler_pt
   return true;
 }
 
+/// The access handler runs before auth_request's, so that a policy service sees the JWT, and after those of auth_basic,
+/// allow and deny. nginx's array has them as auth_request, auth_basic, access, and runs it backwards: our place is
+/// behind auth_request's. That module, which nginx's configure builds in or leaves out, is the first in the order of
+/// modules that has a handler of this phase. Where it is left out, our place is the first.
+///
+/// Who makes a dynamic module of it loads it behind all that is built in. Its handler is not there yet then, comes last
+/// in the array, and runs first, as that of every dynamic module.
+ngx_uint_t place_of_access_handler(const ngx_conf_t *cf) noexcept {
+  return has_module_before(cf, "ngx_http_auth_request_module", ngx_http_phantom_token_module) ? 1 : 0;
+}
+
 bool append_handler(ngx_array_t &handlers, ngx_http_handler_pt handler) noexcept {
   return insert_handler(handlers, handlers.nelts, handler);
 }
@@ -129,11 +140,8 @@ bool append_handler(ngx_array_t &handlers, ngx_http_handler_pt handler) noexcept
 
 ngx_int_t install_handlers(ngx_conf_t *cf) noexcept {
   auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-  // Handlers of a phase run in the reverse order of its array, where a dynamic module comes last. The access handler
-  // belongs right behind auth_request's, the first of nginx's own: then allow and deny and auth_basic run before it,
-  // and a policy service behind auth_request sees the JWT. The log phase alone runs forwards.
-  const ngx_uint_t behind_auth_request = has_module(cf, "ngx_http_auth_request_module") ? 1 : 0;
-  if (!insert_handler(cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers, behind_auth_request, access_handler) ||
+  // nginx runs the handlers of a phase from the last of its array to the first, and those of the log phase forwards.
+  if (!insert_handler(cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers, place_of_access_handler(cf), access_handler) ||
       !append_handler(cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers, preaccess_handler) ||
       !append_handler(cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers, precontent_handler) ||
       !insert_handler(cmcf->phases[NGX_HTTP_LOG_PHASE].handlers, 0, log_handler)) {
