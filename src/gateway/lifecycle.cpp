@@ -24,9 +24,7 @@ void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
 }
 
 ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {
-  // With `master_process off` the process that reads a new configuration has the sets of the old one, under servers
-  // whose memory a later configuration may get.
-  gateway::clear_key_store();
+  gateway::clear_key_store();  // no entry may outlive the servers that it is found by: see key_store.cpp
   gateway::number_servers(cf);
   if (gateway::set_fingerprints(cf) != NGX_OK || gateway::index_variables(cf) != NGX_OK ||
       gateway::check_configuration(cf) != NGX_OK) {

@@ -104,7 +104,7 @@ void attach(ngx_http_request_t *subrequest, ngx_connection_t *connection) noexce
   subrequest->connection = connection;
 }
 
-void stop_events(const ngx_connection_t &connection) noexcept {
+void stop_events(ngx_connection_t &connection) noexcept {
   stop_event(connection.read);
   stop_event(connection.write);
 }

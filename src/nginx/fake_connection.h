@@ -16,6 +16,6 @@ ngx_connection_t *make_fake_connection(ngx_http_request_t *r) noexcept;
 void attach(ngx_http_request_t *subrequest, ngx_connection_t *connection) noexcept;
 
 /// Nobody waits for an event of this connection any more.
-void stop_events(const ngx_connection_t &connection) noexcept;
+void stop_events(ngx_connection_t &connection) noexcept;
 
 }  // namespace nginx

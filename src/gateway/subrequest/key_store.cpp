@@ -31,6 +31,12 @@ constexpr time_t retry_without_keys = 1;
 constexpr std::size_t most_entries = 64;
 
 /// One list a worker. It is made after the fork, and never shared.
+///
+/// An entry is found by the address of its server, so it must not be there when another server gets that address. A
+/// worker has one configuration for its whole life. With `master_process off` one process has one after the other, and
+/// requests of an old configuration may still add entries beside the new one; the old one's memory is freed when the
+/// last of them has ended. Only a configuration that is read later can get that memory, and the postconfiguration of
+/// each one clears this list, before any request runs under it.
 KeyStoreEntry *entries = nullptr;
 
 void free_entry(KeyStoreEntry *entry) noexcept {
