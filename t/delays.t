@@ -1,5 +1,5 @@
-# Modules that delay a request (limit_req with a burst and without nodelay, a sleep of lua) in the introspection location. They
-# count on the connection's events, of which a subrequest within an SSI page would see none.
+# Modules that delay a request (limit_req with a burst and without nodelay, a sleep of lua) in the introspection
+# location. They count on the connection's events, of which a subrequest within an SSI page would see none.
 
 use strict;
 use warnings;
@@ -7,8 +7,11 @@ use lib 't/lib';
 use Harness;
 use Harness::Http2;
 
-my $lua = $ENV{NGINX_BINARY} ? '' : 'load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;';
-my $sleep = $lua ? 'location = /_sleep { internal; rewrite_by_lua_block { ngx.sleep(0.1) } proxy_pass http://%%AS%%/introspect; }' : '';
+my $lua = $ENV{NGINX_BINARY} ? '' : 'load_module /usr/lib/nginx/modules/ndk_http_module.so; '
+    . 'load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;';
+my $sleep = $lua
+    ? 'location = /_sleep { internal; rewrite_by_lua_block { ngx.sleep(0.1) } proxy_pass http://%%AS%%/introspect; }'
+    : '';
 
 my $gateway = gateway(
     main => $lua,
@@ -24,7 +27,8 @@ my $gateway = gateway(
     },
     locations => qq{
         location /           { phantom_token on; proxy_pass http://%%API%%; }
-        location /sleep/     { phantom_token on; phantom_token_introspection_endpoint /_sleep; proxy_pass http://%%API%%; }
+        location /sleep/     { phantom_token on; phantom_token_introspection_endpoint /_sleep;
+                               proxy_pass http://%%API%%; }
         location /open/      { proxy_pass http://%%API%%; }
         location /ssi/       { ssi on; ssi_types *; proxy_pass http://%%API%%; }
         location = /_introspect { internal; limit_req zone=all burst=100; proxy_pass http://%%AS%%/introspect; }
@@ -35,7 +39,13 @@ my ($as, $api) = ($gateway->as, $gateway->api);
 my $jwt = jwt({ sub => 'alice' });
 $as->answers('delayed-token' => { jwt => $jwt });
 
-sub page { my (@parts) = @_; return { body => 'begin ' . join(' ', map { qq{<!--# include virtual="$_" -->} } @parts) . ' end', headers => ['Content-Type: text/html'] } }
+sub page {
+    my (@parts) = @_;
+    return {
+        body => 'begin ' . join(' ', map { qq{<!--# include virtual="$_" -->} } @parts) . ' end',
+        headers => ['Content-Type: text/html']
+    };
+}
 
 my %pages = (
     '/ssi/one'     => page('/part/1'),
@@ -48,14 +58,17 @@ my %pages = (
 $api->answers(%pages);
 
 # The numbers of parts below each page, by which they are known to have come.
-my %parts = ('/ssi/one' => 1, '/ssi/several' => 6, '/ssi/open' => 2, '/ssi/nested' => 9, '/ssi/deep' => 11, '/ssi/sleep' => 4);
+my %parts = (
+    '/ssi/one' => 1, '/ssi/several' => 6, '/ssi/open' => 2, '/ssi/nested' => 9, '/ssi/deep' => 11, '/ssi/sleep' => 4
+);
 
 sub complete {
     my ($name, $status, $body, $page) = @_;
     is $status, 200, "$name: answered";
     like $body, qr/^begin .* end$/s, "$name: to its end";
     my @seen = grep { $_->{uri} =~ m{^/(?:part|sleep)/} } $api->requests;
-    is scalar(grep { ($_->header('Authorization') // '') eq "Bearer $jwt" } @seen), $parts{$page}, "$name: all its parts";
+    is scalar(grep { ($_->header('Authorization') // '') eq "Bearer $jwt" } @seen), $parts{$page},
+        "$name: all its parts";
     $api->forget_requests;
     return;
 }
@@ -84,7 +97,8 @@ for my $page (sort keys %pages) {
     $_->forget_requests for $as, $api;
     my $connection = $gateway->connect;
     $connection->send("GET /ssi/held HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer delayed-token\r\n\r\n");
-    ok until_true(patience(5), sub { scalar grep { $_->{uri} eq '/part/1' } $api->requests }), 'beside a slow part: the delayed one goes on';
+    ok until_true(patience(5), sub { scalar grep { $_->{uri} eq '/part/1' } $api->requests }),
+        'beside a slow part: the delayed one goes on';
     $api->release('part');
     like $connection->response('GET')->body, qr/^begin held .* end$/s, 'beside a slow part: the page';
     is $connection->finish, '', 'beside a slow part: nothing follows';

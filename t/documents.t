@@ -1,10 +1,10 @@
-# The documents say what is so: every configuration in README.md, CONTRIBUTING.md, SECURITY.md and docs/ is one that nginx
-# accepts, every whole one serves a request, every directive, variable, outcome and log line in the reference is the
-# module's, and every relative link leads somewhere.
+# The documents say what is so: every configuration in README.md, CONTRIBUTING.md, SECURITY.md and docs/ is one that
+# nginx accepts, every whole one serves a request, every directive, variable, outcome and log line in the reference is
+# the module's, and every relative link leads somewhere.
 #
-# A configuration stands in a ```nginx block. What it is, its first lines say: `http {` at the start of a line is a whole
-# file; `server {`, `upstream`, `map` and the like belong into http; `location` belongs into a server; anything else into
-# a protected location. A comment on the line before the block says what is otherwise:
+# A configuration stands in a ```nginx block. What it is, its first lines say: `http {` at the start of a line is a
+# whole file; `server {`, `upstream`, `map` and the like belong into http; `location` belongs into a server; anything
+# else into a protected location. A comment on the line before the block says what is otherwise:
 #
 #   <!-- nginx: introspection -->     belongs into the introspection location
 #   <!-- nginx: warns PATTERN -->     nginx -t warns so; without this, it must not warn at all
@@ -16,7 +16,9 @@ use lib 't/lib';
 use Harness;
 use Harness::Tables qw(tables literals);
 
-my @documents = ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', sort glob('docs/*.md'), sort glob('docs/*/*.md'));
+my @documents = (
+    'README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', sort glob('docs/*.md'), sort glob('docs/*/*.md')
+);
 my %text      = map { $_ => slurp($_) } @documents;
 my $files     = temporary_folder(); # in place of /etc/nginx
 
@@ -35,7 +37,7 @@ sub spill {
     return chmod 0600, $path;
 }
 
-# --- the configurations ------------------------------------------------------------------------------------------------
+# --- the configurations ----------------------------------------------------------------------------------------------
 
 # { document, line, text, level, warns, refused }
 sub blocks_of {
@@ -46,8 +48,13 @@ sub blocks_of {
         $number++;
         if ($block && $line =~ /^```/) { push @blocks, $block; undef $block }
         elsif ($block) { $block->{text} .= "$line\n" }
-        elsif ($line =~ /^```nginx$/) { $block = { document => $document, line => $number, text => '', %{ $marker // {} } }; undef $marker }
-        elsif ($line =~ /^<!-- nginx: (introspection|warns|refused)(?: (.*?))? -->$/) { $marker = $1 eq 'introspection' ? { level => $1 } : { $1 => $2 } }
+        elsif ($line =~ /^```nginx$/) {
+            $block = { document => $document, line => $number, text => '', %{ $marker // {} } };
+            undef $marker;
+        }
+        elsif ($line =~ /^<!-- nginx: (introspection|warns|refused)(?: (.*?))? -->$/) {
+            $marker = $1 eq 'introspection' ? { level => $1 } : { $1 => $2 };
+        }
         elsif ($marker) { die "$document:$number: a comment on a configuration stands right before it\n" }
         elsif ($line =~ /^\s*```\s*nginx/) { die "$document:$number: a configuration begins with ```nginx alone\n" }
     }
@@ -68,7 +75,8 @@ sub level_of {
 sub local_text {
     my ($text) = @_;
     for my $name ($text =~ m{/etc/nginx/([\w.-]+)}g) {
-        spill("$files/$name", $name =~ /\.conf$/ ? qq{proxy_set_header Authorization "Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==";\n} : "gateway-secret\n");
+        spill("$files/$name", $name =~ /\.conf$/
+                ? qq{proxy_set_header Authorization "Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==";\n} : "gateway-secret\n");
     }
     $text =~ s{/etc/nginx/}{$files/}g;
     $text =~ s{/var/(?:cache|log)/}{%%DIR%%/}g;
@@ -91,7 +99,8 @@ sub parts_of {
     return (config => $text) if $block->{level} eq 'file';
     return (config => "http {\n$text\n}\n") if $block->{level} eq 'http';
 
-    my $zones = $text =~ /proxy_cache\s+(?!off)\w/ ? join "\n", map { "proxy_cache_path %%DIR%%/$_ keys_zone=$_:1m;" } unique($text =~ /proxy_cache\s+(?!off)(\w+);/g) : '';
+    my $zones = $text =~ /proxy_cache\s+(?!off)\w/ ? join "\n", map { "proxy_cache_path %%DIR%%/$_ keys_zone=$_:1m;" }
+        unique($text =~ /proxy_cache\s+(?!off)(\w+);/g) : '';
     if ($block->{level} eq 'introspection') { return (http => $zones, introspection => $text, log_level => 'warn') }
 
     my $server = '';
@@ -100,7 +109,8 @@ sub parts_of {
         $server = 'phantom_token on; phantom_token_introspection_endpoint /_introspect;';
         $text   = "location /documented/ {\n$text\n$pass\n}";
     }
-    my @missing = grep { $text !~ /^\s*location (?:= )?\Q$_\E \{/m } unique("$server\n$text" =~ /phantom_token_\w+_endpoint\s+([\w\/]+);/g);
+    my @missing = grep { $text !~ /^\s*location (?:= )?\Q$_\E \{/m }
+        unique("$server\n$text" =~ /phantom_token_\w+_endpoint\s+([\w\/]+);/g);
     my $missing = join "\n", map { "location = $_ { internal; proxy_pass http://%%AS%%; }" } @missing;
     return (http => $zones, server => $server, locations => "$text\n$missing");
 }
@@ -112,7 +122,8 @@ sub check_block {
     my $nginx   = Harness::Nginx->new(servers => { AS => '127.0.0.1:9', API => '127.0.0.1:9' }, parts_of($block));
     my $check   = $nginx->check;
     # nginx from 1.25.1 on warns of what older ones need, and names no other fault by that.
-    my @warnings = grep { !/the "listen \.\.\. http2" directive is deprecated/ } $check->{output} =~ /^(.*\[warn\].*)$/mg;
+    my @warnings = grep { !/the "listen \.\.\. http2" directive is deprecated/ }
+        $check->{output} =~ /^(.*\[warn\].*)$/mg;
     if (defined $block->{refused}) {
         is $check->{code}, 1, 'refused';
         like $check->{output}, qr/\[emerg\].*$block->{refused}/, 'for the reason that the document gives';
@@ -127,7 +138,10 @@ sub check_block {
 # --- a request through a whole file -----------------------------------------------------------------------------------
 
 # The arguments of a directive, without their quotation marks.
-sub values_of { my ($text, $directive) = @_; return map { tr/"//dr } map { /"[^"]*"|\S+/g } $text =~ /^\s*$directive\s+([^;]*);/mg }
+sub values_of {
+    my ($text, $directive) = @_;
+    return map { tr/"//dr } map { /"[^"]*"|\S+/g } $text =~ /^\s*$directive\s+([^;]*);/mg;
+}
 
 # The AS's answer, and the token, that satisfy what the file asks for.
 sub answer_for {
@@ -139,7 +153,10 @@ sub answer_for {
     my $keys = { json => jwks($key) };
     my $jwt  = jwt(\%claims, key => $key);
     return ($jwt, '*' => $keys) if $text =~ /phantom_token_inbound_jwt\s+verify/;
-    my $answer = $text =~ /phantom_token_exchange_endpoint/ ? { json => { access_token => $jwt, issued_token_type => 'urn:ietf:params:oauth:token-type:access_token', token_type => 'Bearer' } } : { jwt => $jwt };
+    my $answer = $text =~ /phantom_token_exchange_endpoint/ ? {
+        json => { access_token => $jwt, issued_token_type => 'urn:ietf:params:oauth:token-type:access_token',
+                  token_type => 'Bearer' }
+    } : { jwt => $jwt };
     return ('alice-token', 'alice-token' => $answer, '*' => $keys);
 }
 
@@ -169,13 +186,14 @@ my @blocks = map { blocks_of($_) } @documents;
 cmp_ok scalar @blocks, '>', 40, 'the documents have configurations';
 for my $block (@blocks) {
     subtest "$block->{document}:$block->{line}: $block->{level}" => sub {
-        plan skip_all => 'Debian has that module for its own nginx alone, and NGINX_BINARY names another' if $ENV{NGINX_BINARY} && $block->{text} =~ /^load_module (?!\S*phantom_token)/m;
+        plan skip_all => 'Debian has that module for its own nginx alone, and NGINX_BINARY names another'
+            if $ENV{NGINX_BINARY} && $block->{text} =~ /^load_module (?!\S*phantom_token)/m;
         check_block($block);
         try_file($block) if $block->{level} eq 'file' && !defined $block->{refused};
     };
 }
 
-# --- the guides whose servers are here ------------------------------------------------------------------------------------
+# --- the guides whose servers are here -------------------------------------------------------------------------------
 
 # A guide's whole file in front of the real server.
 sub guided {
@@ -189,9 +207,12 @@ subtest 'guide: oidc-provider, for real' => sub {
     my ($as, $introspection, $exchange) = guided('oidc-provider');
     my $token = $as->token(scope => 'read');
     cases($_,
-        { name => 'a token', request => { path => '/api/', port => 80, token => $token }, status => 200, outcome => 'active', cache => 'MISS', api => [{ authorization => qr/^Bearer eyJ/ }] },
-        { name => 'again',   request => { path => '/api/', port => 80, token => $token }, status => 200, outcome => 'active', cache => 'HIT' },
-        { name => 'none',    request => { path => '/api/', port => 80, token => 'no-such-token' }, status => 401, outcome => 'inactive' },
+        { name => 'a token', request => { path => '/api/', port => 80, token => $token }, status => 200,
+          outcome => 'active', cache => 'MISS', api => [{ authorization => qr/^Bearer eyJ/ }] },
+        { name => 'again',   request => { path => '/api/', port => 80, token => $token }, status => 200,
+          outcome => 'active', cache => 'HIT' },
+        { name => 'none',    request => { path => '/api/', port => 80, token => 'no-such-token' }, status => 401,
+          outcome => 'inactive' },
     ) for $introspection, $exchange;
 };
 
@@ -199,43 +220,62 @@ subtest 'guide: glewlwyd, for real' => sub {
     my ($as, $gateway) = guided('glewlwyd');
     my $user = { grant_type => 'password', username => 'alice', password => 'alice-secret', scope => 'openid read' };
     cases($gateway,
-        { name => 'a service\'s token', request => { path => '/api/', port => 80, token => $as->token(scope => 'read') }, status => 200, outcome => 'active' },
-        { name => 'a user\'s token', request => { path => '/api/', port => 80, token => $as->token(client => 'web', form => $user) }, status => 200, outcome => 'active' },
-        { name => 'a token for what the list of audiences lacks', request => { path => '/api/', port => 80, token => $as->token(scope => 'write') }, status => 401, outcome => 'audience' },
-        { name => 'a refresh token is opaque', request => { path => '/api/', port => 80, token => $as->form('token', 'web', $user)->json->{refresh_token} }, status => 401, outcome => 'inactive' },
-        { name => 'an ID token', request => { path => '/api/', port => 80, token => $as->form('token', 'web', $user)->json->{id_token} }, status => 401, outcome => 'audience' },
+        { name => 'a service\'s token',
+          request => { path => '/api/', port => 80, token => $as->token(scope => 'read') }, status => 200,
+          outcome => 'active' },
+        { name => 'a user\'s token',
+          request => { path => '/api/', port => 80, token => $as->token(client => 'web', form => $user) },
+          status => 200, outcome => 'active' },
+        { name => 'a token for what the list of audiences lacks',
+          request => { path => '/api/', port => 80, token => $as->token(scope => 'write') }, status => 401,
+          outcome => 'audience' },
+        { name => 'a refresh token is opaque',
+          request => { path => '/api/', port => 80, token => $as->form('token', 'web', $user)->json->{refresh_token} },
+          status => 401, outcome => 'inactive' },
+        { name => 'an ID token',
+          request => { path => '/api/', port => 80, token => $as->form('token', 'web', $user)->json->{id_token} },
+          status => 401, outcome => 'audience' },
     );
     my $introspecting = gateway(servers => { AS => $as }, locations => local_text(<<'END'));
-        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; phantom_token_client_id gateway;
-                     phantom_token_client_secret_file /etc/nginx/gateway-secret; phantom_token_client_auth basic_raw; proxy_pass http://127.0.0.1:8081; }
+        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect;
+                     phantom_token_client_id gateway; phantom_token_client_auth basic_raw;
+                     phantom_token_client_secret_file /etc/nginx/gateway-secret; proxy_pass http://127.0.0.1:8081; }
         location = /_introspect { internal; proxy_pass http://127.0.0.1:9400/api/oidc/introspect; }
 END
     cases($introspecting,
-        { name => 'by introspection: an active token', request => { path => '/', token => $as->token(scope => 'read') }, status => 502, outcome => 'as_bad_response', log => qr/the claim token_introspection is absent/ },
-        { name => 'by introspection: an unknown token', request => { path => '/', token => 'no-such-token' }, status => 502, outcome => 'as_error' },
+        { name => 'by introspection: an active token', request => { path => '/', token => $as->token(scope => 'read') },
+          status => 502, outcome => 'as_bad_response', log => qr/the claim token_introspection is absent/ },
+        { name => 'by introspection: an unknown token',
+          request => { path => '/', token => 'no-such-token' }, status => 502, outcome => 'as_error' },
     );
 };
 
 subtest 'guide: django-oauth-toolkit, for real' => sub {
     my $as = real_server('django-oauth-toolkit');
     my $gateway = gateway(servers => { AS => $as }, locations => local_text(<<'END'));
-        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; phantom_token_client_id gateway;
+        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect;
+                     phantom_token_client_id gateway;
                      phantom_token_client_secret_file /etc/nginx/gateway-secret; proxy_pass http://127.0.0.1:8081; }
-        location /anonymous { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_pass http://127.0.0.1:8081; }
-        location /slash { phantom_token on; phantom_token_introspection_endpoint /_slash; proxy_pass http://127.0.0.1:8081; }
+        location /anonymous { phantom_token on; phantom_token_introspection_endpoint /_introspect;
+                              proxy_pass http://127.0.0.1:8081; }
+        location /slash { phantom_token on; phantom_token_introspection_endpoint /_slash;
+                          proxy_pass http://127.0.0.1:8081; }
         location = /_introspect { internal; proxy_pass http://127.0.0.1:9400/o/introspect/; }
         location = /_slash { internal; proxy_pass http://127.0.0.1:9400/o/introspect; }
 END
     my $token = $as->token;
     cases($gateway,
-        { name => 'an active token', request => { path => '/', token => $token }, status => 502, outcome => 'as_bad_response', log => qr/there is nothing to forward/ },
-        { name => 'an unknown token', request => { path => '/', token => 'no-such-token' }, status => 401, outcome => 'inactive' },
-        { name => 'no credentials', request => { path => '/anonymous', token => $token }, status => 502, outcome => 'as_refused_client' },
+        { name => 'an active token', request => { path => '/', token => $token }, status => 502,
+          outcome => 'as_bad_response', log => qr/there is nothing to forward/ },
+        { name => 'an unknown token',
+          request => { path => '/', token => 'no-such-token' }, status => 401, outcome => 'inactive' },
+        { name => 'no credentials',
+          request => { path => '/anonymous', token => $token }, status => 502, outcome => 'as_refused_client' },
         { name => 'no slash', request => { path => '/slash', token => $token }, status => 502, outcome => 'as_error' },
     );
 };
 
-# --- the reference -----------------------------------------------------------------------------------------------------
+# --- the reference ---------------------------------------------------------------------------------------------------
 
 my $reference  = $text{'docs/directives.md'};
 my @directives = @{ tables()->{directives} };
@@ -294,8 +334,12 @@ for my $outcome (@{ tables()->{outcomes} }) {
 # the last column of the outcomes. An ellipsis stands for what varies, with the quotation marks around it.
 my $written = join "\n", map { $_->[1] } literals();
 my %quotes = (
-    'docs/outcomes.md'        => [map { /`([^`]*)`/g } $text{'docs/outcomes.md'} =~ /^\| [^|]* \| `\w+` \| .* \| ([^|]*) \|$/mg],
-    'docs/troubleshooting.md' => [$text{'docs/troubleshooting.md'} =~ /`(?:phantom token: (?:\w+: )?|\[(?:emerg|warn)\] )([^`]+)`/g],
+    'docs/outcomes.md'        => [map {
+        /`([^`]*)`/g
+    } $text{'docs/outcomes.md'} =~ /^\| [^|]* \| `\w+` \| .* \| ([^|]*) \|$/mg],
+    'docs/troubleshooting.md' => [
+        $text{'docs/troubleshooting.md'} =~ /`(?:phantom token: (?:\w+: )?|\[(?:emerg|warn)\] )([^`]+)`/g
+    ],
 );
 for my $document (sort keys %quotes) {
     cmp_ok scalar @{ $quotes{$document} }, '>', 20, "$document quotes the log";
@@ -305,13 +349,14 @@ for my $document (sort keys %quotes) {
     }
 }
 
-# --- links ---------------------------------------------------------------------------------------------------------------
+# --- links -----------------------------------------------------------------------------------------------------------
 
 # As GitHub makes them of headings.
 sub anchors_of {
     my ($markdown) = @_;
     $markdown =~ s/^```.*?^```//gms;
-    return map { my $heading = lc; $heading =~ s/[^\w\- ]//g; $heading =~ tr/ /-/; ($heading => 1) } $markdown =~ /^#+ +(.*?) *$/mg;
+    return map { my $heading = lc; $heading =~ s/[^\w\- ]//g; $heading =~ tr/ /-/; ($heading => 1) }
+        $markdown =~ /^#+ +(.*?) *$/mg;
 }
 
 for my $document (@documents) {
@@ -330,7 +375,7 @@ for my $document (@documents) {
     is "@lost", '', "links: $document";
 }
 
-# --- what does not belong into a document ----------------------------------------------------------------------------------
+# --- what does not belong into a document ----------------------------------------------------------------------------
 
 for my $document (@documents) {
     my @found = $text{$document} =~ m{(TODO\b.*|/(?:work|tmp)/\S*|/home/\S*)}g;

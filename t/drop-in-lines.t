@@ -8,7 +8,7 @@ use warnings;
 use lib 't/lib';
 use Harness;
 
-# --- rows --------------------------------------------------------------------------------------------------------------
+# --- rows ------------------------------------------------------------------------------------------------------------
 
 # name; http, server: lines there. api: lines of the API's location, or location: all of it. as: lines of the
 # introspection location behind proxy_pass, with ZONE; or introspection: all of it. URI: the address of the
@@ -270,7 +270,7 @@ configurations(
       refuses => qr/phantom_token_client_credential.*phantom_token_client_id.*phantom_token_client_secret_file/ },
 );
 
-# --- all of them -------------------------------------------------------------------------------------------------------
+# --- all of them -----------------------------------------------------------------------------------------------------
 
 my @rows = (@documents, @clusters, @addresses, @surroundings, @looks);
 for my $n (0 .. $#rows) {
@@ -304,7 +304,8 @@ $gateway->as->answers(
 for my $row (@rows) {
     my ($name, $answered) = ($row->{name}, $row->{got_by_body});
     my %challenge = (realm => $row->{realm} // 'api', scope => $row->{scopes} // 'read');
-    my %request = (path => $row->{path} // ($row->{location} // '') =~ /location (?:= )?(\/\w+\/)/ ? $row->{path} // $1 : '/api',
+    my %request = (path => $row->{path} // ($row->{location} // '') =~ /location (?:= )?(\/\w+\/)/ ? $row->{path}
+            // $1 : '/api',
         host => $row->{host}, headers => ['User-Agent: test', @{ $row->{headers} // [] }]);
     my $got  = { authorization => 'Bearer <jwt>', %{ $row->{got} // {} } };
     my %good = (status => 200, $answered ? (body => '{"got":"Bearer <jwt>"}') : (api => [$got]));

@@ -1,5 +1,5 @@
-# phantom_token_hot_cache: copies in shared memory of what proxy_cache holds. Whose copy it is, how long it lives, what is
-# never kept, and that a hot answer is checked and forwarded as any other.
+# phantom_token_hot_cache: copies in shared memory of what proxy_cache holds. Whose copy it is, how long it lives, what
+# is never kept, and that a hot answer is checked and forwarded as any other.
 
 use strict;
 use warnings;
@@ -15,7 +15,9 @@ my $CACHE = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phan
 
 # What variables say, as headers for the API and as fields of the access log.
 my %SAID = map { (my $name = $_) =~ s/.*token_(?:claim_)?//; ($name => $_) }
-    qw(phantom_token_sub phantom_token_client_id phantom_token_scope phantom_token_claim_iss phantom_token_claim_aud phantom_token_claim_exp phantom_token_claim_extra phantom_token_claim_active phantom_token_jwt phantom_token_status phantom_token_key);
+    qw(phantom_token_sub phantom_token_client_id phantom_token_scope phantom_token_claim_iss phantom_token_claim_aud
+       phantom_token_claim_exp phantom_token_claim_extra phantom_token_claim_active phantom_token_jwt
+       phantom_token_status phantom_token_key);
 my $SAY = join ' ', map { "proxy_set_header X-Said-$_ \$$SAID{$_};" } sort keys %SAID;
 
 my $secret = temporary_folder() . '/secret';
@@ -42,7 +44,8 @@ my %parts = (
             listen 127.0.0.1:%%PORT:other%%;
             server_name other;
             phantom_token_hot_cache hot;
-            location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_cache off; proxy_pass http://%%API%%; }
+            location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_cache off;
+                         proxy_pass http://%%API%%; }
             location = /_introspect { internal; proxy_pass http://%%AS2%%/introspect; }
         }
         server {
@@ -61,18 +64,27 @@ my %parts = (
             listen 127.0.0.1:%%PORT:hosts%%;
             server_name one two;
             phantom_token_hot_cache hot;
-            location /        { phantom_token on; phantom_token_introspection_endpoint /_hosts; proxy_cache off; proxy_pass http://%%API%%; }
-            location /headers { phantom_token on; phantom_token_introspection_endpoint /_headers; proxy_cache off; proxy_pass http://%%API%%; }
-            location /if { phantom_token on; phantom_token_introspection_endpoint /_if; proxy_cache off; proxy_pass http://%%API%%; }
-            location /rewrite { phantom_token on; phantom_token_introspection_endpoint /_rewrite; proxy_cache off; proxy_pass http://%%API%%; }
-            location /zone { phantom_token on; phantom_token_introspection_endpoint /_zone?$host; proxy_cache off; proxy_pass http://%%API%%; }
-            location = /_if        { internal; if ($host = two) { rewrite ^ /_as-two last; } proxy_pass http://%%AS%%/introspect; }
+            location /        { phantom_token on; phantom_token_introspection_endpoint /_hosts; proxy_cache off;
+                                proxy_pass http://%%API%%; }
+            location /headers { phantom_token on; phantom_token_introspection_endpoint /_headers; proxy_cache off;
+                                proxy_pass http://%%API%%; }
+            location /if { phantom_token on; phantom_token_introspection_endpoint /_if; proxy_cache off;
+                           proxy_pass http://%%API%%; }
+            location /rewrite { phantom_token on; phantom_token_introspection_endpoint /_rewrite; proxy_cache off;
+                                proxy_pass http://%%API%%; }
+            location /zone { phantom_token on; phantom_token_introspection_endpoint /_zone?$host; proxy_cache off;
+                             proxy_pass http://%%API%%; }
+            location = /_if        { internal; if ($host = two) { rewrite ^ /_as-two last; }
+                                     proxy_pass http://%%AS%%/introspect; }
             location = /_rewrite   { internal; rewrite ^ /_as-$host last; }
-            location = /_zone      { internal; proxy_cache $zone_of_host; proxy_pass http://$server_of_host/introspect; }
+            location = /_zone      { internal; proxy_cache $zone_of_host;
+                                     proxy_pass http://$server_of_host/introspect; }
             location = /_as-one    { internal; proxy_pass http://%%AS%%/introspect; }
             location = /_as-two    { internal; proxy_cache two; proxy_pass http://%%AS2%%/introspect; }
-            location = /_hosts   { internal; proxy_cache_key $proxy_host$phantom_token_key; proxy_pass http://$server_of_host/introspect; }
-            location = /_headers { internal; proxy_cache_key $host$phantom_token_key; proxy_set_header Host $host; proxy_pass http://%%AS%%/introspect; }
+            location = /_hosts   { internal; proxy_cache_key $proxy_host$phantom_token_key;
+                                   proxy_pass http://$server_of_host/introspect; }
+            location = /_headers { internal; proxy_cache_key $host$phantom_token_key; proxy_set_header Host $host;
+                                   proxy_pass http://%%AS%%/introspect; }
         }
         phantom_token_hot_cache zone=hot:1m valid=1h;
         phantom_token_hot_cache zone=brief:64k valid=40s;
@@ -86,7 +98,9 @@ my %parts = (
         root %%DIR%%/files;
         proxy_cache off;
     } =~ s/SECRET/$secret/r,
-    locations => join("\n", map { s/\bON\b/phantom_token on;/gr =~ s/\bAPI\b/$API/gr =~ s/\bSAY\b/$SAY/gr } split /\n/, q{
+    locations => join("\n", map {
+        s/\bON\b/phantom_token on;/gr =~ s/\bAPI\b/$API/gr =~ s/\bSAY\b/$SAY/gr
+    } split /\n/, q{
         location /            { ON SAY API }
         location /brief       { ON phantom_token_hot_cache brief; API }
         location /leeway      { ON phantom_token_leeway 1h; API }
@@ -139,10 +153,14 @@ my %parts = (
         location = /_uncached   { internal; proxy_pass http://%%AS%%/introspect; }
         location = /_no-cache   { internal; proxy_cache tokens; proxy_no_cache 1; proxy_pass http://%%AS%%/introspect; }
         location = /_broken     { internal; proxy_cache broken; proxy_pass http://%%AS%%/introspect; }
-        location = /_stale      { internal; proxy_cache tokens; proxy_cache_use_stale error timeout; proxy_pass http://%%STOPPED%%/introspect; }
-        location = /_uses       { internal; proxy_cache tokens; proxy_cache_min_uses 2; proxy_pass http://%%AS%%/introspect; }
-        location = /_bypass     { internal; proxy_cache tokens; proxy_cache_bypass 1; proxy_pass http://%%AS%%/introspect; }
-        location = /_unsafe     { internal; proxy_cache tokens; proxy_cache_key $uri; proxy_pass http://%%AS%%/introspect; }
+        location = /_stale      { internal; proxy_cache tokens; proxy_cache_use_stale error timeout;
+                                  proxy_pass http://%%STOPPED%%/introspect; }
+        location = /_uses       { internal; proxy_cache tokens; proxy_cache_min_uses 2;
+                                  proxy_pass http://%%AS%%/introspect; }
+        location = /_bypass     { internal; proxy_cache tokens; proxy_cache_bypass 1;
+                                  proxy_pass http://%%AS%%/introspect; }
+        location = /_unsafe     { internal; proxy_cache tokens; proxy_cache_key $uri;
+                                  proxy_pass http://%%AS%%/introspect; }
     }),
 );
 my $gateway = gateway(%parts, clock => 'time');
@@ -158,7 +176,8 @@ sub outcome_of {
     check_refusal($response, 'any') if $response->status =~ /^(?:401|403|5)/;
     my ($sent) = map { $_->header('Authorization') // () } $api->requests;
     my $sub = defined $sent && $sent =~ /^Bearer (.+)$/ ? jwt_claims($1)->{sub} // 'anybody' : $sent // 'nobody';
-    return join ' ', $response->status, $gateway->logged($response)->{cache} || '-', $sub, scalar map { $_->requests } @asked_servers;
+    return join ' ', $response->status, $gateway->logged($response)->{cache} || '-', $sub, scalar map { $_->requests }
+        @asked_servers;
 }
 
 # expect(NAME, PATH, TOKEN, what each request in turn comes to)
@@ -193,49 +212,77 @@ my %who = (alice => { sub => 'alice', scope => 'read' }, bob => { sub => 'bob', 
 $as->answers(map { ("$_-token" => { jwt => $who{$_} }) } keys %who);
 $other->answers(map { ("$_-token" => { jwt => { sub => "$_-two" } }) } keys %who);
 
-# --- hot -------------------------------------------------------------------------------------------------------------------
+# --- hot -------------------------------------------------------------------------------------------------------------
 
 expect('MISS, then HOT', '/', 'alice-token', '200 MISS alice 1', '200 HOT alice 0', '200 HOT alice 0');
 expect('another token', '/', 'bob-token', '200 MISS bob 1', '200 HOT bob 0');
 remove_cache();
 expect('no file of the cache is read', '/', $_ . '-token', "200 HOT $_ 0", "200 HOT $_ 0") for qw(alice bob);
 expect('off in a location', '/off', 'alice-token', '200 MISS alice 1', '200 HIT alice 0', '200 HIT alice 0');
-expect('a HIT fills it, too', '/', 'off-token', '200 HIT off 0', '200 HOT off 0') if $as->answers('off-token' => { jwt => { sub => 'off' } }) && outcome_of('/off', token => 'off-token');
+expect('a HIT fills it, too', '/', 'off-token', '200 HIT off 0', '200 HOT off 0')
+    if $as->answers('off-token' => { jwt => { sub => 'off' } }) && outcome_of('/off', token => 'off-token');
 expect('a token that begins like it', '/', 'alice-toke', '401 MISS nobody 1');
 expect('a token that goes on', '/', 'alice-tokens', '401 MISS nobody 1');
 
-# --- whose copy ------------------------------------------------------------------------------------------------------------
+# --- whose copy ------------------------------------------------------------------------------------------------------
 
 # The same token, and another question about it or another way to read the answer: each has an answer of its own.
-$as->answers('same-token' => { json => { active => JSON::PP::true(), jwt => jwt({ sub => 'first' }), second => jwt({ sub => 'second' }), access_token => jwt({ sub => 'exchanged' }), issued_token_type => 'urn:ietf:params:oauth:token-type:jwt', token_type => 'N_A', x => 'x' x 1000 } });
+$as->answers(
+    'same-token' => {
+        json => {
+            active => JSON::PP::true(), jwt => jwt({ sub => 'first' }), second => jwt({ sub => 'second' }),
+            access_token => jwt({ sub => 'exchanged' }), issued_token_type => 'urn:ietf:params:oauth:token-type:jwt',
+            token_type => 'N_A', x => 'x' x 1000
+        }
+    }
+);
 $other->answers('same-token' => { jwt => { sub => 'two' } });
 {
-    my @first  = (['/', 'first', 'MISS'], ['/client', 'first', 'MISS'], ['/raw', 'first', 'MISS'], ['/second', 'two', 'MISS'], ['/member', 'second', 'HIT'],
+    my @first  = (['/', 'first', 'MISS'], ['/client', 'first', 'MISS'], ['/raw', 'first', 'MISS'],
+                  ['/second', 'two', 'MISS'], ['/member', 'second', 'HIT'],
         ['/exchange', 'exchanged', 'MISS'], ['/exchange-a', 'exchanged', 'MISS'],
-        [['/', port => 'other'], 'two', 'MISS'], [['/', port => 'namesake'], 'two', 'MISS'], [['/chosen', headers => ['X-As: one']], 'first', 'HOT'], [['/chosen', headers => ['X-As: two']], 'two', 'HOT']);
+        [['/', port => 'other'], 'two', 'MISS'], [['/', port => 'namesake'], 'two', 'MISS'],
+        [['/chosen', headers => ['X-As: one']], 'first', 'HOT'], [['/chosen', headers => ['X-As: two']], 'two', 'HOT']);
     my $name = sub { my ($path) = @_; return ref $path ? "@{[map { ref ? @{$_} : $_ } @{$path}]}" : $path };
-    expect('one token, another question: ' . $name->($_->[0]), $_->[0], 'same-token', "200 $_->[2] $_->[1] " . ($_->[2] eq 'MISS' ? 1 : 0)) for @first;
-    expect('one token, another question: larger than another location reads', '/size', 'same-token', '502 HIT nobody 0', '502 HIT nobody 0');
+    expect(
+        'one token, another question: ' . $name->($_->[0]), $_->[0], 'same-token',
+        "200 $_->[2] $_->[1] " . ($_->[2] eq 'MISS' ? 1 : 0)
+    ) for @first;
+    expect('one token, another question: larger than another location reads', '/size', 'same-token', '502 HIT nobody 0',
+        '502 HIT nobody 0');
     remove_cache();
-    expect('one token, another question, all hot: ' . $name->($_->[0]), $_->[0], 'same-token', "200 HOT $_->[1] 0") for @first, reverse @first;
+    expect('one token, another question, all hot: ' . $name->($_->[0]), $_->[0], 'same-token', "200 HOT $_->[1] 0")
+        for @first, reverse @first;
 }
 {
     # Blocks within a location ask as the location does, and as its server does.
-    expect("in an if ($_)", ["/if?a=1", port => $_], 'alice-token', $_ eq '' ? '200 HOT alice 0' : '200 MISS alice-two 1', '200 HOT ' . ($_ eq '' ? 'alice' : 'alice-two') . ' 0') for '', 'namesake';
-    expect("in limit_except ($_)", ['/limited', port => $_], 'bob-token', $_ eq '' ? '200 HOT bob 0' : '200 MISS bob-two 1', '200 HOT ' . ($_ eq '' ? 'bob' : 'bob-two') . ' 0') for '', 'namesake';
+    expect(
+        "in an if ($_)", ["/if?a=1", port => $_], 'alice-token', $_ eq '' ? '200 HOT alice 0' : '200 MISS alice-two 1',
+        '200 HOT ' . ($_ eq '' ? 'alice' : 'alice-two') . ' 0'
+    ) for '', 'namesake';
+    expect(
+        "in limit_except ($_)", ['/limited', port => $_], 'bob-token',
+        $_ eq '' ? '200 HOT bob 0' : '200 MISS bob-two 1', '200 HOT ' . ($_ eq '' ? 'bob' : 'bob-two') . ' 0'
+    ) for '', 'namesake';
 }
 
 # What the cache's key tells apart beside the question, a copy could not: so there is none.
 for my $turn ('MISS', 'HIT', 'HIT') {
     my $asked = $turn eq 'MISS' ? 1 : 0;
-    expect("the server is chosen by the host: $_->[0]", ['/', port => 'hosts', host => $_->[0]], 'alice-token', "200 $turn $_->[1] $asked") for ['one', 'alice'], ['two', 'alice-two'];
+    expect(
+        "the server is chosen by the host: $_->[0]", ['/', port => 'hosts', host => $_->[0]], 'alice-token',
+        "200 $turn $_->[1] $asked"
+    ) for ['one', 'alice'], ['two', 'alice-two'];
     for my $way (qw(if rewrite zone)) {
         my $token = "$way-token";
         $as->answers($token => { jwt => { sub => 'one' } });
         $other->answers($token => { jwt => { sub => 'two' } });
-        expect("a location, chosen by $way: $_", ["/$way", port => 'hosts', host => $_], $token, "200 $turn $_ $asked") for 'one', 'two';
+        expect("a location, chosen by $way: $_", ["/$way", port => 'hosts', host => $_], $token, "200 $turn $_ $asked")
+            for 'one', 'two';
     }
-    expect("the key has the host: $_", ['/headers', port => 'hosts', host => $_], 'alice-token', "200 $turn alice $asked") for 'one', 'two';
+    expect(
+        "the key has the host: $_", ['/headers', port => 'hosts', host => $_], 'alice-token', "200 $turn alice $asked"
+    ) for 'one', 'two';
 }
 
 for my $beginning ('abcd', 'a-longer-one') {
@@ -250,18 +297,27 @@ for my $beginning ('abcd', 'a-longer-one') {
     expect('collision: both are hot', '/', $tokens[$_], "200 HOT collides-$_ 0") for 0, 1;
 }
 
-# --- each location's own rules for one copy -------------------------------------------------------------------------------------
+# --- each location's own rules for one copy --------------------------------------------------------------------------
 
-$as->answers('ruled-token' => { jwt => { sub => 'ruled', scope => 'read', iss => 'here', aud => ['api'], exp => int(time) + 600 } },
-    'bound-token' => { jwt => { sub => 'bound', cnf => { jkt => 'x' } } }, 'dpop-token' => { json => { active => true, token_type => 'DPoP', jwt => jwt({ sub => 'dpop' }) } });
+$as->answers('ruled-token' => {
+    jwt => { sub => 'ruled', scope => 'read', iss => 'here', aud => ['api'], exp => int(time) + 600 }
+},
+    'bound-token' => { jwt => { sub => 'bound', cnf => { jkt => 'x' } } },
+    'dpop-token' => { json => { active => true, token_type => 'DPoP', jwt => jwt({ sub => 'dpop' }) } });
 expect('rules: a location without any', '/', 'ruled-token', '200 MISS ruled 1', '200 HOT ruled 0');
 remove_cache();
 cases($gateway,
-    { name => 'rules: scope', request => { path => '/scope', token => 'ruled-token' }, as => 0, status => 403, cache => 'HOT', outcome => 'insufficient_scope', challenge => { realm => 'api', error => 'insufficient_scope', scope => 'admin' } },
-    { name => 'rules: scope, as problem details', request => { path => '/problem', token => 'ruled-token' }, as => 0, status => 403, cache => 'HOT', outcome => 'insufficient_scope', refusal => 'problem' },
-    { name => 'rules: issuer', request => { path => '/issuer', token => 'ruled-token' }, as => 0, status => 401, cache => 'HOT', outcome => 'issuer', challenge => { realm => 'api', error => 'invalid_token' } },
-    { name => 'rules: audience', request => { path => '/audience', token => 'ruled-token' }, as => 0, status => 401, cache => 'HOT', outcome => 'audience', challenge => { realm => 'api', error => 'invalid_token' } },
-    { name => 'rules: and it is still there', request => { path => '/', token => 'ruled-token' }, as => 0, status => 200, cache => 'HOT', outcome => 'active' },
+    { name => 'rules: scope', request => { path => '/scope', token => 'ruled-token' }, as => 0, status => 403,
+      cache => 'HOT', outcome => 'insufficient_scope',
+      challenge => { realm => 'api', error => 'insufficient_scope', scope => 'admin' } },
+    { name => 'rules: scope, as problem details', request => { path => '/problem', token => 'ruled-token' }, as => 0,
+      status => 403, cache => 'HOT', outcome => 'insufficient_scope', refusal => 'problem' },
+    { name => 'rules: issuer', request => { path => '/issuer', token => 'ruled-token' }, as => 0, status => 401,
+      cache => 'HOT', outcome => 'issuer', challenge => { realm => 'api', error => 'invalid_token' } },
+    { name => 'rules: audience', request => { path => '/audience', token => 'ruled-token' }, as => 0, status => 401,
+      cache => 'HOT', outcome => 'audience', challenge => { realm => 'api', error => 'invalid_token' } },
+    { name => 'rules: and it is still there',
+      request => { path => '/', token => 'ruled-token' }, as => 0, status => 200, cache => 'HOT', outcome => 'active' },
 );
 for my $token (qw(bound-token dpop-token)) {
     my ($sub) = $token =~ /^(\w+)/;
@@ -270,7 +326,7 @@ for my $token (qw(bound-token dpop-token)) {
     expect('rules: confirmation, refused though it is hot', '/', $token, '401 HOT nobody 0');
 }
 
-# --- what is never kept ----------------------------------------------------------------------------------------------------------
+# --- what is never kept ----------------------------------------------------------------------------------------------
 
 $as->answers(
     '204-token'      => { status => 204 },
@@ -289,12 +345,15 @@ expect('never kept: expired', '/', 'ended-token', '401 MISS nobody 1', ('401 HIT
 expect('never kept: accepted by leeway only', '/leeway', 'ended-token', ('200 HIT ended 0') x 3);
 expect('never kept: not yet valid', '/', 'future-token', '401 MISS nobody 1', ('401 HIT nobody 0') x 2);
 expect('never kept: refused by scope', '/scope', 'empty-token', '403 MISS nobody 1', ('403 HIT nobody 0') x 2);
-expect('never kept: refused by scope, so the next location finds it in the cache', '/', 'empty-token', '200 HIT anybody 0', '200 HOT anybody 0');
+expect('never kept: refused by scope, so the next location finds it in the cache', '/', 'empty-token',
+    '200 HIT anybody 0', '200 HOT anybody 0');
 expect('never kept: no cache', '/uncached', 'alice-token', ('200 - alice 1') x 3);
 expect('never kept: no-store', '/', 'no-store-token', ('200 MISS no-store 1') x 3);
 expect('never kept: proxy_no_cache', '/refused-too', 'alice-token', ('200 MISS alice 1') x 3);
 expect('never kept: proxy_cache_min_uses', '/uses', 'alice-token', ('200 MISS alice 1') x 2, '200 HOT alice 0');
-expect('what passes the cache by is stored, and kept', '/bypass', 'alice-token', '200 BYPASS alice 1', '200 HOT alice 0');
+expect(
+    'what passes the cache by is stored, and kept', '/bypass', 'alice-token', '200 BYPASS alice 1', '200 HOT alice 0'
+);
 expect('the guard refuses a key that does not tell tokens apart', '/unsafe', 'alice-token', ('500 MISS nobody 1') x 2);
 expect('the guard: and for another token', '/unsafe', 'bob-token', '500 MISS nobody 1');
 SKIP: {
@@ -302,10 +361,12 @@ SKIP: {
     chmod 0555, "$folder/broken";
     chown 0, 0, "$folder/broken";
     $gateway->announce(qr/\[crit\].*broken.*Permission denied/);
-    expect('never kept: the folder of the cache cannot be written to', '/broken', 'alice-token', ('502 MISS nobody 1') x 3);
+    expect(
+        'never kept: the folder of the cache cannot be written to', '/broken', 'alice-token', ('502 MISS nobody 1') x 3
+    );
 }
 
-# --- how long --------------------------------------------------------------------------------------------------------------------
+# --- how long --------------------------------------------------------------------------------------------------------
 
 # All at once: what ends after 50 or 60 seconds is hot before and is not after 90.
 {
@@ -318,7 +379,10 @@ SKIP: {
         'half'    => { jwt => { sub => 'half', exp => "$soon.5" + 0 } },
         'json'    => { json => { active => true, exp => $soon, jwt => jwt({ sub => 'json', exp => $soon + 600 }) } },
         'inner'   => { json => { active => true, exp => $soon + 600, jwt => jwt({ sub => 'inner', exp => $soon }) } },
-        'envelope' => { body => jwt({ iss => 'as', exp => $soon, token_introspection => { active => true, jwt => jwt({ sub => 'envelope' }) } }, header => { alg => 'RS256', typ => 'token-introspection+jwt' }), type => 'application/token-introspection+jwt' },
+        'envelope' => { body => jwt(
+            { iss => 'as', exp => $soon, token_introspection => { active => true, jwt => jwt({ sub => 'envelope' }) } },
+            header => { alg => 'RS256', typ => 'token-introspection+jwt' }
+        ), type => 'application/token-introspection+jwt' },
         'stays'   => { jwt => { sub => 'stays', exp => $soon + 6000 }, headers => ['X-Accel-Expires: 6000'] },
     );
     $as->answers(map { ("$_-token" => $answer{$_}) } keys %answer);
@@ -333,9 +397,12 @@ SKIP: {
     $gateway->advance(90);
 
     expect('how long: the end of the cache entry', '/', 'entry-token', '200 EXPIRED entry 1', '200 HOT entry 0');
-    expect('how long: revoked, once the entry has ended', '/', 'revoked-token', '401 EXPIRED nobody 1', '401 HIT nobody 0');
+    expect(
+        'how long: revoked, once the entry has ended', '/', 'revoked-token', '401 EXPIRED nobody 1', '401 HIT nobody 0'
+    );
     expect("how long: exp ($_)", '/', "$_-token", ('401 HIT nobody 0') x 2) for qw(exp half json inner envelope);
-    expect("how long: exp ($_), with leeway", '/leeway', "$_-token", ("200 HIT $_ 0") x 2) for qw(exp half json inner envelope);
+    expect("how long: exp ($_), with leeway", '/leeway', "$_-token", ("200 HIT $_ 0") x 2)
+        for qw(exp half json inner envelope);
     expect('how long: as long as nothing ends it', '/', 'stays-token', '200 HOT stays 0');
     expect('how long: valid', '/brief', 'alice-token', '200 HIT alice 0', '200 HOT alice 0');
     expect('never kept: stale', '/stale', 'stale-token', ('200 STALE stale 0') x 3);
@@ -351,16 +418,26 @@ SKIP: {
     $as->answers('alice-token' => { jwt => $who{alice} });
 }
 
-# --- variables and headers, as if the authorization server had been asked -------------------------------------------------------------
+# --- variables and headers, as if the authorization server had been asked --------------------------------------------
 
-my %claims = (sub => 'carol', client_id => 'app', scope => 'read write', iss => 'https://as.example', aud => ['a', 'b'], exp => int(time) + 6000, extra => 'x"\\y');
+my %claims = (
+    sub => 'carol', client_id => 'app', scope => 'read write', iss => 'https://as.example', aud => ['a', 'b'],
+    exp => int(time) + 6000, extra => 'x"\\y'
+);
 my %kinds  = (
     'jwt-token'      => { jwt => \%claims },
     'json-token'     => { json => { active => true, %claims, extra => 'from-json', jwt => jwt({ sub => 'dave' }) } },
-    'envelope-token' => { body => jwt({ iss => 'as', token_introspection => { active => true, jwt => jwt(\%claims), extra => 'inner' } }, header => { alg => 'RS256', typ => 'token-introspection+jwt' }), type => 'application/token-introspection+jwt' },
+    'envelope-token' => {
+        body => jwt({ iss => 'as', token_introspection => { active => true, jwt => jwt(\%claims), extra => 'inner' } },
+                    header => { alg => 'RS256', typ => 'token-introspection+jwt' }),
+        type => 'application/token-introspection+jwt'
+    },
     'unicode-token'  => { jwt => { sub => "\x{e9}\x{1f600}", extra => "a\tb", scope => ['read', 'write'] } },
     'bare-token'     => { jwt => {} },
-    'exchange-token' => { json => { access_token => jwt(\%claims), issued_token_type => 'urn:ietf:params:oauth:token-type:jwt', token_type => 'N_A', scope => 'other', extra => 'beside' } },
+    'exchange-token' => {
+        json => { access_token => jwt(\%claims), issued_token_type => 'urn:ietf:params:oauth:token-type:jwt',
+                  token_type => 'N_A', scope => 'other', extra => 'beside' }
+    },
     'signed-token'   => { jwt => jwt(\%claims, key => $key) },
 );
 $as->answers(%kinds, '/jwks' => { json => jwks($key) });
@@ -383,7 +460,9 @@ for my $token (sort keys %kinds) {
 for my $kind (qw(json envelope)) {
     my $token = "remembered-$kind-token";
     $as->answers($token => $kinds{"$kind-token"});
-    expect("remembered ($kind): the worker has read it", '/off', $token, map { "200 $_" } $kind eq 'json' ? ('MISS dave 1', 'HIT dave 0') : ('MISS carol 1', 'HIT carol 0'));
+    expect("remembered ($kind): the worker has read it", '/off', $token, map {
+        "200 $_"
+    } $kind eq 'json' ? ('MISS dave 1', 'HIT dave 0') : ('MISS carol 1', 'HIT carol 0'));
     my ($headers, $log, $line) = said('/', token => $token);
     is $line->{cache}, 'HIT', "remembered ($kind): a HIT, which is kept";
     is $headers->{extra}, $kind eq 'json' ? 'from-json' : 'x"\\y', "remembered ($kind): with a claim";
@@ -393,18 +472,22 @@ for my $kind (qw(json envelope)) {
     is_deeply [$hot_headers, $hot_log], [$headers, $log], "remembered ($kind): the API and the access log see the same";
 }
 
-# --- signatures --------------------------------------------------------------------------------------------------------------------
+# --- signatures ------------------------------------------------------------------------------------------------------
 
-expect('signatures: a copy that a location without them has kept is verified', '/', 'plain-token', '200 MISS plain 1', '200 HOT plain 0') if $as->answers('plain-token' => { jwt => { sub => 'plain' } });
+expect(
+    'signatures: a copy that a location without them has kept is verified', '/', 'plain-token', '200 MISS plain 1',
+    '200 HOT plain 0'
+) if $as->answers('plain-token' => { jwt => { sub => 'plain' } });
 expect('signatures: and refused', '/verified', 'plain-token', '502 HOT nobody 0');
 expect('signatures: good', '/verified', 'signed-token', '200 HOT carol 0');
 $as->answers('/jwks' => { json => jwks($later) });
 is $gateway->reload, '', 'signatures: the key is withdrawn';
 remove_cache();
-expect('signatures: a withdrawn key; the JWK Set is asked for twice, since the key is unknown', '/verified', 'signed-token', '502 HOT nobody 2');
+expect('signatures: a withdrawn key; the JWK Set is asked for twice, since the key is unknown', '/verified',
+    'signed-token', '502 HOT nobody 2');
 expect('signatures: where nobody looks', '/', 'signed-token', '200 HOT carol 0');
 
-# --- among nginx's other parts ---------------------------------------------------------------------------------------------------------
+# --- among nginx's other parts ---------------------------------------------------------------------------------------
 
 remove_cache();
 $as->answers('alice-token' => { status => 500 }); # whoever asks gets nothing
@@ -415,62 +498,87 @@ expect('satisfy any', '/any', 'alice-token', '200 HOT alice 0');
 expect('satisfy any, granted by another module', '/any-open', 'alice-token', '200 - nobody 0');
 expect('HTTP/2', ['/', port => 'h2', http2 => 1], 'alice-token', '200 HOT alice 0');
 expect('auth_request: the policy service sees the JWT', '/policy', 'alice-token', '200 HOT alice 0');
-is_deeply [map { $_->{uri} . ' ' . jwt_claims(($_->header('Authorization') =~ /^Bearer (.+)/)[0])->{sub} } $api->requests], ['/decide alice', '/policy alice'], 'auth_request: both see it';
+is_deeply [
+    map { $_->{uri} . ' ' . jwt_claims(($_->header('Authorization') =~ /^Bearer (.+)/)[0])->{sub} } $api->requests
+], ['/decide alice', '/policy alice'], 'auth_request: both see it';
 {
     $_->forget_requests for $as, $api;
     my $page = $gateway->get('/ssi/page', token => 'alice-token');
     is $page->status, 200, 'SSI';
-    is_deeply [sort map { $_->{uri} . ' ' . jwt_claims(($_->header('Authorization') =~ /^Bearer (.+)/)[0])->{sub} } $api->requests], ['/part/1 alice', '/part/2 alice'], 'SSI: a hot answer for each part';
+    is_deeply [
+        sort map { $_->{uri} . ' ' . jwt_claims(($_->header('Authorization') =~ /^Bearer (.+)/)[0])->{sub} }
+            $api->requests
+    ], ['/part/1 alice', '/part/2 alice'], 'SSI: a hot answer for each part';
     is scalar(my @asked = $as->requests), 0, 'SSI: the AS is not asked';
     $api->forget_requests;
     $gateway->get('/mirrored', token => 'alice-token');
     $api->wait_for_requests(2);
-    is_deeply [sort map { $_->{uri} . ' ' . jwt_claims(($_->header('Authorization') =~ /^Bearer (.+)/)[0])->{sub} } $api->requests], ['/mirror alice', '/mirrored alice'], 'mirror';
+    is_deeply [
+        sort map { $_->{uri} . ' ' . jwt_claims(($_->header('Authorization') =~ /^Bearer (.+)/)[0])->{sub} }
+            $api->requests
+    ], ['/mirror alice', '/mirrored alice'], 'mirror';
 }
 for my $body ('x' x 300_000, '') {
     $api->forget_requests;
-    is $gateway->post('/', $body, token => 'alice-token')->json->{body_length}, length $body, 'a body of ' . length($body) . ' bytes';
-    is $gateway->request(method => 'POST', path => '/', token => 'alice-token', chunked => [$body || 'y'])->json->{body_length}, length($body || 'y'), 'and a chunked one';
+    is $gateway->post('/', $body, token => 'alice-token')->json->{body_length}, length $body,
+        'a body of ' . length($body) . ' bytes';
+    is $gateway->request(
+        method => 'POST', path => '/', token => 'alice-token', chunked => [$body || 'y']
+    )->json->{body_length}, length($body || 'y'), 'and a chunked one';
 }
 {
     my $connection = $gateway->connect;
-    $connection->send(join '', map { Harness::Client::request_bytes({ path => '/', token => "$_-token" }) } qw(alice bob alice alice bob));
-    is join(' ', map { my %header = map { @{$_} } @{ $_->json->{headers} }; $header{'X-Said-sub'} } map { $connection->response('GET') } 1 .. 5), 'alice bob alice alice bob', 'pipelined';
+    $connection->send(join '', map {
+        Harness::Client::request_bytes({ path => '/', token => "$_-token" })
+    } qw(alice bob alice alice bob));
+    is join(
+        ' ', map { my %header = map { @{$_} } @{ $_->json->{headers} }; $header{'X-Said-sub'} } map {
+            $connection->response('GET')
+        } 1 .. 5
+    ), 'alice bob alice alice bob', 'pipelined';
     is $connection->finish, '', 'pipelined: nothing follows';
 }
 $as->answers('alice-token' => { jwt => $who{alice} });
 
-# --- reload ------------------------------------------------------------------------------------------------------------------------
+# --- reload ----------------------------------------------------------------------------------------------------------
 
 expect('reload', '/', 'alice-token', '200 HOT alice 0');
-expect('reload', '/', 'reload-token', '200 MISS reload 1', '200 HOT reload 0') if $as->answers('reload-token' => { jwt => { sub => 'reload' } });
+expect('reload', '/', 'reload-token', '200 MISS reload 1', '200 HOT reload 0')
+    if $as->answers('reload-token' => { jwt => { sub => 'reload' } });
 remove_cache();
 is $gateway->reload, '', 'reload';
 expect('reload: the copies are still there', '/', $_ . '-token', "200 HOT $_ 0") for qw(alice reload);
 $gateway->advance(61);
-is $gateway->reload(http => $parts{http} =~ s/zone=hot:1m valid=1h/zone=hot:1m valid=60s/r), '', 'reload: a shorter valid';
-expect('reload: a shorter valid counts for the copies that are there', '/', 'reload-token', '200 MISS reload 1', '200 HOT reload 0');
+is $gateway->reload(http => $parts{http} =~ s/zone=hot:1m valid=1h/zone=hot:1m valid=60s/r), '',
+    'reload: a shorter valid';
+expect('reload: a shorter valid counts for the copies that are there', '/', 'reload-token', '200 MISS reload 1',
+    '200 HOT reload 0');
 is $gateway->reload(http => $parts{http} =~ s/zone=hot:1m/zone=hot:2m/r), '', 'reload: another size';
 remove_cache();
 expect('reload: another size starts afresh', '/', 'reload-token', '200 MISS reload 1', '200 HOT reload 0');
 
-# --- debug ---------------------------------------------------------------------------------------------------------------------------
+# --- debug -----------------------------------------------------------------------------------------------------------
 
 is $gateway->reload(log_level => 'debug'), '', 'at debug';
-expect('at debug no line of ours holds a token', '/', 'debug-token', '200 MISS debug 1', '200 HOT debug 0') if $as->answers('debug-token' => { jwt => { sub => 'debug' } });
+expect('at debug no line of ours holds a token', '/', 'debug-token', '200 MISS debug 1', '200 HOT debug 0')
+    if $as->answers('debug-token' => { jwt => { sub => 'debug' } });
 check_faults();
 is $gateway->reload(log_level => 'info'), '', 'at info';
 
-# --- sizes, with an authorization server that is quick: nginx. The JWT's signature is the token ----------------------------------------
+# --- sizes, with an authorization server that is quick: nginx. The JWT's signature is the token ----------------------
 
 my ($head) = jwt({ sub => 'x' }) =~ /^(.+\..+)\./;
 my ($filled) = jwt({ sub => 'x', filler => 'x' x 690 }) =~ /^(.+\..+)\./; # with a signature of 43 characters: 1 KB
 my $backend = gateway(
     module    => 0,
-    http      => 'access_log off; keepalive_requests 1000000; large_client_header_buffers 8 64k; map $http_x_body $token { "~^token=(?<t>[A-Za-z0-9._~-]+)&" $t; }',
-    locations => qq{ location /introspect { default_type application/jwt; return 200 "$head.\$token"; } location /filled { default_type application/jwt; return 200 "$filled.\$token"; } location /api { return 200 "\$http_x_cache \$http_authorization"; } },
+    http      => 'access_log off; keepalive_requests 1000000; large_client_header_buffers 8 64k; '
+        . 'map $http_x_body $token { "~^token=(?<t>[A-Za-z0-9._~-]+)&" $t; }',
+    locations => qq{ location /introspect { default_type application/jwt; return 200 "$head.\$token"; } }
+        . qq{location /filled { default_type application/jwt; return 200 "$filled.\$token"; } }
+        . qq{location /api { return 200 "\$http_x_cache \$http_authorization"; } },
 );
-my $way = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h; proxy_set_header X-Body $request_body;';
+my $way = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h; '
+    . 'proxy_set_header X-Body $request_body;';
 my $quick = gateway(
     servers   => { BACKEND => '127.0.0.1:' . $backend->port },
     log_level => 'notice',
@@ -489,8 +597,10 @@ my $quick = gateway(
     },
     server    => 'listen 127.0.0.1:%%PORT:shared%% reuseport;',
     locations => join '', map { qq{
-        location /$_  { phantom_token on; phantom_token_hot_cache $_; phantom_token_introspection_endpoint /_$_;  proxy_set_header X-Cache \$phantom_token_cache; proxy_pass http://backend/api; }
-        location /$_-1 { phantom_token on; phantom_token_hot_cache $_; phantom_token_introspection_endpoint /_${_}1; proxy_set_header X-Cache \$phantom_token_cache; proxy_pass http://backend/api; }
+        location /$_  { phantom_token on; phantom_token_hot_cache $_; phantom_token_introspection_endpoint /_$_;
+                        proxy_set_header X-Cache \$phantom_token_cache; proxy_pass http://backend/api; }
+        location /$_-1 { phantom_token on; phantom_token_hot_cache $_; phantom_token_introspection_endpoint /_${_}1;
+                         proxy_set_header X-Cache \$phantom_token_cache; proxy_pass http://backend/api; }
         location = /_$_  { internal; $way proxy_pass http://backend/@{[$_ eq 'million' ? 'filled' : 'introspect']}; }
         location = /_${_}1 { internal; $way proxy_pass http://backend/introspect; }
     } } qw(large tiny million),
@@ -518,7 +628,10 @@ sub quick {
     # Whatever lies at the border of two pieces or two pages.
     my @wrong;
     my $checked = 0;
-    for my $size (10 .. 190, 200 .. 300, 440 .. 540, 960 .. 1060, 1990 .. 2090, 4040 .. 4110, 10_000 .. 10_006, 20_000 .. 20_006, 30_000) {
+    for my $size (
+        10 .. 190, 200 .. 300, 440 .. 540, 960 .. 1060, 1990 .. 2090, 4040 .. 4110, 10_000 .. 10_006, 20_000 .. 20_006,
+        30_000
+    ) {
         next if $size % 4 == 1; # no length of base64url
         for my $path ('/large', '/large-1') { # one byte apart
             my $token = new_token($size);
@@ -527,7 +640,8 @@ sub quick {
             push @wrong, "$size $path: @{[map { substr $_, 0, 60 } @caches]}" if "@caches" ne 'MISS HOT';
         }
     }
-    is scalar(@wrong), 0, "sizes: $checked of them, each JWT byte by byte" or diag join "\n", @wrong[0 .. ($#wrong > 9 ? 9 : $#wrong)];
+    is scalar(@wrong), 0, "sizes: $checked of them, each JWT byte by byte"
+        or diag join "\n", @wrong[0 .. ($#wrong > 9 ? 9 : $#wrong)];
 }
 {
     # A zone of 32 KB: the oldest go, nothing fails, what is used stays.
@@ -548,11 +662,13 @@ sub quick {
     my %mixed;
     my @mix = map { new_token((100, 300, 900, 2000, 2700)[$_ % 5] + 2 * ($_ % 7)) } 0 .. 149;
     for my $turn (1 .. 3) { $mixed{ quick('/tiny', $_) }++ for grep { length($_) % 4 != 1 } @mix }
-    is join(' ', grep { !/^(?:MISS|HIT|HOT)$/ } keys %mixed), '', 'eviction: of all sizes, every request has its own JWT';
+    is join(' ', grep { !/^(?:MISS|HIT|HOT)$/ } keys %mixed), '',
+        'eviction: of all sizes, every request has its own JWT';
     my $last = new_token(100);
     is join(' ', map { quick('/tiny', $last) } 1, 2), 'MISS HOT', 'eviction: and there is room for a new one';
     my $large = new_token(8000);
-    is join(' ', map { quick('/tiny', $large) } 1 .. 3), 'MISS HIT HIT', 'eviction: one that is too large for the zone is not kept';
+    is join(' ', map { quick('/tiny', $large) } 1 .. 3), 'MISS HIT HIT',
+        'eviction: one that is too large for the zone is not kept';
     is quick('/tiny', $last), 'HOT', 'eviction: and costs nobody its place';
 }
 {
@@ -579,47 +695,78 @@ sub quick {
 }
 is $client->finish, '', 'nothing follows';
 
-# --- nginx -t ----------------------------------------------------------------------------------------------------------------------------
+# --- nginx -t --------------------------------------------------------------------------------------------------------
 
 my $declared = 'phantom_token_hot_cache zone=hot:1m;';
+my $add_cold = qr/add "phantom_token_hot_cache zone=cold:16m;" to "http"/;
 configurations(
-    { name => 'nginx -t: declared before and used', http => $declared, protected => 'phantom_token_hot_cache hot;', accepts => 1, warns => undef },
-    { name => 'nginx -t: declared and used in http', http => "$declared phantom_token_hot_cache hot;", protected => '', accepts => 1 },
-    { name => 'nginx -t: used, then declared', http => "phantom_token_hot_cache hot; $declared", protected => '', accepts => 1 },
-    { name => 'nginx -t: declared in a later line than the server', config => 'phantom_token_hot_cache hot; server { listen 127.0.0.1:1; location / { return 204; } } phantom_token_hot_cache zone=hot:1m valid=1m;', accepts => 1 },
-    { name => 'nginx -t: several zones, valid before zone', http => "$declared phantom_token_hot_cache valid=1y zone=more:32k;", protected => 'phantom_token_hot_cache more;', accepts => 1 },
-    { name => 'nginx -t: off below', http => "$declared phantom_token_hot_cache hot;", protected => 'phantom_token_hot_cache off;', accepts => 1 },
-    { name => 'nginx -t: an unknown zone', http => $declared, protected => 'phantom_token_hot_cache cold;', refuses => qr{"phantom_token_hot_cache" of location "/" names the zone "cold", which is unknown: add "phantom_token_hot_cache zone=cold:16m;" to "http"} },
-    { name => 'nginx -t: an unknown zone, where protection is off', server => 'phantom_token_hot_cache cold;', locations => 'location / { return 204; }', refuses => qr{"phantom_token_hot_cache" of location "\S+" names the zone "cold", which is unknown} },
-    { name => 'nginx -t: a zone that is declared twice', http => "$declared $declared", protected => '', refuses => qr/"phantom_token_hot_cache" has a zone that another line declares: "hot"/ },
-    { name => 'nginx -t: twice, with another size', http => "$declared phantom_token_hot_cache zone=hot:2m;", protected => '', refuses => qr/"hot"/ },
-    { name => 'nginx -t: used twice in one block', http => $declared, protected => 'phantom_token_hot_cache hot; phantom_token_hot_cache off;', refuses => qr/"phantom_token_hot_cache" directive is duplicate/ },
-    { name => 'nginx -t: off twice in one block', http => $declared, protected => 'phantom_token_hot_cache off; phantom_token_hot_cache off;', refuses => qr/"phantom_token_hot_cache" directive is duplicate/ },
-    { name => 'nginx -t: the name of a proxy_cache', http => 'proxy_cache_path %%DIR%%/cache keys_zone=hot:1m; phantom_token_hot_cache zone=hot:1m;', protected => '', refuses => qr/shared memory zone "hot" is already declared for a different use/ },
-    { name => 'nginx -t: the name of a proxy_cache, used', http => 'proxy_cache_path %%DIR%%/cache keys_zone=hot:1m;', protected => 'phantom_token_hot_cache hot;', refuses => qr/shared memory zone "hot" is already declared for a different use/ },
-    (map { { name => "nginx -t: $_->[0]", http => "phantom_token_hot_cache $_->[1];", protected => '', refuses => $_->[2] } }
-        ['less than 8 pages', 'zone=hot:31k', qr/"phantom_token_hot_cache" has a zone of less than 8 pages \(32k\): "zone=hot:31k"/],
+    { name => 'nginx -t: declared before and used',
+      http => $declared, protected => 'phantom_token_hot_cache hot;', accepts => 1, warns => undef },
+    { name => 'nginx -t: declared and used in http',
+      http => "$declared phantom_token_hot_cache hot;", protected => '', accepts => 1 },
+    { name => 'nginx -t: used, then declared',
+      http => "phantom_token_hot_cache hot; $declared", protected => '', accepts => 1 },
+    { name => 'nginx -t: declared in a later line than the server', config => 'phantom_token_hot_cache hot; '
+          . 'server { listen 127.0.0.1:1; location / { return 204; } } phantom_token_hot_cache zone=hot:1m valid=1m;',
+      accepts => 1 },
+    { name => 'nginx -t: several zones, valid before zone',
+      http => "$declared phantom_token_hot_cache valid=1y zone=more:32k;", protected => 'phantom_token_hot_cache more;',
+      accepts => 1 },
+    { name => 'nginx -t: off below',
+      http => "$declared phantom_token_hot_cache hot;", protected => 'phantom_token_hot_cache off;', accepts => 1 },
+    { name => 'nginx -t: an unknown zone', http => $declared, protected => 'phantom_token_hot_cache cold;',
+      refuses => qr{"phantom_token_hot_cache" of location "/" names the zone "cold", which is unknown: $add_cold} },
+    { name => 'nginx -t: an unknown zone, where protection is off',
+      server => 'phantom_token_hot_cache cold;', locations => 'location / { return 204; }',
+      refuses => qr{"phantom_token_hot_cache" of location "\S+" names the zone "cold", which is unknown} },
+    { name => 'nginx -t: a zone that is declared twice', http => "$declared $declared", protected => '',
+      refuses => qr/"phantom_token_hot_cache" has a zone that another line declares: "hot"/ },
+    { name => 'nginx -t: twice, with another size',
+      http => "$declared phantom_token_hot_cache zone=hot:2m;", protected => '', refuses => qr/"hot"/ },
+    { name => 'nginx -t: used twice in one block',
+      http => $declared, protected => 'phantom_token_hot_cache hot; phantom_token_hot_cache off;',
+      refuses => qr/"phantom_token_hot_cache" directive is duplicate/ },
+    { name => 'nginx -t: off twice in one block',
+      http => $declared, protected => 'phantom_token_hot_cache off; phantom_token_hot_cache off;',
+      refuses => qr/"phantom_token_hot_cache" directive is duplicate/ },
+    { name => 'nginx -t: the name of a proxy_cache',
+      http => 'proxy_cache_path %%DIR%%/cache keys_zone=hot:1m; phantom_token_hot_cache zone=hot:1m;', protected => '',
+      refuses => qr/shared memory zone "hot" is already declared for a different use/ },
+    { name => 'nginx -t: the name of a proxy_cache, used',
+      http => 'proxy_cache_path %%DIR%%/cache keys_zone=hot:1m;', protected => 'phantom_token_hot_cache hot;',
+      refuses => qr/shared memory zone "hot" is already declared for a different use/ },
+    (map {
+        { name => "nginx -t: $_->[0]", http => "phantom_token_hot_cache $_->[1];", protected => '', refuses => $_->[2] }
+    }
+        ['less than 8 pages',
+         'zone=hot:31k', qr/"phantom_token_hot_cache" has a zone of less than 8 pages \(32k\): "zone=hot:31k"/],
         ['no size', 'zone=hot', qr/"phantom_token_hot_cache" wants "zone=NAME:SIZE"/],
         ['an empty size', 'zone=hot:', qr/"phantom_token_hot_cache" has a zone/],
         ['a size that is no size', 'zone=hot:many', qr/"phantom_token_hot_cache" has a zone whose size is invalid/],
         ['a negative size', 'zone=hot:-1m', qr/"phantom_token_hot_cache" has a zone whose size is invalid/],
         ['no name', 'zone=:1m', qr/"phantom_token_hot_cache" wants "zone=NAME:SIZE"/],
-        ['the name of the counters\' zone', 'zone=phantom_token_metrics:32k', qr/"phantom_token_hot_cache" has a zone by the name of the one that phantom_token_metrics has/],
+        ['the name of the counters\' zone', 'zone=phantom_token_metrics:32k',
+         qr/"phantom_token_hot_cache" has a zone by the name of the one that phantom_token_metrics has/],
         ['valid alone', 'valid=5s', qr/"phantom_token_hot_cache" has no "zone=NAME:SIZE"/],
-        ['valid of zero', 'zone=hot:1m valid=0', qr/"phantom_token_hot_cache" wants "valid=" with a time from 1s to 1y, it has: "valid=0"/],
+        ['valid of zero', 'zone=hot:1m valid=0',
+         qr/"phantom_token_hot_cache" wants "valid=" with a time from 1s to 1y, it has: "valid=0"/],
         ['a negative valid', 'zone=hot:1m valid=-1', qr/wants "valid="/],
         ['an empty valid', 'zone=hot:1m valid=', qr/wants "valid="/],
         ['a valid that is no time', 'zone=hot:1m valid=soon', qr/wants "valid="/],
         ['milliseconds', 'zone=hot:1m valid=500ms', qr/wants "valid="/],
         ['more than a year', 'zone=hot:1m valid=2y', qr/wants "valid="/],
-        ['an unknown parameter', 'zone=hot:1m inactive=1m', qr/"phantom_token_hot_cache" has an invalid parameter: "inactive=1m"/],
-        ['two zones in one line', 'zone=hot:1m zone=more:1m', qr/"phantom_token_hot_cache" has a second zone: "zone=more:1m"/],
+        ['an unknown parameter',
+         'zone=hot:1m inactive=1m', qr/"phantom_token_hot_cache" has an invalid parameter: "inactive=1m"/],
+        ['two zones in one line',
+         'zone=hot:1m zone=more:1m', qr/"phantom_token_hot_cache" has a second zone: "zone=more:1m"/],
         ['two times in one line', 'valid=1s valid=2s', qr/"phantom_token_hot_cache" has a second time: "valid=2s"/],
         ['two names', 'hot cold', qr/"phantom_token_hot_cache" has an invalid parameter: "cold"/],
         ['an empty name', '""', qr/"phantom_token_hot_cache" wants the name of a zone/],
         ['three arguments', 'zone=hot:1m valid=1s off', qr/invalid number of arguments in "phantom_token_hot_cache"/]),
-    { name => 'nginx -t: a zone in a location', protected => 'phantom_token_hot_cache zone=hot:1m;', refuses => qr/"phantom_token_hot_cache" declares a zone outside of "http": "zone=hot:1m"/ },
-    { name => 'nginx -t: a zone in a server', server => 'phantom_token_hot_cache zone=hot:1m;', refuses => qr/declares a zone outside of "http"/ },
+    { name => 'nginx -t: a zone in a location', protected => 'phantom_token_hot_cache zone=hot:1m;',
+      refuses => qr/"phantom_token_hot_cache" declares a zone outside of "http": "zone=hot:1m"/ },
+    { name => 'nginx -t: a zone in a server',
+      server => 'phantom_token_hot_cache zone=hot:1m;', refuses => qr/declares a zone outside of "http"/ },
 );
 
 done_testing;

@@ -1,5 +1,5 @@
-# The JWK Set's fetches: how many there are, and that no client can hold one up (phantom_token_jwks_endpoint). What is held
-# here at the AS is what a client hangs up on.
+# The JWK Set's fetches: how many there are, and that no client can hold one up (phantom_token_jwks_endpoint). What is
+# held here at the AS is what a client hangs up on.
 
 use strict;
 use warnings;
@@ -29,7 +29,8 @@ END
         location / { phantom_token_jwks_endpoint /_jwks/$arg_set; proxy_pass http://%%API%%; }
         location /limited { phantom_token_jwks_endpoint /_limited/$arg_set; proxy_pass http://%%API%%; }
         location /open { phantom_token off; proxy_pass http://%%API%%; }
-        location /_jwks/ { internal; proxy_pass http://%%AS%%/sets/; proxy_set_header X-Refresh $phantom_token_jwks_refresh; }
+        location /_jwks/ { internal; proxy_pass http://%%AS%%/sets/;
+                           proxy_set_header X-Refresh $phantom_token_jwks_refresh; }
         location /_limited/ { internal; limit_req zone=slow burst=10; proxy_pass http://%%AS%%/sets/; }
 END
 );
@@ -37,7 +38,10 @@ END
 my $gateway = gateway(%configuration);
 my ($as, $api) = ($gateway->as, $gateway->api);
 
-sub request_for { my ($path, $key) = @_; return "GET $path HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " . token($key) . "\r\n\r\n" }
+sub request_for {
+    my ($path, $key) = @_;
+    return "GET $path HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " . token($key) . "\r\n\r\n";
+}
 
 # A connection with a request on its way.
 sub begin {
@@ -54,11 +58,12 @@ sub fetches { my ($set) = @_; return scalar grep { $_->{uri} eq "/sets/$set" } $
 
 sub wait_for_fetches {
     my ($set, $count) = @_;
-    until_true(patience(10), sub { fetches($set) >= $count }) or die "waited for $count fetches of $set, saw @{[ fetches($set) ]}\n";
+    until_true(patience(10), sub { fetches($set) >= $count })
+        or die "waited for $count fetches of $set, saw @{[ fetches($set) ]}\n";
     return;
 }
 
-# --- without a set: one fetch serves all who wait ---------------------------------------------------------------------------------
+# --- without a set: one fetch serves all who wait --------------------------------------------------------------------
 
 {
     $as->answers('/sets/first' => { hold => 'first', %{ keys_of($old) } });
@@ -70,7 +75,8 @@ sub wait_for_fetches {
     # Forged ones ask once more, together, for their key; the set is the same.
     $as->answers('/sets/first' => keys_of($old));
     $as->release('first');
-    is_deeply [map { $_->response('GET')->status } @waiting], [map { $_ % 3 ? 200 : 401 } 1 .. 60], 'no set yet: all get their own verdict';
+    is_deeply [map { $_->response('GET')->status } @waiting], [map { $_ % 3 ? 200 : 401 } 1 .. 60],
+        'no set yet: all get their own verdict';
     is fetches('first'), 2, 'no set yet: one more for all unknown keys';
 }
 
@@ -79,7 +85,8 @@ sub wait_for_fetches {
     my @waiting = map { begin("/?set=failing", $old) } 1 .. 10;
     settle();
     $as->release('failing');
-    is_deeply [map { $_->response('GET')->status } @waiting], [(503) x 10], 'no set yet, and the fetch fails: 503 for all who waited';
+    is_deeply [map { $_->response('GET')->status } @waiting], [(503) x 10],
+        'no set yet, and the fetch fails: 503 for all who waited';
     is fetches('failing'), 1, 'no set yet, and the fetch fails: it is not asked 10 times';
 }
 
@@ -98,7 +105,7 @@ sub wait_for_fetches {
     is fetches('left'), 1, 'no set yet: by the one fetch';
 }
 
-# --- an unknown key: the refetch goes on without its client ---------------------------------------------------------------------------
+# --- an unknown key: the refetch goes on without its client ----------------------------------------------------------
 
 # Each begins a request for the forger's key and returns how to leave.
 my %ways = (
@@ -129,16 +136,20 @@ for my $way (sort keys %ways) {
     is $gateway->get("/?set=$set", token => token($old))->status, 200, "$way: who has a known key does not wait";
     $as->release($set);
     is $waiting->response('GET')->status, 200, "$way: the new key is accepted";
-    is $gateway->get("/?set=$set", token => token($old))->status, 401, "$way: the key that has been withdrawn is refused";
+    is $gateway->get("/?set=$set", token => token($old))->status, 401,
+        "$way: the key that has been withdrawn is refused";
     is fetches($set), 2, "$way: the fetch went on without its client";
 }
 
-# --- a fetch that does end with its client -----------------------------------------------------------------------------------------------
+# --- a fetch that does end with its client ---------------------------------------------------------------------------
 
 # limit_req delays a request whose URI has "slow": then nginx ends the subrequest with its client.
 {
-    $as->answers('/sets/warm' => keys_of($old), '/sets/lost' => keys_of($new), '/sets/known' => [keys_of($old), keys_of($new)]);
-    is $gateway->get('/limited?set=warm&slow', token => token($old))->status, 200, 'a fetch that ends with its client: the limit is reached';
+    $as->answers(
+        '/sets/warm' => keys_of($old), '/sets/lost' => keys_of($new), '/sets/known' => [keys_of($old), keys_of($new)]
+    );
+    is $gateway->get('/limited?set=warm&slow', token => token($old))->status, 200,
+        'a fetch that ends with its client: the limit is reached';
     my $leader  = begin('/limited?set=lost&slow', $forger);
     settle();
     my $waiting = begin('/limited?set=lost', $new);
@@ -147,15 +158,17 @@ for my $way (sort keys %ways) {
     $leader->reset;
     is $waiting->response('GET')->status, 200, 'a fetch that ends with its client: the next request takes over';
 
-    is $gateway->get('/limited?set=known', token => token($old))->status, 200, 'a refetch that ends with its client: the old key';
+    is $gateway->get('/limited?set=known', token => token($old))->status, 200,
+        'a refetch that ends with its client: the old key';
     my @gone = map { begin('/limited?set=known&slow', $forger) } 1 .. 3;
     settle();
     $_->reset for @gone;
     settle();
-    is $gateway->get('/limited?set=known', token => token($new))->status, 200, 'a refetch that ends with its client takes none of the 10 s';
+    is $gateway->get('/limited?set=known', token => token($new))->status, 200,
+        'a refetch that ends with its client takes none of the 10 s';
 }
 
-# --- a set whose minute is over -------------------------------------------------------------------------------------------------------------
+# --- a set whose minute is over --------------------------------------------------------------------------------------
 
 {
     my %more = (%configuration, clock => 'time');
@@ -163,8 +176,8 @@ for my $way (sort keys %ways) {
     $more{locations} .= <<'END';
         location /stale { phantom_token_jwks_endpoint /_stale/$arg_set; proxy_pass http://%%API%%; }
         location /_stale/ {
-            internal; proxy_pass http://%%AS%%/sets/; proxy_cache keys; proxy_cache_key $uri; proxy_cache_valid 200 100s;
-            proxy_cache_use_stale error timeout http_500 updating;
+            internal; proxy_pass http://%%AS%%/sets/; proxy_cache keys; proxy_cache_key $uri;
+            proxy_cache_valid 200 100s; proxy_cache_use_stale error timeout http_500 updating;
         }
 END
     $gateway = gateway(%more);
@@ -175,18 +188,22 @@ END
     $gateway->advance(61);
     my $leader = begin('/?set=due', $old);
     wait_for_fetches('due', 2);
-    is $gateway->get('/?set=due', token => token($old))->status, 200, 'after a minute: others go on with the set that is there';
+    is $gateway->get('/?set=due', token => token($old))->status, 200,
+        'after a minute: others go on with the set that is there';
     $leader->reset;
     settle();
     $as->release('due');
     until_true(patience(10), sub { $gateway->get('/?set=due', token => token($old))->status == 401 });
-    is $gateway->get('/?set=due', token => token($old))->status, 401, 'after a minute: the withdrawn key is refused, though the client that asked has gone';
-    is scalar(grep { $_->{uri} eq '/sets/due' && !defined $_->header('X-Refresh') } $as->requests), 2, 'after a minute: by the one fetch';
+    is $gateway->get('/?set=due', token => token($old))->status, 401,
+        'after a minute: the withdrawn key is refused, though the client that asked has gone';
+    is scalar(grep { $_->{uri} eq '/sets/due' && !defined $_->header('X-Refresh') } $as->requests), 2,
+        'after a minute: by the one fetch';
 
     # Fetches that do end with their clients.
     $as->answers('/sets/warm' => keys_of($old), '/sets/taken' => [keys_of($old), keys_of($new)]);
     $gateway->get('/limited?set=warm&slow', token => token($old));
-    is $gateway->get('/limited?set=taken', token => token($old))->status, 200, 'after a minute, fetches that end with their clients: the old key';
+    is $gateway->get('/limited?set=taken', token => token($old))->status, 200,
+        'after a minute, fetches that end with their clients: the old key';
     $gateway->advance(61);
     my $gone = begin('/limited?set=taken&slow', $old);
     settle();
@@ -197,14 +214,16 @@ END
     my $waiting = begin('/limited?set=taken', $old);
     settle();
     $another->reset;
-    is $waiting->response('GET')->status, 401, 'after a minute, fetches that end with their clients: the others wait, and take over';
+    is $waiting->response('GET')->status, 401,
+        'after a minute, fetches that end with their clients: the others wait, and take over';
 
     # proxy_cache's entry is good for 100 s; then the AS is down.
     my $at = 1000;
     my $step = sub {
         my ($seconds, $name, $key, $status) = @_;
         $gateway->advance($at + $seconds - $gateway->clock);
-        is $gateway->get('/stale?set=stale', token => token($key))->status, $status, "a stale set: $name, second $seconds";
+        is $gateway->get('/stale?set=stale', token => token($key))->status, $status,
+            "a stale set: $name, second $seconds";
         return;
     };
     $as->answers('/sets/stale' => keys_of($old));

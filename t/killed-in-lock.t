@@ -1,6 +1,6 @@
-# A worker that is killed while it has the lock of the hot cache: the master frees the lock, and what the worker has left half
-# done must not reach anybody. t/faults/kill-in-lock.c follows a worker instruction by instruction and kills it at a place that
-# the test chooses.
+# A worker that is killed while it has the lock of the hot cache: the master frees the lock, and what the worker has
+# left half done must not reach anybody. t/faults/kill-in-lock.c follows a worker instruction by instruction and kills
+# it at a place that the test chooses.
 
 use strict;
 use warnings;
@@ -22,22 +22,34 @@ my $zone_size = 9 * POSIX::sysconf(POSIX::_SC_PAGESIZE()); # of no other zone
 my $gateway   = gateway(
     log_level => 'notice',
     log       => { cache => 'phantom_token_cache' },
-    http      => "proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; phantom_token_hot_cache zone=hot:$zone_size valid=1h;",
+    http      =>
+        "proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; phantom_token_hot_cache zone=hot:$zone_size valid=1h;",
     locations => <<'END',
-        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; phantom_token_hot_cache hot; proxy_pass http://%%API%%; }
+        location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; phantom_token_hot_cache hot;
+                     proxy_pass http://%%API%%; }
         location = /metrics { phantom_token_metrics; }
-        location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h; }
+        location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; proxy_cache tokens;
+                                  proxy_cache_methods POST; proxy_cache_key $phantom_token_key;
+                                  proxy_cache_valid 200 1h; }
 END
 );
-$gateway->announce(qr/exited on signal 9/, qr/shared memory zone "hot" was locked by/, qr/\[error\].*phantom token: a worker has ended while it had the lock of the hot cache "hot"/);
+$gateway->announce(qr/exited on signal 9/, qr/shared memory zone "hot" was locked by/,
+    qr/\[error\].*phantom token: a worker has ended while it had the lock of the hot cache "hot"/);
 
 # More than the zone has room for, small and large: each request of one after the other costs another its place.
 my @tokens = map { "number-$_-token" } 1 .. 20;
-$gateway->as->answers(map { my $n = $_; "number-$n-token" => { jwt => { sub => "number $n", more => 'x' x ($n % 3 ? 50 * $n : 4000) } } } 1 .. 20);
+$gateway->as->answers(map {
+    my $n = $_;
+    "number-$n-token" => { jwt => { sub => "number $n", more => 'x' x ($n % 3 ? 50 * $n : 4000) } }
+} 1 .. 20);
 
 sub all_are_let_in {
     my ($name) = @_;
-    my @wrong = grep { my $token = $_; my $response = eval { $gateway->get('/', token => $token, timeout => patience(10)) }; !$response || $response->status != 200 } @tokens;
+    my @wrong = grep {
+        my $token = $_;
+        my $response = eval { $gateway->get('/', token => $token, timeout => patience(10)) };
+        !$response || $response->status != 200
+    } @tokens;
     is "@wrong", '', "$name: all are let in";
     return;
 }
@@ -60,7 +72,8 @@ sub follow {
     my ($last) = $says->() =~ /(\S[^\n]*)\n\z/;
     $connection->response('GET') if $last =~ /^length/;
     $connection->close;
-    until_true(patience(10), sub { my ($new) = $gateway->workers; $new && $new != $worker }) or die "no new worker\n" if $last eq 'killed';
+    until_true(patience(10), sub { my ($new) = $gateway->workers; $new && $new != $worker })
+        or die "no new worker\n" if $last eq 'killed';
     return $last;
 }
 
@@ -92,9 +105,11 @@ for my $what (sort keys %section) {
         all_are_let_in("$name: before");
         is follow($skip, $steps, $token), 'killed', $name;
         all_are_let_in($name);
-        is scalar(grep { /its copies are thrown away/ } $gateway->log->lines), ++$emptied, "$name: the zone has been emptied";
+        is scalar(grep { /its copies are thrown away/ } $gateway->log->lines), ++$emptied,
+            "$name: the zone has been emptied";
         is $gateway->get('/', token => $tokens[-1])->status, 200, "$name: once more";
-        like $gateway->get('/metrics')->body, qr/^phantom_token_hot_cache_entries\{zone="hot"\} [1-9]/m, "$name: there are copies again";
+        like $gateway->get('/metrics')->body, qr/^phantom_token_hot_cache_entries\{zone="hot"\} [1-9]/m,
+            "$name: there are copies again";
     }
 }
 is $gateway->logged($gateway->get('/', token => $tokens[-1]))->{cache}, 'HOT', 'and works';

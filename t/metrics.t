@@ -19,7 +19,7 @@ my $api   = 'proxy_pass http://%%API%%;';
 my $cache = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key;';
 my $page  = 'location = /metrics { phantom_token_metrics; }';
 
-# --- the harness of this file --------------------------------------------------------------------------------------------
+# --- the harness of this file ----------------------------------------------------------------------------------------
 
 sub page_of {
     my ($gateway, %request) = @_;
@@ -39,10 +39,14 @@ sub counters {
         my @values = ($labels // '') =~ /"([^"]*)"/g;
         if    ($name eq 'requests_total') { $short{"requests $values[0]"} = $value->{$sample} }
         elsif ($name eq 'cache_total')    { $short{"cache $values[0]"}    = $value->{$sample} }
-        elsif ($name eq 'as_calls_total') { $short{"calls @values"}       = $value->{$sample}; $calls += $value->{$sample} }
+        elsif ($name eq 'as_calls_total') {
+            $short{"calls @values"}       = $value->{$sample};
+            $calls += $value->{$sample};
+        }
         elsif ($name =~ /^hot_cache_(entries|evictions)/) { $short{"hot $1"} += $value->{$sample} }
     }
-    die "the histogram counts other calls: $value->{phantom_token_as_seconds_count}, not $calls\n" if $value->{phantom_token_as_seconds_count} != $calls;
+    die "the histogram counts other calls: $value->{phantom_token_as_seconds_count}, not $calls\n"
+        if $value->{phantom_token_as_seconds_count} != $calls;
     return \%short;
 }
 
@@ -58,7 +62,8 @@ sub counts {
     my $same = sub {
         my $all = counters($gateway);
         $seen = { map { $_ => $all->{$_} } grep { $all->{$_} } keys %{$all} };
-        return join(',', map { "$_=$seen->{$_}" } sort keys %{$seen}) eq join ',', map { "$_=$sum->{$_}" } grep { $sum->{$_} } sort keys %{$sum};
+        return join(',', map { "$_=$seen->{$_}" } sort keys %{$seen}) eq join ',',
+            map { "$_=$sum->{$_}" } grep { $sum->{$_} } sort keys %{$sum};
     };
     until_true(patience(3), $same);
     is_deeply $seen, { map { $_ => $sum->{$_} } grep { $sum->{$_} } keys %{$sum} }, $name;
@@ -69,25 +74,31 @@ sub counts {
 # One request, its status, and what it counts.
 sub counted {
     my ($gateway, $name, $path, $token, $status, $more, %request) = @_;
-    return counts($gateway, $name, sub { is $gateway->get($path, defined $token ? (token => $token) : (), %request)->status, $status, "$name: $status" }, %{$more});
+    return counts($gateway, $name, sub {
+        is $gateway->get($path, defined $token ? (token => $token) : (), %request)->status, $status, "$name: $status";
+    }, %{$more});
 }
 
-# --- every status, every kind of call --------------------------------------------------------------------------------------
+# --- every status, every kind of call --------------------------------------------------------------------------------
 
 my $gateway = gateway(
     workers => 2,
     clock   => 'time',
     log     => { time => 'phantom_token_time', pid => 'pid' },
-    http    => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; proxy_cache_path %%DIR%%/unsafe keys_zone=unsafe:1m;',
+    http    =>
+        'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; proxy_cache_path %%DIR%%/unsafe keys_zone=unsafe:1m;',
     locations => qq{
         $page
         location /plain    { $on /_introspect; $api }
-        location /strict   { $on /_introspect; phantom_token_issuer https://as.example; phantom_token_audience api; phantom_token_scopes read; $api }
+        location /strict   { $on /_introspect; phantom_token_issuer https://as.example; phantom_token_audience api;
+                             phantom_token_scopes read; $api }
         location /slow     { $on /_slow; $api }
         location /unsafe   { $on /_unsafe; $api }
         location /signed   { $on /_introspect; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_jwks; $api }
-        location /verify   { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience api; phantom_token_jwks_endpoint /_jwks; $api }
-        location /keyless  { $on /_introspect; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keyless; $api }
+        location /verify   { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience api;
+                             phantom_token_jwks_endpoint /_jwks; $api }
+        location /keyless  { $on /_introspect; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keyless;
+                             $api }
         location /reject   { $on /_introspect; phantom_token_inbound_jwt reject; $api }
         location /pass     { $on /_introspect; phantom_token_inbound_jwt pass; $api }
         location /any      { satisfy any; allow all; $on /_introspect; $api }
@@ -98,7 +109,8 @@ my $gateway = gateway(
         location /renewed  { $on /_renewed; phantom_token_stale on; $api }
         location /fresh    { $on /_aging; $api }
         location /open     { $api }
-        location /optional { phantom_token optional; phantom_token_introspection_endpoint /_introspect; phantom_token_inactive_status 404; $api }
+        location /optional { phantom_token optional; phantom_token_introspection_endpoint /_introspect;
+                             phantom_token_inactive_status 404; $api }
         location /parts    { $on /_introspect; ssi on; $api }
         location /part     { $on /_introspect; log_subrequest on; $api }
         location /policy   { $on /_introspect; auth_request /part; $api }
@@ -106,14 +118,19 @@ my $gateway = gateway(
         location /redirect { $on /_introspect; try_files /nothing /plain/redirected; }
         location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; }
         location = /_slow       { internal; proxy_pass http://%%AS%%/introspect; proxy_read_timeout 200ms; }
-        location = /_unsafe     { internal; proxy_pass http://%%AS%%/introspect; proxy_cache unsafe; proxy_cache_methods POST; proxy_cache_valid 200 1m; }
+        location = /_unsafe     { internal; proxy_pass http://%%AS%%/introspect; proxy_cache unsafe;
+                                  proxy_cache_methods POST; proxy_cache_valid 200 1m; }
         location = /_exchange   { internal; proxy_pass http://%%AS%%/token; }
         location = /_jwks       { internal; proxy_pass http://%%AS%%/jwks; $cache proxy_cache_valid 200 1h; }
         location = /_keyless    { internal; proxy_pass http://%%AS%%/keyless; }
-        location = /_cached     { internal; log_subrequest on; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1m; }
-        location = /_bypass     { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1m; proxy_cache_bypass 1; }
-        location = /_renewed    { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1s; proxy_cache_use_stale updating; proxy_cache_background_update on; }
-        location = /_aging      { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1s; proxy_cache_use_stale http_500 updating; proxy_cache_revalidate on; }
+        location = /_cached     { internal; log_subrequest on; proxy_pass http://%%AS%%/introspect;
+                                  $cache proxy_cache_valid 200 1m; }
+        location = /_bypass     { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1m;
+                                  proxy_cache_bypass 1; }
+        location = /_renewed    { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1s;
+                                  proxy_cache_use_stale updating; proxy_cache_background_update on; }
+        location = /_aging      { internal; proxy_pass http://%%AS%%/introspect; $cache proxy_cache_valid 200 1s;
+                                  proxy_cache_use_stale http_500 updating; proxy_cache_revalidate on; }
     },
 );
 my ($as, $backend) = ($gateway->as, $gateway->api);
@@ -136,64 +153,107 @@ $as->answers(
     'garbage-token'  => { json => { active => true } },
     'signed-token'   => { jwt => jwt(\%good, key => $key) },
     'forged-token'   => { jwt => jwt(\%good, key => $other) },
-    'traded-token'   => { json => { access_token => jwt(\%good), issued_token_type => 'urn:ietf:params:oauth:token-type:jwt', token_type => 'Bearer' } },
+    'traded-token'   => { json => {
+        access_token => jwt(\%good), issued_token_type => 'urn:ietf:params:oauth:token-type:jwt', token_type => 'Bearer'
+    } },
     'narrow-token'   => { status => 400, json => { error => 'invalid_scope' } },
     '/jwks'          => { json => jwks($key) },
     '/keyless'       => { status => 500 },
 );
 my $client_jwt = jwt(\%good, key => $key);
-my @preflight  = (method => 'OPTIONS', headers => ['Origin: https://app.example', 'Access-Control-Request-Method: GET']);
+my @preflight  = (
+    method => 'OPTIONS', headers => ['Origin: https://app.example', 'Access-Control-Request-Method: GET']
+);
 
 counts($gateway, 'at the start nothing is counted', sub { });
 counted($gateway, 'no protection, nothing counted', '/open', undef, 200, {});
-counted($gateway, 'active',             '/strict',  'alice-token',    200, { 'requests active' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'active',             '/strict',  'alice-token',    200,
+    { 'requests active' => 1, 'calls introspection active' => 1 });
 counted($gateway, 'missing',            '/strict',  undef,            401, { 'requests missing' => 1 });
-counted($gateway, 'malformed',          '/strict',  undef,            401, { 'requests malformed' => 1 }, headers => ['Authorization: Bearer a b']);
-counted($gateway, 'inactive',           '/strict',  'gone-token',     401, { 'requests inactive' => 1, 'calls introspection inactive' => 1 });
+counted($gateway, 'malformed',          '/strict',  undef,            401, { 'requests malformed' => 1 },
+    headers => ['Authorization: Bearer a b']);
+counted($gateway, 'inactive',           '/strict',  'gone-token',     401,
+    { 'requests inactive' => 1, 'calls introspection inactive' => 1 });
 # Of these the authorization server said that they are active.
-counted($gateway, 'expired',            '/strict',  'expired-token',  401, { 'requests expired' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'not_yet_valid',      '/strict',  'early-token',    401, { 'requests not_yet_valid' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'issuer',             '/strict',  'foreign-token',  401, { 'requests issuer' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'audience',           '/strict',  'audience-token', 401, { 'requests audience' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'insufficient_scope', '/strict',  'scope-token',    403, { 'requests insufficient_scope' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'bound',              '/strict',  'bound-token',    401, { 'requests bound' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'as_refused_client',  '/plain',   'refused-token',  502, { 'requests as_refused_client' => 1, 'calls introspection as_refused_client' => 1 });
-counted($gateway, 'as_busy',            '/plain',   'busy-token',     503, { 'requests as_busy' => 1, 'calls introspection as_busy' => 1 });
-counted($gateway, 'as_timeout',         '/slow',    'slow-token',     504, { 'requests as_timeout' => 1, 'calls introspection as_timeout' => 1 });
-counted($gateway, 'as_error',           '/plain',   'error-token',    502, { 'requests as_error' => 1, 'calls introspection as_error' => 1 });
-counted($gateway, 'as_bad_response',    '/plain',   'garbage-token',  502, { 'requests as_bad_response' => 1, 'calls introspection as_bad_response' => 1 });
-counted($gateway, 'misconfigured, by the cache guard', '/unsafe', 'alice-token', 500, { 'requests misconfigured' => 1, 'calls introspection misconfigured' => 1, 'cache MISS' => 1 });
+counted($gateway, 'expired',            '/strict',  'expired-token',  401,
+    { 'requests expired' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'not_yet_valid',      '/strict',  'early-token',    401,
+    { 'requests not_yet_valid' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'issuer',             '/strict',  'foreign-token',  401,
+    { 'requests issuer' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'audience',           '/strict',  'audience-token', 401,
+    { 'requests audience' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'insufficient_scope', '/strict',  'scope-token',    403,
+    { 'requests insufficient_scope' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'bound',              '/strict',  'bound-token',    401,
+    { 'requests bound' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'as_refused_client',  '/plain',   'refused-token',  502,
+    { 'requests as_refused_client' => 1, 'calls introspection as_refused_client' => 1 });
+counted($gateway, 'as_busy',            '/plain',   'busy-token',     503,
+    { 'requests as_busy' => 1, 'calls introspection as_busy' => 1 });
+counted($gateway, 'as_timeout',         '/slow',    'slow-token',     504,
+    { 'requests as_timeout' => 1, 'calls introspection as_timeout' => 1 });
+counted($gateway, 'as_error',           '/plain',   'error-token',    502,
+    { 'requests as_error' => 1, 'calls introspection as_error' => 1 });
+counted($gateway, 'as_bad_response',    '/plain',   'garbage-token',  502,
+    { 'requests as_bad_response' => 1, 'calls introspection as_bad_response' => 1 });
+counted($gateway, 'misconfigured, by the cache guard', '/unsafe', 'alice-token', 500,
+    { 'requests misconfigured' => 1, 'calls introspection misconfigured' => 1, 'cache MISS' => 1 });
 counted($gateway, 'rejected_jwt',       '/reject',  $client_jwt,      401, { 'requests rejected_jwt' => 1 });
 counted($gateway, 'passed_jwt',         '/pass',    $client_jwt,      200, { 'requests passed_jwt' => 1 });
-counted($gateway, 'bypassed',           '/any',     undef,            200, { 'requests bypassed' => 1, 'requests missing' => 0 });
+counted($gateway, 'bypassed',           '/any',     undef,            200,
+    { 'requests bypassed' => 1, 'requests missing' => 0 });
 counted($gateway, 'anonymous',          '/optional', undef,           200, { 'requests anonymous' => 1 });
-counted($gateway, 'optional, a token',  '/optional', 'alice-token',   200, { 'requests active' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'inactive, by a status', '/optional', 'unknown-token', 401, { 'requests inactive' => 1, 'calls introspection inactive' => 1 });
+counted($gateway, 'optional, a token',  '/optional', 'alice-token',   200,
+    { 'requests active' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'inactive, by a status', '/optional', 'unknown-token', 401,
+    { 'requests inactive' => 1, 'calls introspection inactive' => 1 });
 counted($gateway, 'preflight',          '/strict',  undef,            200, { 'requests preflight' => 1 }, @preflight);
-counted($gateway, 'the keys are asked for once', '/signed', 'signed-token', 200, { 'requests active' => 1, 'calls introspection active' => 1, 'calls jwks active' => 1 });
-counted($gateway, 'and then out of the cache, in either worker', '/signed', 'signed-token', 200, { 'requests active' => 1, 'calls introspection active' => 1 }) for 1 .. 4;
-counted($gateway, 'signature, the authorization server\'s', '/signed', 'forged-token', 502, { 'requests signature' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'signature, the client\'s', '/verify', jwt(\%good, key => $other), 401, { 'requests signature' => 1 });
+counted($gateway, 'the keys are asked for once', '/signed', 'signed-token', 200,
+    { 'requests active' => 1, 'calls introspection active' => 1, 'calls jwks active' => 1 });
+counted(
+    $gateway, 'and then out of the cache, in either worker', '/signed', 'signed-token', 200,
+    { 'requests active' => 1, 'calls introspection active' => 1 }
+) for 1 .. 4;
+counted($gateway, 'signature, the authorization server\'s', '/signed', 'forged-token', 502,
+    { 'requests signature' => 1, 'calls introspection active' => 1 });
+counted(
+    $gateway, 'signature, the client\'s', '/verify', jwt(\%good, key => $other), 401, { 'requests signature' => 1 }
+);
 counted($gateway, 'a client\'s JWT, verified', '/verify', $client_jwt, 200, { 'requests active' => 1 });
-counted($gateway, 'jwks_unavailable',   '/keyless', 'signed-token',   503, { 'requests jwks_unavailable' => 1, 'calls introspection active' => 1, 'calls jwks as_error' => 1 });
-counted($gateway, 'exchange',           '/exchange', 'traded-token',  200, { 'requests active' => 1, 'calls exchange active' => 1 });
-counted($gateway, 'exchange, a scope',  '/exchange', 'narrow-token',  403, { 'requests insufficient_scope' => 1, 'calls exchange insufficient_scope' => 1 });
+counted($gateway, 'jwks_unavailable',   '/keyless', 'signed-token',   503,
+    { 'requests jwks_unavailable' => 1, 'calls introspection active' => 1, 'calls jwks as_error' => 1 });
+counted($gateway, 'exchange',           '/exchange', 'traded-token',  200,
+    { 'requests active' => 1, 'calls exchange active' => 1 });
+counted($gateway, 'exchange, a scope',  '/exchange', 'narrow-token',  403,
+    { 'requests insufficient_scope' => 1, 'calls exchange insufficient_scope' => 1 });
 {
     my $alone = gateway(server => $page, servers => { AS => '127.0.0.1:' . reserve_port(), API => $backend });
-    counted($alone, 'a server that cannot be reached has been called', '/', 'alice-token', 502, { 'requests as_error' => 1, 'calls introspection as_error' => 1 });
+    counted($alone, 'a server that cannot be reached has been called', '/', 'alice-token', 502,
+        { 'requests as_error' => 1, 'calls introspection as_error' => 1 });
 }
 
-# --- what is one request -------------------------------------------------------------------------------------------------------
+# --- what is one request ---------------------------------------------------------------------------------------------
 
-$backend->answers('/parts' => { type => 'text/html', body => '<!--#include virtual="/part?1" --><!--#include virtual="/part?2" -->' });
-counted($gateway, 'SSI: a protected page of two protected parts', '/parts', 'alice-token', 200, { 'requests active' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'auth_request: a protected policy service',     '/policy', 'alice-token', 200, { 'requests active' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'mirror into a protected location',             '/mirrored', 'alice-token', 200, { 'requests active' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'an internal redirect',                         '/redirect', 'alice-token', 200, { 'requests active' => 1, 'calls introspection active' => 1 });
-counted($gateway, 'HTTP/1.0',                                     '/plain', 'alice-token', 200, { 'requests active' => 1, 'calls introspection active' => 1 }, version => '1.0');
+$backend->answers(
+    '/parts' => { type => 'text/html', body => '<!--#include virtual="/part?1" --><!--#include virtual="/part?2" -->' }
+);
+counted($gateway, 'SSI: a protected page of two protected parts', '/parts', 'alice-token', 200,
+    { 'requests active' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'auth_request: a protected policy service',     '/policy', 'alice-token', 200,
+    { 'requests active' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'mirror into a protected location',             '/mirrored', 'alice-token', 200,
+    { 'requests active' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'an internal redirect',                         '/redirect', 'alice-token', 200,
+    { 'requests active' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'HTTP/1.0',                                     '/plain', 'alice-token', 200,
+    { 'requests active' => 1, 'calls introspection active' => 1 }, version => '1.0');
 counts($gateway, 'several on one connection, a refused body among them', sub {
     my $connection = $gateway->connect;
-    is join(' ', map { $connection->request(%{$_})->status } { path => '/plain', token => 'alice-token' }, { method => 'POST', path => '/plain', body => 'x' x 100 }, { path => '/plain', token => 'alice-token' }), '200 401 200', 'keepalive';
+    is join(
+        ' ', map { $connection->request(%{$_})->status } { path => '/plain', token => 'alice-token' },
+        { method => 'POST', path => '/plain', body => 'x' x 100 }, { path => '/plain', token => 'alice-token' }
+    ), '200 401 200', 'keepalive';
     is $connection->finish, '', 'keepalive: nothing follows';
 }, 'requests active' => 2, 'requests missing' => 1, 'calls introspection active' => 2);
 counts($gateway, 'a client that leaves while the server is asked is not judged, so not counted', sub {
@@ -207,12 +267,17 @@ counts($gateway, 'a client that leaves while the server is asked is not judged, 
     $as->release('left');
 });
 
-# --- caches -----------------------------------------------------------------------------------------------------------------
+# --- caches ----------------------------------------------------------------------------------------------------------
 
 my $calls = 'calls introspection active';
-counted($gateway, 'cache MISS',   '/cached', 'alice-token', 200, { 'requests active' => 1, 'cache MISS' => 1, $calls => 1 });
-counted($gateway, 'cache HIT, no call',        '/cached', 'alice-token', 200, { 'requests active' => 1, 'cache HIT' => 1 });
-counted($gateway, 'cache BYPASS', '/bypass', 'alice-token', 200, { 'requests active' => 1, 'cache BYPASS' => 1, $calls => 1 });
+counted(
+    $gateway, 'cache MISS',   '/cached', 'alice-token', 200, { 'requests active' => 1, 'cache MISS' => 1, $calls => 1 }
+);
+counted(
+    $gateway, 'cache HIT, no call',        '/cached', 'alice-token', 200, { 'requests active' => 1, 'cache HIT' => 1 }
+);
+counted($gateway, 'cache BYPASS', '/bypass', 'alice-token', 200,
+    { 'requests active' => 1, 'cache BYPASS' => 1, $calls => 1 });
 {
     $as->answers(
         'renewed-token'   => { jwt => \%good },
@@ -221,16 +286,26 @@ counted($gateway, 'cache BYPASS', '/bypass', 'alice-token', 200, { 'requests act
         'updating-token'  => [{ jwt => \%good }, { hold => 'update', jwt => \%good }],
     );
     my @tokens = qw(renewed-token unchanged-token stale-token updating-token);
-    counts($gateway, 'cache: four entries', sub { $gateway->get('/aging', token => $_) for @tokens }, 'requests active' => 4, 'cache MISS' => 4, $calls => 4);
-    counted($gateway, 'cache: one more', '/renewed', 'alice-token', 200, { 'requests active' => 1, 'cache MISS' => 1, $calls => 1 });
+    counts($gateway, 'cache: four entries', sub {
+        $gateway->get('/aging', token => $_) for @tokens;
+    }, 'requests active' => 4, 'cache MISS' => 4, $calls => 4);
+    counted($gateway, 'cache: one more', '/renewed', 'alice-token', 200,
+        { 'requests active' => 1, 'cache MISS' => 1, $calls => 1 });
     $gateway->advance(3);
     $as->forget_requests;
-    counted($gateway, 'a background update is no call of a request', '/renewed', 'alice-token', 200, { 'requests active' => 1, 'cache STALE' => 1 });
+    counted($gateway, 'a background update is no call of a request', '/renewed', 'alice-token', 200,
+        { 'requests active' => 1, 'cache STALE' => 1 });
     ok $as->wait_for_requests(1), 'though the server is asked';
-    counted($gateway, 'cache EXPIRED',     '/aging', 'renewed-token',   200, { 'requests active' => 1, 'cache EXPIRED' => 1, $calls => 1 });
-    counted($gateway, 'cache REVALIDATED', '/aging', 'unchanged-token', 200, { 'requests active' => 1, 'cache REVALIDATED' => 1, $calls => 1 });
-    counted($gateway, 'cache STALE, allowed', '/aging', 'stale-token',  200, { 'requests active' => 1, 'cache STALE' => 1 });
-    counted($gateway, 'cache STALE, refused', '/fresh', 'stale-token',  503, { 'requests stale' => 1, 'cache STALE' => 1 });
+    counted($gateway, 'cache EXPIRED',     '/aging', 'renewed-token',   200,
+        { 'requests active' => 1, 'cache EXPIRED' => 1, $calls => 1 });
+    counted($gateway, 'cache REVALIDATED', '/aging', 'unchanged-token', 200,
+        { 'requests active' => 1, 'cache REVALIDATED' => 1, $calls => 1 });
+    counted(
+        $gateway, 'cache STALE, allowed', '/aging', 'stale-token',  200, { 'requests active' => 1, 'cache STALE' => 1 }
+    );
+    counted(
+        $gateway, 'cache STALE, refused', '/fresh', 'stale-token',  503, { 'requests stale' => 1, 'cache STALE' => 1 }
+    );
     counts($gateway, 'cache UPDATING, beside the one that updates', sub {
         $as->forget_requests;
         my $connection = $gateway->connect;
@@ -247,15 +322,18 @@ counted($gateway, 'cache BYPASS', '/bypass', 'alice-token', 200, { 'requests act
 {
     my %words   = map { $_->{word} => 1 } @{ tables()->{outcomes} };
     my $seen    = counters($gateway);
-    is_deeply [sort map { /^requests (.*)/ } keys %{$seen}], [sort keys %words], 'the page has every word of $phantom_token_status';
+    is_deeply [sort map { /^requests (.*)/ } keys %{$seen}], [sort keys %words],
+        'the page has every word of $phantom_token_status';
     is_deeply [grep { !$seen->{"requests $_"} } sort keys %words], ['internal_error'], 'and each has been provoked';
-    is_deeply [sort map { /^cache (.*)/ } keys %{$seen}], [sort qw(HOT MISS BYPASS EXPIRED STALE UPDATING REVALIDATED HIT)], 'the page has every cache status';
-    is_deeply [grep { !$seen->{"cache $_"} } qw(MISS BYPASS EXPIRED STALE UPDATING REVALIDATED HIT)], [], 'and each has been provoked, HOT aside';
+    is_deeply [sort map { /^cache (.*)/ } keys %{$seen}],
+        [sort qw(HOT MISS BYPASS EXPIRED STALE UPDATING REVALIDATED HIT)], 'the page has every cache status';
+    is_deeply [grep { !$seen->{"cache $_"} } qw(MISS BYPASS EXPIRED STALE UPDATING REVALIDATED HIT)], [],
+        'and each has been provoked, HOT aside';
 }
 
 sub slurp { my ($file) = @_; open my $in, '<:raw', $file or die "$file: $!"; local $/ = undef; return scalar <$in> }
 
-# --- time --------------------------------------------------------------------------------------------------------------------
+# --- time ------------------------------------------------------------------------------------------------------------
 
 {
     my $before = parse_metrics(page_of($gateway));
@@ -269,20 +347,31 @@ sub slurp { my ($file) = @_; open my $in, '<:raw', $file or die "$file: $!"; loc
         cmp_ok $taken, '>=', $delay - $tick, "a call of $delay s";
         cmp_ok $taken, '<=', $response->{seconds} + $tick, 'and not much more';
         $sum += $taken;
-        $expect{qq(phantom_token_as_seconds_bucket{le="$_"})}++ for grep { $_ eq '+Inf' || $taken <= $_ } qw(0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 +Inf);
+        $expect{qq(phantom_token_as_seconds_bucket{le="$_"})}++ for grep { $_ eq '+Inf' || $taken <= $_ }
+            qw(0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 +Inf);
     }
     my $after = parse_metrics(page_of($gateway));
     my @buckets = grep { /_bucket/ } keys %{$before};
-    is_deeply { map { $_ => $after->{$_} } @buckets }, { map { $_ => $expect{$_} } @buckets }, 'each call is in the bucket of its $phantom_token_time, and in all above';
-    is sprintf('%.3f', $after->{phantom_token_as_seconds_sum} - $before->{phantom_token_as_seconds_sum}), sprintf('%.3f', $sum), 'the sum is exact';
+    is_deeply { map { $_ => $after->{$_} } @buckets }, { map { $_ => $expect{$_} } @buckets },
+        'each call is in the bucket of its $phantom_token_time, and in all above';
+    is sprintf('%.3f', $after->{phantom_token_as_seconds_sum} - $before->{phantom_token_as_seconds_sum}),
+        sprintf('%.3f', $sum), 'the sum is exact';
 }
-$expected{ $gateway->folder } = { map { $_->[1] ? ($_->[0] => $_->[1]) : () } map { my $c = $_; map { [$_, $c->{$_}] } keys %{$c} } counters($gateway) };
+$expected{ $gateway->folder } = {
+        map { $_->[1] ? ($_->[0] => $_->[1]) : () } map { my $c = $_; map { [$_, $c->{$_}] } keys %{$c} }
+        counters($gateway)
+};
 
-# --- all workers, reload, a new binary ------------------------------------------------------------------------------------------
+# --- all workers, reload, a new binary -------------------------------------------------------------------------------
 
 my $load = sub {
     my ($clients, $each) = @_;
-    my @children = map { fork_child(sub { my $connection = $gateway->connect; $connection->get('/cached', token => 'alice-token')->status == 200 or die "refused\n" for 1 .. $each }) } 1 .. $clients;
+    my @children = map {
+        fork_child(sub {
+            my $connection = $gateway->connect;
+            $connection->get('/cached', token => 'alice-token')->status == 200 or die "refused\n" for 1 .. $each;
+        })
+    } 1 .. $clients;
     return map { waitpid $_, 0; $? } @children;
 };
 counts($gateway, 'four clients at once, over both workers', sub {
@@ -298,14 +387,20 @@ counts($gateway, 'four clients at once, over both workers', sub {
     counted($gateway, 'and they go on', '/cached', 'alice-token', 200, { 'requests active' => 1, 'cache HIT' => 1 });
 
     my ($requests, $falls) = (0, 0);
-    my @children = map { fork_child(sub { for (1 .. 150) { $gateway->get('/cached', token => 'alice-token')->status == 200 or die "refused\n" } }) } 1 .. 2;
+    my @children = map {
+        fork_child(sub {
+            for (1 .. 150) { $gateway->get('/cached', token => 'alice-token')->status == 200 or die "refused\n" };
+        })
+    } 1 .. 2;
     for (1 .. 3) {
         is $gateway->reload, '', 'reload under load';
         my $now = counters($gateway)->{'requests active'};
         $falls++ if $now < $requests;
         $requests = $now;
     }
-    counts($gateway, 'reloads under load lose and double nothing', sub { is_deeply [map { waitpid $_, 0; $? } @children], [0, 0], 'all are served' }, 'requests active' => 300, 'cache HIT' => 300);
+    counts($gateway, 'reloads under load lose and double nothing', sub {
+        is_deeply [map { waitpid $_, 0; $? } @children], [0, 0], 'all are served';
+    }, 'requests active' => 300, 'cache HIT' => 300);
     is $falls, 0, 'and no counter goes back';
 
     my $old = $gateway->pid;
@@ -316,8 +411,8 @@ counts($gateway, 'four clients at once, over both workers', sub {
     counted($gateway, 'and counts', '/cached', 'alice-token', 200, { 'requests active' => 1, 'cache HIT' => 1 });
 }
 
-# Under load, as many are counted as are in the access log. (That additions are atomic no test of this length could show:
-# without it, about none of them would be lost.)
+# Under load, as many are counted as are in the access log. (That additions are atomic no test of this length could
+# show: without it, about none of them would be lost.)
 {
     my $loaded = gateway(workers => 2, http => 'keepalive_requests 1000000;', server => $page);
     my $result = run(['wrk', '-t', '1', '-c', '16', '-d', '3s', 'http://127.0.0.1:' . $loaded->port . '/']);
@@ -334,9 +429,14 @@ counts($gateway, 'four clients at once, over both workers', sub {
 
 # Where nothing asks for counters, nothing is kept. nginx maps each zone of its own accord, anonymous and shared.
 {
-    my $zones = sub { my ($nginx) = @_; return scalar grep { /\brw-s\b.*\(deleted\)/ } split /^/, slurp('/proc/' . $nginx->pid . '/maps') };
+    my $zones = sub {
+        my ($nginx) = @_;
+        return scalar grep { /\brw-s\b.*\(deleted\)/ } split /^/, slurp('/proc/' . $nginx->pid . '/maps');
+    };
     my $plain = gateway();
-    my $with  = gateway(server => "$page location = /more { phantom_token_metrics; } location /other { phantom_token_metrics; }");
+    my $with  = gateway(
+        server => "$page location = /more { phantom_token_metrics; } location /other { phantom_token_metrics; }"
+    );
     is $zones->($with) - $zones->($plain), 1, 'one zone for all locations with the directive, none without';
     is $with->get($_)->status, 200, "$_ shows the page" for '/metrics', '/more', '/other/page';
     counted($with, 'counted once', '/', undef, 401, { 'requests missing' => 1 });
@@ -347,21 +447,27 @@ counts($gateway, 'four clients at once, over both workers', sub {
     counted($plain, 'what comes then is', '/', undef, 401, { 'requests missing' => 1 });
 }
 
-# --- the hot cache --------------------------------------------------------------------------------------------------------------
+# --- the hot cache ---------------------------------------------------------------------------------------------------
 
 {
     my $hot = gateway(
         workers => 2,
         clock   => 'time',
-        http    => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; phantom_token_hot_cache zone=hot:32k valid=1h; phantom_token_hot_cache zone=brief:32k valid=30s;',
-        server  => "phantom_token_hot_cache hot; $page location /brief { phantom_token_hot_cache brief; $on /_introspect; $api }", introspection => "$cache proxy_cache_valid 200 1m;",
+        http    => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; phantom_token_hot_cache zone=hot:32k valid=1h; '
+            . 'phantom_token_hot_cache zone=brief:32k valid=30s;',
+        server  => "phantom_token_hot_cache hot; $page location /brief { phantom_token_hot_cache brief; "
+            . "$on /_introspect; $api }", introspection => "$cache proxy_cache_valid 200 1m;",
     );
     my $claims = { %good, more => 'x' x 2000 };
     $hot->as->answers('*' => { jwt => $claims });
-    my $figure = sub { my ($name, $zone) = @_; return parse_metrics(page_of($hot))->{qq(phantom_token_hot_cache_$name\{zone="@{[ $zone // 'hot' ]}"\})} };
+    my $figure = sub {
+        my ($name, $zone) = @_;
+        return parse_metrics(page_of($hot))->{qq(phantom_token_hot_cache_$name\{zone="@{[ $zone // 'hot' ]}"\})};
+    };
     my $empty  = $figure->('bytes');
     is $figure->('size_bytes'), 32_768, 'hot cache: its size';
-    counted($hot, 'hot cache: a copy is made', '/', 'first-token', 200, { 'requests active' => 1, 'cache MISS' => 1, $calls => 1, 'hot entries' => 1 });
+    counted($hot, 'hot cache: a copy is made', '/', 'first-token', 200,
+        { 'requests active' => 1, 'cache MISS' => 1, $calls => 1, 'hot entries' => 1 });
     counted($hot, 'cache HOT', '/', 'first-token', 200, { 'requests active' => 1, 'cache HOT' => 1 });
     my $one = $figure->('bytes');
     cmp_ok $one, '>', $empty, 'hot cache: a copy takes pages';
@@ -388,7 +494,7 @@ counts($gateway, 'four clients at once, over both workers', sub {
     is $figure->('size_bytes'), 32_768, 'hot cache: and its size';
 }
 
-# --- the page as HTTP ---------------------------------------------------------------------------------------------------------------
+# --- the page as HTTP ------------------------------------------------------------------------------------------------
 
 my $type = 'text/plain; version=0.0.4; charset=utf-8';
 my $http = gateway(
@@ -409,7 +515,8 @@ my $http = gateway(
     is $head->status, 200, 'HEAD';
     is $head->header('Content-Length'), length $get->body, 'HEAD: the length of the page';
     is $head->body . $head->{leftover}, '', 'HEAD: no body';
-    is $http->request(method => $_, path => '/metrics', body => 'x=1')->status, 405, "$_: 405" for qw(POST PUT DELETE PATCH);
+    is $http->request(method => $_, path => '/metrics', body => 'x=1')->status, 405, "$_: 405"
+        for qw(POST PUT DELETE PATCH);
     is $http->get('/metrics', headers => ['Range: bytes=0-1'])->status, 200, 'a range is not cut out';
     is $http->get('/metrics', version => '1.0')->body, $get->body, 'HTTP/1.0';
     is $http->get('/metrics', http2 => 1, port => 'h2')->body, $get->body, 'HTTP/2';
@@ -420,13 +527,17 @@ my $http = gateway(
     is $unpacked, $get->body, 'and it is the page';
 
     my $connection = $http->connect;
-    my @answers = map { $connection->request(%{$_}) } { path => '/metrics', body => "GET /closed HTTP/1.1\r\nHost: x\r\n\r\n" }, { method => 'POST', path => '/metrics', chunked => ['GET /closed HTTP/1.1', "\r\n\r\n"] }, { path => '/metrics' };
+    my @answers = map { $connection->request(%{$_}) } {
+        path => '/metrics', body => "GET /closed HTTP/1.1\r\nHost: x\r\n\r\n"
+    }, { method => 'POST', path => '/metrics', chunked => ['GET /closed HTTP/1.1', "\r\n\r\n"] },
+        { path => '/metrics' };
     is join(' ', map { $_->status } @answers), '200 405 200', 'bodies on keepalive are read and thrown away';
     is $connection->finish, '', 'and nothing follows';
 
     is $http->get('/open')->body, $get->body, 'allow';
     is $http->get('/closed')->status, 403, 'deny';
-    is $http->get('/proxied-before')->header('Content-Type'), $type, 'of two content handlers the last one answers, as everywhere in nginx';
+    is $http->get('/proxied-before')->header('Content-Type'), $type,
+        'of two content handlers the last one answers, as everywhere in nginx';
     is $http->get('/proxied-after')->body, 'the API', 'whichever it is';
 }
 
@@ -443,11 +554,13 @@ my $http = gateway(
     is $protected->get('/unprotected')->status, 200, 'phantom_token off: the page';
     check_refusal(my $refused = $protected->get('/metrics'));
     is $refused->status, 401, 'under phantom_token on: 401 without a token';
-    like page_of($protected, token => 'alice-token'), qr/^phantom_token_requests_total\{status="missing"\} 1$/m, 'and the page with one';
-    like $protected->get('/unprotected')->body, qr/^phantom_token_requests_total\{status="active"\} 1$/m, 'which is a request like any';
+    like page_of($protected, token => 'alice-token'), qr/^phantom_token_requests_total\{status="missing"\} 1$/m,
+        'and the page with one';
+    like $protected->get('/unprotected')->body, qr/^phantom_token_requests_total\{status="active"\} 1$/m,
+        'which is a request like any';
 }
 
-# --- the text format -----------------------------------------------------------------------------------------------------------------
+# --- the text format -------------------------------------------------------------------------------------------------
 
 sub accepted_by_promtool {
     my ($name, $text) = @_;
@@ -462,10 +575,13 @@ sub accepted_by_promtool {
 accepted_by_promtool('a page that has counted', page_of($gateway));
 accepted_by_promtool('a page that has not', page_of($http));
 {
-    my $odd = gateway(http => join(' ', map { qq{phantom_token_hot_cache "zone=$_:32k";} } 'q\"uote', 'back\\\\slash', 'line\nbreak', "\xc3\xa9", "\xff"), server => $page);
+    my $odd = gateway(http => join(' ', map {
+        qq{phantom_token_hot_cache "zone=$_:32k";}
+    } 'q\"uote', 'back\\\\slash', 'line\nbreak', "\xc3\xa9", "\xff"), server => $page);
     my $text = page_of($odd);
     accepted_by_promtool('zones of any name', $text);
-    is_deeply [sort map { /^phantom_token_hot_cache_entries\{zone="(.*)"\}$/ } keys %{ parse_metrics($text) }], [sort 'q\"uote', 'back\\\\slash', 'line\nbreak', '\\\\xc3\\\\xa9', '\\\\xff'], 'zones of any name, escaped';
+    is_deeply [sort map { /^phantom_token_hot_cache_entries\{zone="(.*)"\}$/ } keys %{ parse_metrics($text) }],
+        [sort 'q\"uote', 'back\\\\slash', 'line\nbreak', '\\\\xc3\\\\xa9', '\\\\xff'], 'zones of any name, escaped';
 }
 for my $broken (
     ['no line end',         "# HELP a_total A.\n# TYPE a_total counter\na_total 1"],
@@ -475,22 +591,29 @@ for my $broken (
     ['no UTF-8',            "# HELP a_total A.\n# TYPE a_total counter\na_total{b=\"\xff\"} 1\n"],
     ['a sample twice',      "# HELP a_total A.\n# TYPE a_total counter\na_total 1\na_total 1\n"],
     ['another\'s sample',   "# HELP a_total A.\n# TYPE a_total counter\nb_total 1\n"],
-    ['buckets that fall',   "# HELP a A.\n# TYPE a histogram\na_bucket{le=\"1\"} 2\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 1\n"],
-    ['a count of its own',  "# HELP a A.\n# TYPE a histogram\na_bucket{le=\"1\"} 1\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 2\n"],
+    ['buckets that fall',
+     "# HELP a A.\n# TYPE a histogram\na_bucket{le=\"1\"} 2\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 1\n"],
+    ['a count of its own',
+     "# HELP a A.\n# TYPE a histogram\na_bucket{le=\"1\"} 1\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 2\n"],
 ) { ok !eval { parse_metrics($broken->[1]) }, "the test's own reader refuses $broken->[0]" }
 
-# --- nginx -t --------------------------------------------------------------------------------------------------------------------------
+# --- nginx -t --------------------------------------------------------------------------------------------------------
 
 my $not_here = qr/"phantom_token_metrics" directive is not allowed here/;
 configurations(
     { name => 'a location',          server => $page, accepts => 1, warns => undef },
-    { name => 'a nested location',   server => "location /a { $page }" =~ s{= /metrics}{= /a/metrics}r, accepts => 1, warns => undef },
-    { name => 'twice in a location', server => 'location = /m { phantom_token_metrics; phantom_token_metrics; }', refuses => qr/"phantom_token_metrics" directive is duplicate/ },
-    { name => 'an argument',         server => 'location = /m { phantom_token_metrics on; }', refuses => qr/invalid number of arguments in "phantom_token_metrics" directive/ },
+    { name => 'a nested location',   server => "location /a { $page }" =~ s{= /metrics}{= /a/metrics}r, accepts => 1,
+      warns => undef },
+    { name => 'twice in a location', server => 'location = /m { phantom_token_metrics; phantom_token_metrics; }',
+      refuses => qr/"phantom_token_metrics" directive is duplicate/ },
+    { name => 'an argument',         server => 'location = /m { phantom_token_metrics on; }',
+      refuses => qr/invalid number of arguments in "phantom_token_metrics" directive/ },
     { name => 'http',                http   => 'phantom_token_metrics;', refuses => $not_here },
     { name => 'server',              server => 'phantom_token_metrics;', refuses => $not_here },
-    { name => 'if',                  server => 'location = /m { if ($arg_a) { phantom_token_metrics; } }', refuses => $not_here },
-    { name => 'limit_except',        server => 'location = /m { limit_except GET { phantom_token_metrics; } }', refuses => $not_here },
+    { name => 'if',                  server => 'location = /m { if ($arg_a) { phantom_token_metrics; } }',
+      refuses => $not_here },
+    { name => 'limit_except',        server => 'location = /m { limit_except GET { phantom_token_metrics; } }',
+      refuses => $not_here },
 );
 
 done_testing;

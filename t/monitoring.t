@@ -31,11 +31,14 @@ my @alerts    = $rules =~ /^ +- alert: (\w+)$/mg;
 my @panels    = @{ $dashboard->{panels} };
 my @queries   = map { my $panel = $_; map { [$panel->{title}, $_->{expr}] } @{ $panel->{targets} } } @panels;
 
-# --- promtool ----------------------------------------------------------------------------------------------------------------
+# --- promtool --------------------------------------------------------------------------------------------------------
 
 sub promtool { my (@arguments) = @_; return run(['promtool', @arguments], timeout => patience(120)) }
 
-for my $check (['check', 'config', "$shown/prometheus.yml"], ['check', 'rules', "$shown/alerts.yml"], ['test', 'rules', "$shown/alerts.test.yml"]) {
+for my $check (
+    ['check', 'config', "$shown/prometheus.yml"], ['check', 'rules', "$shown/alerts.yml"],
+    ['test', 'rules', "$shown/alerts.test.yml"]
+) {
     my $result = promtool(@{$check});
     is $result->{code}, 0, join ' ', 'promtool', @{$check} or diag $result->{out}, $result->{err};
 }
@@ -58,7 +61,7 @@ sub failed_rules_test {
     isnt failed_rules_test($rules =~ s/^ +for: .*\n//mgr), '', 'their tests notice alerts that do not wait';
 }
 
-# --- what rules and dashboard speak of -------------------------------------------------------------------------------------------
+# --- what rules and dashboard speak of -------------------------------------------------------------------------------
 
 # The words of $phantom_token_status that mean a refusal of the client, and a failure. A signature may be either.
 my @outcomes = @{ tables()->{outcomes} };
@@ -71,31 +74,42 @@ my %words    = (
 );
 my %known_list = reverse %words;
 my @expressions = ($rules =~ s/^#.*\n//mgr, map { $_->[1] } @queries);
-for my $list (unique(map { /\bstatus=~"([^"]*)"/g } @expressions)) { ok $known_list{$list}, "statuses are those of the module: $list" }
+for my $list (unique(map { /\bstatus=~"([^"]*)"/g } @expressions)) {
+    ok $known_list{$list}, "statuses are those of the module: $list";
+}
 
 my $runbook = slurp('docs/operation.md');
-is_deeply [sort $runbook =~ /^### (PhantomToken\w+)$/mg], [sort @alerts], 'docs/operation.md has a section for each alert';
-is_deeply [$rules =~ m{^ +runbook: docs/operation\.md#(\w+)$}mg], [map { lc } @alerts], 'and each alert leads to its own';
+is_deeply [sort $runbook =~ /^### (PhantomToken\w+)$/mg], [sort @alerts],
+    'docs/operation.md has a section for each alert';
+is_deeply [$rules =~ m{^ +runbook: docs/operation\.md#(\w+)$}mg], [map { lc } @alerts],
+    'and each alert leads to its own';
 
 my %ids = map { $_->{id} => 1 } @panels;
 is scalar keys %ids, scalar @panels, 'dashboard: each panel has an id of its own';
 my %cells;
 for my $panel (@panels) {
     my $place = $panel->{gridPos};
-    for my $x ($place->{x} .. $place->{x} + $place->{w} - 1) { $cells{"$x,$_"}++ for $place->{y} .. $place->{y} + $place->{h} - 1 }
-    ok $panel->{title} && $panel->{description} && @{ $panel->{targets} } && $place->{x} + $place->{w} <= 24, "dashboard: $panel->{title}";
-    is join(' ', unique(map { $_->{datasource}{uid} } $panel, @{ $panel->{targets} })), '${datasource}', 'asks the data source that is chosen';
+    for my $x ($place->{x} .. $place->{x} + $place->{w} - 1) {
+        $cells{"$x,$_"}++ for $place->{y} .. $place->{y} + $place->{h} - 1;
+    }
+    ok $panel->{title} && $panel->{description} && @{ $panel->{targets} } && $place->{x} + $place->{w} <= 24,
+        "dashboard: $panel->{title}";
+    is join(' ', unique(map { $_->{datasource}{uid} } $panel, @{ $panel->{targets} })), '${datasource}',
+        'asks the data source that is chosen';
 }
 is scalar(grep { $_ > 1 } values %cells), 0, 'dashboard: no panel covers another';
-is_deeply [map { $_->{name} } @{ $dashboard->{templating}{list} }], ['datasource', 'instance'], 'dashboard: its variables';
-is join(' ', sort { $a cmp $b } unique(map { $_->[1] =~ /\$(\w+)/g } @queries)), '__rate_interval instance', 'dashboard: the variables that its queries use';
+is_deeply [map { $_->{name} } @{ $dashboard->{templating}{list} }], ['datasource', 'instance'],
+    'dashboard: its variables';
+is join(' ', sort { $a cmp $b } unique(map { $_->[1] =~ /\$(\w+)/g } @queries)), '__rate_interval instance',
+    'dashboard: the variables that its queries use';
 
-# --- a gateway, and Prometheus -------------------------------------------------------------------------------------------------------
+# --- a gateway, and Prometheus ---------------------------------------------------------------------------------------
 
 my $gateway = gateway(
     workers => 2,
     config  => slurp('nginx-conf/operation.conf'),
-    replace => ['/var/cache/phantom-token' => '%%DIR%%/cache', 'server 127.0.0.1:9400' => 'server %%AS%%', 'server 127.0.0.1:8081' => 'server %%API%%', 'zone=hot:32m' => 'zone=hot:32k'],
+    replace => ['/var/cache/phantom-token' => '%%DIR%%/cache', 'server 127.0.0.1:9400' => 'server %%AS%%',
+                'server 127.0.0.1:8081' => 'server %%API%%', 'zone=hot:32m' => 'zone=hot:32k'],
 );
 my $folder = temporary_folder();
 my $port   = reserve_port();
@@ -105,7 +119,11 @@ $config =~ s/127\.0\.0\.1:9145/$target/ && $config =~ s/: 15s$/: 1s/mg or die "p
 spill("$folder/prometheus.yml", $config);
 spill("$folder/alerts.yml", $rules);
 chmod 0755, $folder;
-my $prometheus = spawn(['prometheus', "--config.file=$folder/prometheus.yml", "--storage.tsdb.path=$folder/data", "--web.listen-address=127.0.0.1:$port", '--log.level=warn'], out => "$folder/log");
+my $prometheus = spawn(
+    ['prometheus', "--config.file=$folder/prometheus.yml", "--storage.tsdb.path=$folder/data",
+     "--web.listen-address=127.0.0.1:$port", '--log.level=warn'],
+    out => "$folder/log"
+);
 
 # What Prometheus' HTTP API has in `data`; dies with its reason where there is none.
 sub ask {
@@ -120,12 +138,17 @@ sub ask {
 
 sub query { my ($expression) = @_; return @{ ask('query', query => $expression)->{result} } }
 
-ok until_true(patience(30), sub { eval { query('up{job="phantom-token"} == 1') } }), 'Prometheus scrapes the gateway' or diag $@, slurp("$folder/log");
+ok until_true(patience(30), sub { eval { query('up{job="phantom-token"} == 1') } }), 'Prometheus scrapes the gateway'
+    or diag $@, slurp("$folder/log");
 
 # Something of everything that the panels show.
 my $as = $gateway->as;
-$as->answers('alice-token' => { jwt => { sub => 'alice', client_id => 'app', scope => 'read' } }, 'refused-token' => { status => 401 }, map { ("large-$_-token" => { jwt => { sub => 'x' x 3000 } }) } 1 .. 20);
-sub traffic { return map { $gateway->get('/api/orders', port => 80, defined $_ ? (token => $_) : ())->status } 'alice-token', 'alice-token', undef, 'gone-token', 'refused-token', map { "large-$_-token" } 1 .. 20 }
+$as->answers('alice-token' => { jwt => { sub => 'alice', client_id => 'app', scope => 'read' } },
+    'refused-token' => { status => 401 }, map { ("large-$_-token" => { jwt => { sub => 'x' x 3000 } }) } 1 .. 20);
+sub traffic {
+    return map { $gateway->get('/api/orders', port => 80, defined $_ ? (token => $_) : ())->status }
+        'alice-token', 'alice-token', undef, 'gone-token', 'refused-token', map { "large-$_-token" } 1 .. 20;
+}
 my $expected = join ' ', 200, 200, 401, 401, 502, (200) x 20;
 is join(' ', traffic()), $expected, 'requests';
 
@@ -144,14 +167,18 @@ sub samples_of_prometheus {
 my $page = parse_metrics($gateway->get('/metrics', port => 9145)->body);
 $page->{$_} += 0 for keys %{$page};
 my $scraped;
-until_true(patience(10), sub { $scraped = samples_of_prometheus(); my %now = %{$scraped}; return join(',', map { "$_=$now{$_}" } sort keys %now) eq join ',', map { "$_=$page->{$_}" } sort keys %{$page} });
+until_true(patience(10), sub {
+    $scraped = samples_of_prometheus();
+    my %now = %{$scraped};
+    return join(',', map { "$_=$now{$_}" } sort keys %now) eq join ',', map { "$_=$page->{$_}" } sort keys %{$page};
+});
 is_deeply $scraped, $page, 'Prometheus has every sample of the page, and its value';
 is $page->{'phantom_token_requests_total{status="as_refused_client"}'}, 1, 'which is what has happened';
 cmp_ok $page->{'phantom_token_hot_cache_evictions_total{zone="hot"}'}, '>', 0, 'evictions too';
 my ($scrape) = @{ ask('targets')->{activeTargets} };
 is $scrape->{lastError}, '', 'no error in the scrape';
 
-# --- every panel has an answer -----------------------------------------------------------------------------------------------------------
+# --- every panel has an answer ---------------------------------------------------------------------------------------
 
 is join(' ', traffic()), join(' ', $expected), 'requests again, for rates';
 for my $query (@queries) {
@@ -163,34 +190,52 @@ for my $query (@queries) {
     cmp_ok scalar @values, '>', 0, "dashboard: $title has an answer" or diag $expression;
 }
 my %is_sample = map { (/^(\w+)/ => 1) } keys %{$page};
-is join(' ', grep { !$is_sample{$_} } unique(map { /\b(phantom_token_\w+)/g } @expressions)), '', 'rules and dashboard name no metric that is not there';
+is join(' ', grep { !$is_sample{$_} } unique(map { /\b(phantom_token_\w+)/g } @expressions)), '',
+    'rules and dashboard name no metric that is not there';
 my %is_value = map { $_ => 1 } map { /(\w+="[^"]*")/g } keys %{$page};
 for my $match (map { [/\b(outcome|cache|status|call)=~?"([^"]*)"/g] } @expressions) {
-    while (my ($label, $values) = splice @{$match}, 0, 2) { $is_value{qq($label="$_")} or fail "rules and dashboard name a label that is not there: $label $_" for split /\|/, $values }
+    while (my ($label, $values) = splice @{$match}, 0, 2) {
+        $is_value{qq($label="$_")}
+        or fail "rules and dashboard name a label that is not there: $label $_" for split /\|/, $values;
+    }
 }
 
-# --- the alerts, in Prometheus ----------------------------------------------------------------------------------------------------------------
+# --- the alerts, in Prometheus ---------------------------------------------------------------------------------------
 
 my @loaded = map { @{ $_->{rules} } } @{ ask('rules')->{groups} };
 is_deeply [map { $_->{name} } @loaded], \@alerts, 'Prometheus has the rules';
 is join(' ', map { $_->{lastError} // () } @loaded), '', 'and evaluates each without an error';
-my $active = until_true(patience(10), sub { my ($alert) = grep { $_->{labels}{alertname} eq 'PhantomTokenCredentialsRefused' } @{ ask('alerts')->{alerts} }; $alert });
-is $active && $active->{annotations}{summary}, "$target: the authorization server refuses the gateway itself", 'a single refused call is noticed' or diag explain ask('alerts');
+my $active = until_true(patience(10), sub {
+    my ($alert) = grep { $_->{labels}{alertname} eq 'PhantomTokenCredentialsRefused' } @{ ask('alerts')->{alerts} };
+    $alert;
+});
+is $active && $active->{annotations}{summary}, "$target: the authorization server refuses the gateway itself",
+    'a single refused call is noticed' or diag explain ask('alerts');
 
-# --- the log -----------------------------------------------------------------------------------------------------------------------------------------
+# --- the log ---------------------------------------------------------------------------------------------------------
 
 {
     my ($format) = slurp('nginx-conf/operation.conf') =~ /^( +log_format gateway .*?;)$/ms;
     my $logging  = gateway(http => "$format\naccess_log %%DIR%%/gateway.log gateway;");
-    $logging->as->answers('alice-token' => { delay => 0.05, jwt => { sub => 'al"ice', client_id => 'app', scope => 'read write' } });
+    $logging->as->answers(
+        'alice-token' => { delay => 0.05, jwt => { sub => 'al"ice', client_id => 'app', scope => 'read write' } }
+    );
     $logging->get('/orders?access_token=x', token => 'alice-token');
     $logging->get('/or%22ders%01');
-    my @lines = @{ until_true(patience(5), sub { my @lines = grep { !/"status":505/ } split /\n/, slurp($logging->folder . '/gateway.log'); @lines == 2 && \@lines }) // [] };
+    my @lines = @{ until_true(patience(5), sub {
+        my @lines = grep { !/"status":505/ } split /\n/, slurp($logging->folder . '/gateway.log');
+        @lines == 2 && \@lines;
+    }) // [] };
     my ($allowed, $refused) = map { JSON::PP->new->utf8->decode($_) } @lines;
     my %request = (client => '127.0.0.1', method => 'GET');
-    my $holds   = sub { my ($line, %field) = @_; return is_deeply { map { $_ => $line->{$_} } keys %field }, \%field, 'log: what it says' };
-    $holds->($allowed, %request, uri => '/orders', status => 200, token => 'active', cache => '', sub => 'al"ice', client_id => 'app', scope => 'read write', api_status => '200');
-    $holds->($refused, %request, uri => "/or\"ders\x01", status => 401, token => 'missing', cache => '', sub => '', client_id => '', scope => '', as_seconds => '', api_status => '', api_seconds => '');
+    my $holds   = sub {
+        my ($line, %field) = @_;
+        return is_deeply { map { $_ => $line->{$_} } keys %field }, \%field, 'log: what it says';
+    };
+    $holds->($allowed, %request, uri => '/orders', status => 200, token => 'active', cache => '', sub => 'al"ice',
+        client_id => 'app', scope => 'read write', api_status => '200');
+    $holds->($refused, %request, uri => "/or\"ders\x01", status => 401, token => 'missing', cache => '', sub => '',
+        client_id => '', scope => '', as_seconds => '', api_status => '', api_seconds => '');
     cmp_ok $allowed->{as_seconds}, '>=', 0.05, 'log: how long the authorization server took';
     like $allowed->{request_id}, qr/^[0-9a-f]{32}$/, 'log: a number to find the request by';
     like $allowed->{time}, qr/^\d{4}-\d\d-\d\dT/, 'log: when';

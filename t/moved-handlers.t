@@ -6,7 +6,9 @@ use warnings;
 use lib 't/lib';
 use Harness;
 
-if ($ENV{NGINX_BINARY}) { plan skip_all => 'srcache and lua are there for Debian\'s nginx alone, and NGINX_BINARY names another' }
+if ($ENV{NGINX_BINARY}) {
+    plan skip_all => 'srcache and lua are there for Debian\'s nginx alone, and NGINX_BINARY names another';
+}
 
 my $modules = '/usr/lib/nginx/modules';
 my $ndk     = "load_module $modules/ndk_http_module.so;";

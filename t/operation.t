@@ -43,23 +43,30 @@ my %parts = (
     },
     server => 'listen 127.0.0.1:%%PORT:h2%% http2; proxy_http_version 1.1; proxy_set_header Connection "";',
     locations => q{
-        location /hit   { phantom_token on; phantom_token_introspection_endpoint /_hit;  proxy_pass http://backend/api; }
-        location /miss  { phantom_token on; phantom_token_introspection_endpoint /_miss?$path; phantom_token_scopes read; proxy_pass http://backend/api; }
-        location /short { phantom_token on; phantom_token_introspection_endpoint /_short; proxy_pass http://backend/api; }
-        location /page  { phantom_token on; phantom_token_introspection_endpoint /_hit; phantom_token_error_format problem; try_files /nothing @named; }
-        location @named { phantom_token on; phantom_token_introspection_endpoint /_hit; phantom_token_scopes read; proxy_pass http://backend; rewrite ^ /api break; }
-        location /any   { satisfy any; allow all; phantom_token on; phantom_token_introspection_endpoint /_hit; proxy_pass http://backend/api; }
+        location /hit   { phantom_token on; phantom_token_introspection_endpoint /_hit; proxy_pass http://backend/api; }
+        location /miss  { phantom_token on; phantom_token_introspection_endpoint /_miss?$path;
+                          phantom_token_scopes read; proxy_pass http://backend/api; }
+        location /short { phantom_token on; phantom_token_introspection_endpoint /_short;
+                          proxy_pass http://backend/api; }
+        location /page  { phantom_token on; phantom_token_introspection_endpoint /_hit;
+                          phantom_token_error_format problem; try_files /nothing @named; }
+        location @named { phantom_token on; phantom_token_introspection_endpoint /_hit; phantom_token_scopes read;
+                          proxy_pass http://backend; rewrite ^ /api break; }
+        location /any   { satisfy any; allow all; phantom_token on; phantom_token_introspection_endpoint /_hit;
+                          proxy_pass http://backend/api; }
         location /held  { phantom_token on; phantom_token_introspection_endpoint /_held; proxy_pass http://%%API%%; }
-        location = /_hit   { internal; proxy_pass http://backend/alice; proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 10m; }
+        location = /_hit   { internal; proxy_pass http://backend/alice; proxy_cache tokens; proxy_cache_methods POST;
+                             proxy_cache_key $phantom_token_key; proxy_cache_valid 200 10m; }
         location = /_miss  { internal; proxy_pass http://backend/$args; }
-        location = /_short { internal; proxy_pass http://backend/alice; proxy_cache short; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1s; }
+        location = /_short { internal; proxy_pass http://backend/alice; proxy_cache short; proxy_cache_methods POST;
+                             proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1s; }
         location = /_held  { internal; proxy_pass http://%%AS%%/introspect; proxy_read_timeout 60s; }
     },
 );
 my $gateway = gateway(%parts, servers => { BACKEND => '127.0.0.1:' . $backend->port });
 my ($as, $api) = ($gateway->as, $gateway->api);
 
-# --- no state from one request in the next -------------------------------------------------------------------------------------
+# --- no state from one request in the next ---------------------------------------------------------------------------
 
 # What a request gives, whatever was before it.
 my @kinds = (
@@ -71,9 +78,11 @@ my @kinds = (
     ['the AS fails',   { path => '/miss', token => 'nobody-token', headers => ['X-As: broken'] }, 502, undef],
     ['bypassed',       { path => '/any', token => 'alice-token' }, 200, ''],
     ['a redirect',     { path => '/page', token => 'alice-token' }, 200, "Bearer $jwt{alice}"],
-    ['a body',         { method => 'POST', path => '/hit', token => 'alice-token', body => 'token=x' }, 200, "Bearer $jwt{alice}"],
+    ['a body',         { method => 'POST', path => '/hit', token => 'alice-token', body => 'token=x' }, 200,
+     "Bearer $jwt{alice}"],
     ['a refused body', { method => 'POST', path => '/page', body => 'GET /hit HTTP/1.1' }, 401, undef],
-    ['HEAD',           { method => 'HEAD', path => '/miss', token => 'alice-token', headers => ['X-As: gone'] }, 401, undef],
+    ['HEAD',           { method => 'HEAD', path => '/miss', token => 'alice-token', headers => ['X-As: gone'] }, 401,
+     undef],
 );
 
 sub check_kind {
@@ -88,7 +97,11 @@ sub check_kind {
 
 for my $first (@kinds) {
     my $connection = $gateway->connect;
-    for my $kind (map { ($first, $_) } @kinds) { check_kind("keepalive: $kind->[0], on the connection of $first->[0]", $kind, $connection->request(%{ $kind->[1] })) }
+    for my $kind (map { ($first, $_) } @kinds) {
+        check_kind(
+            "keepalive: $kind->[0], on the connection of $first->[0]", $kind, $connection->request(%{ $kind->[1] })
+        );
+    }
     is $connection->finish, '', "keepalive: nothing follows ($first->[0])";
 }
 {
@@ -99,7 +112,7 @@ for my $first (@kinds) {
     is $connection->finish, '', 'pipelined: nothing follows';
 }
 
-# --- HTTP/2, by hand ------------------------------------------------------------------------------------------------------------
+# --- HTTP/2, by hand -------------------------------------------------------------------------------------------------
 
 {
     my $http2 = Harness::Http2->new($gateway->port('h2'));
@@ -122,14 +135,15 @@ for my $first (@kinds) {
     my ($between) = $http2->answers($http2->start(path => '/hit', token => 'alice-token'));
     is $between->{body}, "Bearer $jwt{alice}", 'HTTP/2: a stream among those that wait and those that were reset';
     $as->release('streams');
-    is join(' ', map { $_->{status} } $http2->answers(@held[1, 3, 5])), '200 200 200', 'HTTP/2: a stream that is reset while the AS is asked does not touch the others';
+    is join(' ', map { $_->{status} } $http2->answers(@held[1, 3, 5])), '200 200 200',
+        'HTTP/2: a stream that is reset while the AS is asked does not touch the others';
     my ($after) = $http2->answers($http2->start(path => '/hit'));
     is $after->{status}, 401, 'HTTP/2: and nothing stays for the next';
     is scalar(my @seen = $api->requests), 3, 'HTTP/2: what was reset does not reach the API';
     $http2->end;
 }
 
-# --- load -----------------------------------------------------------------------------------------------------------------------
+# --- load ------------------------------------------------------------------------------------------------------------
 
 # Runs wrk for some seconds. The mix: hits, misses, refusals of each kind, bodies, redirects; new tokens all
 # the time. Returns { requests, wrong, errors, text }.
@@ -176,7 +190,11 @@ sub start_load {
     print {$out} $MIX;
     close $out;
     my $load = { out => "$work/out" };
-    $load->{pid} = spawn([$wrk, '-t1', '-c' . ($option{connections} // 16), "-d$option{seconds}s", '--timeout', patience(10) . 's', '-s', "$work/mix.lua", 'http://127.0.0.1:' . $gateway->port], out => $load->{out});
+    $load->{pid} = spawn(
+        [$wrk, '-t1', '-c' . ($option{connections} // 16), "-d$option{seconds}s", '--timeout', patience(10) . 's', '-s',
+         "$work/mix.lua", 'http://127.0.0.1:' . $gateway->port],
+        out => $load->{out}
+    );
     return $load;
 }
 
@@ -191,7 +209,7 @@ sub end_load {
 
 sub under_load { my $load = start_load(@_); return end_load($load) }
 
-# --- memory ---------------------------------------------------------------------------------------------------------------------
+# --- memory ----------------------------------------------------------------------------------------------------------
 
 sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = undef; return sha256_hex(<$in>) }
 
@@ -213,12 +231,13 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
     is $wrong, 0, 'memory: every answer was one that may be';
     is_deeply [$gateway->workers], [$pid], 'memory: one worker all the time';
     # A leak of 8 bytes in each request would show as 800 KiB.
-    cmp_ok $after - $before, '<', $SLOW ? 20_000 : 700, "memory of the worker is flat over $total requests: $before KiB, then $after KiB" if !$SANITIZED;
+    cmp_ok $after - $before, '<', $SLOW ? 20_000 : 700,
+        "memory of the worker is flat over $total requests: $before KiB, then $after KiB" if !$SANITIZED;
     is digest($gateway->folder . '/nginx.conf'), $configuration, 'the configuration file is unchanged';
     check_kind("after the load: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
 }
 
-# --- reloads --------------------------------------------------------------------------------------------------------------------
+# --- reloads ---------------------------------------------------------------------------------------------------------
 
 {
     my $reloads = $SLOW ? 3 : 20;
@@ -231,15 +250,19 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
     }
     is $failed, 0, "$reloads reloads under load";
     my $result = end_load($load);
-    cmp_ok $result->{requests}, '>', $SANITIZED ? $reloads : $reloads * 10, "reloads under load: $result->{requests} requests";
+    cmp_ok $result->{requests}, '>', $SANITIZED ? $reloads : $reloads * 10,
+        "reloads under load: $result->{requests} requests";
     is $result->{wrong}, 0, 'reloads under load: every answer was one that may be';
     # wrk counts what nginx closes between two requests as an error of reading and connects anew.
-    is join(' ', (split / /, $result->{errors})[0, 3]), '0 0', 'reloads under load: no connection refused, none timed out' or diag $result->{text};
-    cmp_ok $memory[-1] - $memory[$#memory / 2], '<', $SLOW ? 20_000 : 300, 'no leak in the master: ' . join ' ', @memory if !$SANITIZED;
+    is join(' ', (split / /, $result->{errors})[0, 3]), '0 0',
+        'reloads under load: no connection refused, none timed out' or diag $result->{text};
+    cmp_ok $memory[-1] - $memory[$#memory / 2], '<', $SLOW ? 20_000 : 300, 'no leak in the master: ' . join ' ', @memory
+        if !$SANITIZED;
     ok until_true(patience(5), sub { !$gateway->workers(leaving => 1) }), 'reloads: the old workers have gone';
     check_kind("after the reloads: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
 
-    like $gateway->reload(protected => '', locations => 'phantom_token on; location / { proxy_pass http://%%API%%; }'), qr/phantom_token/, 'a reload that nginx refuses';
+    like $gateway->reload(protected => '', locations => 'phantom_token on; location / { proxy_pass http://%%API%%; }'),
+        qr/phantom_token/, 'a reload that nginx refuses';
     is $gateway->reload(%parts), '', 'a reload that it does not';
     check_kind("after a refused reload: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
 }
@@ -248,24 +271,36 @@ sub digest { my ($file) = @_; open my $in, '<:raw', $file or die; local $/ = und
 {
     $as->answers('under-way-token' => { hold => 'reload', jwt => { sub => 'under way' } });
     $_->forget_requests for $as, $api;
-    my @clients = map { my $client = $gateway->connect; $client->send(Harness::Client::request_bytes({ path => '/held', token => 'under-way-token' })); $client } 1 .. 5;
+    my @clients = map {
+        my $client = $gateway->connect;
+        $client->send(Harness::Client::request_bytes({ path => '/held', token => 'under-way-token' }));
+        $client
+    } 1 .. 5;
     $as->wait_for_requests(5);
     is $gateway->reload, '', 'a reload while the AS is asked';
-    is $gateway->get('/hit', token => 'alice-token')->status, 200, 'a reload while the AS is asked: the new worker serves';
+    is $gateway->get('/hit', token => 'alice-token')->status, 200,
+        'a reload while the AS is asked: the new worker serves';
     $as->release('reload');
-    is join(' ', map { $_->response->status } @clients), '200 200 200 200 200', 'a reload while the AS is asked: those requests end well';
-    is_deeply [map { $_->header('Authorization') } $api->requests], [('Bearer ' . $as->jwt_for('under-way-token')) x 5], 'a reload while the AS is asked: the API sees the JWT';
+    is join(' ', map { $_->response->status } @clients), '200 200 200 200 200',
+        'a reload while the AS is asked: those requests end well';
+    is_deeply [map { $_->header('Authorization') } $api->requests], [('Bearer ' . $as->jwt_for('under-way-token')) x 5],
+        'a reload while the AS is asked: the API sees the JWT';
     $_->close for @clients;
-    ok until_true(patience(5), sub { !$gateway->workers(leaving => 1) }), 'a reload while the AS is asked: the old worker has gone';
+    ok until_true(patience(5), sub { !$gateway->workers(leaving => 1) }),
+        'a reload while the AS is asked: the old worker has gone';
 }
 
-# --- workers that end -------------------------------------------------------------------------------------------------------------
+# --- workers that end ------------------------------------------------------------------------------------------------
 
 sub waiting {
     my ($count) = @_;
     $as->answers('lost-token' => { hold => 'lost', jwt => { sub => 'lost' } });
     $_->forget_requests for $as, $api;
-    my @clients = map { my $client = $gateway->connect; $client->send(Harness::Client::request_bytes({ path => '/held', token => 'lost-token' })); $client } 1 .. $count;
+    my @clients = map {
+        my $client = $gateway->connect;
+        $client->send(Harness::Client::request_bytes({ path => '/held', token => 'lost-token' }));
+        $client
+    } 1 .. $count;
     $as->wait_for_requests($count);
     return @clients;
 }
@@ -276,8 +311,10 @@ sub waiting {
     # What the killed worker held in the cache stays so: nginx says it when the entry has become inactive.
     $gateway->announce(qr/exited on signal 9/, qr/ignore long locked inactive cache entry/);
     kill KILL => $old;
-    is scalar(grep { !defined eval { $_->response } } @clients), 4, 'a worker killed while the AS is asked: the connections end';
-    ok until_true(patience(5), sub { my ($new) = $gateway->workers; $new && $new != $old }), 'a worker killed: there is another';
+    is scalar(grep { !defined eval { $_->response } } @clients), 4,
+        'a worker killed while the AS is asked: the connections end';
+    ok until_true(patience(5), sub { my ($new) = $gateway->workers; $new && $new != $old }),
+        'a worker killed: there is another';
     check_kind("a worker killed: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
     is scalar(my @seen = $api->requests), 0, 'a worker killed: the API saw nothing';
     $_->close for @clients;
@@ -290,21 +327,23 @@ sub waiting {
     my $start   = time;
     is $gateway->reload, '', 'worker_shutdown_timeout: reload while the AS is asked';
     ok until_true(patience(5), sub { !alive($old) }), 'worker_shutdown_timeout: the old worker ends';
-    is scalar(grep { defined eval { $_->response } } @clients), 0, 'worker_shutdown_timeout: the connections end without a response';
+    is scalar(grep { defined eval { $_->response } } @clients), 0,
+        'worker_shutdown_timeout: the connections end without a response';
     is scalar(my @seen = $api->requests), 0, 'worker_shutdown_timeout: the API saw nothing';
     $_->close for @clients;
     check_kind("worker_shutdown_timeout: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
     $as->release('lost');
 }
 
-# --- the binary is replaced ---------------------------------------------------------------------------------------------------------
+# --- the binary is replaced ------------------------------------------------------------------------------------------
 
 {
     my $load = start_load(seconds => $SLOW ? 30 : 2);
     $gateway->upgrade;
     my $result = end_load($load);
     is $result->{wrong}, 0, 'upgrade under load: every answer was one that may be';
-    is join(' ', (split / /, $result->{errors})[0, 3]), '0 0', 'upgrade under load: no connection refused, none timed out' or diag $result->{text};
+    is join(' ', (split / /, $result->{errors})[0, 3]), '0 0',
+        'upgrade under load: no connection refused, none timed out' or diag $result->{text};
     check_kind("after the upgrade: $_->[0]", $_, $gateway->request(%{ $_->[1] })) for @kinds;
 }
 

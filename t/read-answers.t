@@ -1,5 +1,5 @@
-# What a worker has read in a cached answer it need not read again: it must never take one answer for another, nor forget
-# a check because of it. Nothing here has a hot cache.
+# What a worker has read in a cached answer it need not read again: it must never take one answer for another, nor
+# forget a check because of it. Nothing here has a hot cache.
 
 use strict;
 use warnings;
@@ -13,7 +13,8 @@ my $gateway = gateway(
     clock  => 'time',
     log    => { sub => 'phantom_token_sub', extra => 'phantom_token_claim_extra' },
     http   => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;',
-    server => 'proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h; phantom_token_introspection_endpoint /_introspect;',
+    server => 'proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h; '
+        . 'phantom_token_introspection_endpoint /_introspect;',
     locations => q{
         location /       { phantom_token on; proxy_pass http://%%API%%; }
         location /write  { phantom_token on; phantom_token_scopes "write"; proxy_pass http://%%API%%; }
@@ -31,10 +32,11 @@ sub comes_to {
     $api->forget_requests;
     my $response = $gateway->get($path, token => $token);
     my ($sent)   = map { $_->header('Authorization') // () } $api->requests;
-    return join ' ', $response->status, $gateway->logged($response)->{cache}, defined $sent ? jwt_claims($sent =~ s/^Bearer //r)->{sub} : 'nobody';
+    return join ' ', $response->status, $gateway->logged($response)->{cache},
+        defined $sent ? jwt_claims($sent =~ s/^Bearer //r)->{sub} : 'nobody';
 }
 
-# --- two answers in one place ------------------------------------------------------------------------------------------------
+# --- two answers in one place ----------------------------------------------------------------------------------------
 
 my %body_at;
 my @bodies;
@@ -50,18 +52,24 @@ my @owners = map { jwt_claims(s/ +$//r)->{sub} } @bodies;
 $as->answers(map { ("owner$_-token" => { body => $bodies[$_], type => 'application/jwt' }) } 0, 1);
 is comes_to('/', "owner$_-token"), "200 MISS $owners[$_]", "one place: owner $_, fetched" for 0, 1;
 for my $turn (1 .. 3) {
-    is comes_to('/', "owner$_-token"), "200 HIT $owners[$_]", "one place: owner $_ has its own JWT, turn $turn" for 0, 0, 1, 1;
+    is comes_to('/', "owner$_-token"), "200 HIT $owners[$_]", "one place: owner $_ has its own JWT, turn $turn" for 0,
+        0, 1, 1;
 }
 
-# --- one answer, read in different ways --------------------------------------------------------------------------------------
+# --- one answer, read in different ways ------------------------------------------------------------------------------
 
-$as->answers('two-token' => { json => { active => JSON::PP::true, first => jwt({ sub => 'first' }), second => jwt({ sub => 'second' }) } });
+$as->answers(
+    'two-token' => {
+        json => { active => JSON::PP::true, first => jwt({ sub => 'first' }), second => jwt({ sub => 'second' }) }
+    }
+);
 is comes_to('/first', 'two-token'), '200 MISS first', 'two members: fetched';
 for my $turn (1 .. 3) {
-    is comes_to("/$_", 'two-token'), "200 HIT $_", "two members: each location has its own, turn $turn" for qw(first second second first);
+    is comes_to("/$_", 'two-token'), "200 HIT $_", "two members: each location has its own, turn $turn"
+        for qw(first second second first);
 }
 
-# --- each location's rules, and the time --------------------------------------------------------------------------------------
+# --- each location's rules, and the time -----------------------------------------------------------------------------
 
 $as->answers('alice-token' => { jwt => { sub => 'alice', scope => 'read', extra => 'more', exp => time + 500 } });
 is comes_to('/', 'alice-token'), "200 $_ alice", "rules: $_" for 'MISS', 'HIT', 'HIT';
@@ -72,17 +80,21 @@ is_deeply [@{$line}{qw(cache sub extra)}], ['HIT', 'alice', 'more'], 'rules: eve
 $gateway->advance(501);
 is comes_to('/', 'alice-token'), '401 HIT nobody', 'time: what has expired since it was read is refused';
 
-# --- other bytes under the same key -------------------------------------------------------------------------------------------
+# --- other bytes under the same key ----------------------------------------------------------------------------------
 
 $as->answers('bob-token' => { jwt => { sub => 'bob' } });
 is comes_to('/', 'bob-token'), "200 $_ bob", "changed: $_" for 'MISS', 'HIT', 'HIT';
-my ($file) = grep { my $text = do { open my $in, '<:raw', $_ or die; local $/ = undef; <$in> }; index($text, $as->jwt_for('bob-token')) >= 0 } glob $gateway->folder . '/cache/*';
+my ($file) = grep {
+    my $text = do { open my $in, '<:raw', $_ or die; local $/ = undef; <$in> };
+    index($text, $as->jwt_for('bob-token')) >= 0
+} glob $gateway->folder . '/cache/*';
 ok $file, 'changed: the file of the entry';
 open my $out, '+<:raw', $file or die "$file: $!";
 seek $out, (-s $file) - 4, 0;
 print {$out} '!!!!';
 close $out or die;
-is comes_to('/', 'bob-token'), '502 HIT nobody', 'changed: bytes that are no JWT are refused, though the old ones had been read';
+is comes_to('/', 'bob-token'), '502 HIT nobody',
+    'changed: bytes that are no JWT are refused, though the old ones had been read';
 $gateway->announce(qr/as_bad_response/);
 
 done_testing;

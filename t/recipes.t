@@ -1,12 +1,12 @@
-# docs/recipes.md: every configuration there, as it is shown, with requests through it. Only the addresses, the paths and the way
-# to the AS (http for https) are the test's.
+# docs/recipes.md: every configuration there, as it is shown, with requests through it. Only the addresses, the paths
+# and the way to the AS (http for https) are the test's.
 
 use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
 
-# --- the configurations of the page --------------------------------------------------------------------------------------------
+# --- the configurations of the page ----------------------------------------------------------------------------------
 
 my %recipes; # heading => its blocks, in order
 {
@@ -41,7 +41,9 @@ sub recipe {
     $tested{"$heading $_"} = 1 for @wanted;
     my $text = join "\n", @blocks[@wanted];
     my @replace = @{ $option{replace} // [] };
-    while (my ($from, $to) = splice @replace, 0, 2) { $text =~ s/\Q$from\E/$to/g or die "$heading: there is no $from\n" }
+    while (my ($from, $to) = splice @replace, 0, 2) {
+        $text =~ s/\Q$from\E/$to/g or die "$heading: there is no $from\n";
+    }
     $text =~ s{https://login\.example\.com}{http://%%AS%%}g;
     $text =~ s{127\.0\.0\.1:8081\b}{%%API%%}g;
     $text =~ s{/etc/nginx/gateway-secret}{$secret}g;
@@ -54,58 +56,112 @@ sub recipe {
 my $basic   = 'Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==';
 my $max_age = ['Cache-Control: max-age=300'];
 
-# --- an authorization service for other proxies ----------------------------------------------------------------------------------
+# --- an authorization service for other proxies ----------------------------------------------------------------------
 
 {
     my $heading = 'An authorization service for other proxies';
     my $service = gateway(config => recipe($heading, blocks => [0]));
     my %port    = (port => 9000);
     cases($service,
-        { name => 'service: allowed, as Traefik asks', request => { %port, path => '/', token => 'alice-token', headers => ['X-Forwarded-Method: POST', 'X-Forwarded-Uri: /orders/7', 'Cookie: a=b'] }, answers => { 'alice-token' => { jwt => { sub => 'alice' }, headers => $max_age } },
-          as => [{ uri => '/oauth/v2/oauth-introspect', authorization => $basic, cookie => undef }], api => 0, status => 200, body => '', headers => { Authorization => 'Bearer <jwt>' }, outcome => 'active', cache => 'MISS' },
-        { name => 'service: again, from the cache', request => { %port, path => '/', token => 'alice-token' }, as => 0, status => 200, headers => { Authorization => 'Bearer <jwt>' }, cache => 'HIT' },
-        { name => 'service: allowed, as Envoy asks', request => { %port, method => 'POST', path => '/orders/%2e%2e/7?a=b', token => 'alice-token', headers => ['Content-Length: 0'] }, as => 0, api => 0, status => 200, body => '', headers => { Authorization => 'Bearer <jwt>' } },
-        { name => 'service: with a body', request => { %port, method => 'PUT', path => '/orders/7', token => 'alice-token', body => 'x' x 50_000 }, as => 0, status => 200, headers => { Authorization => 'Bearer <jwt>' } },
-        { name => 'service: allowed, HEAD', request => { %port, method => 'HEAD', path => '/', token => 'alice-token' }, as => 0, status => 200, headers => { Authorization => 'Bearer <jwt>' } },
-        (map { { name => "service: $_, no token", request => { %port, path => $_ }, as => 0, status => 401, challenge => { realm => 'api' }, headers => { Authorization => undef }, outcome => 'missing' } } '/', '/orders/7', '/@allowed', '/index.html'),
-        { name => 'service: inactive', request => { %port, path => '/', token => 'gone-token' }, status => 401, headers => { Authorization => undef }, outcome => 'inactive' },
-        { name => 'service: a preflight is a request like any other', request => { %port, method => 'OPTIONS', path => '/', headers => ['Origin: https://app.example.com', 'Access-Control-Request-Method: POST'] }, as => 0, status => 401, headers => { Authorization => undef } },
-        { name => 'service: a preflight with a token gets its JWT', request => { %port, method => 'OPTIONS', path => '/', token => 'alice-token', headers => ['Origin: https://app.example.com', 'Access-Control-Request-Method: POST'] }, as => 0, status => 200, headers => { Authorization => 'Bearer <jwt>' } },
-        { name => 'service: the introspection location is no client\'s', request => { %port, path => '/_introspect', token => 'alice-token' }, as => 0, status => 404, headers => { Authorization => undef } },
-        { name => 'service: the AS is busy', request => { %port, path => '/', token => 'busy-token' }, answers => { 'busy-token' => { status => 503, headers => ['Retry-After: 7'] } }, status => 503, headers => { Authorization => undef, 'Retry-After' => '7' }, outcome => 'as_busy' },
+        { name => 'service: allowed, as Traefik asks',
+          request => { %port, path => '/', token => 'alice-token',
+                       headers => ['X-Forwarded-Method: POST', 'X-Forwarded-Uri: /orders/7', 'Cookie: a=b'] },
+          answers => { 'alice-token' => { jwt => { sub => 'alice' }, headers => $max_age } },
+          as => [{ uri => '/oauth/v2/oauth-introspect', authorization => $basic, cookie => undef }], api => 0,
+          status => 200, body => '', headers => { Authorization => 'Bearer <jwt>' }, outcome => 'active',
+          cache => 'MISS' },
+        { name => 'service: again, from the cache', request => { %port, path => '/', token => 'alice-token' }, as => 0,
+          status => 200, headers => { Authorization => 'Bearer <jwt>' }, cache => 'HIT' },
+        { name => 'service: allowed, as Envoy asks',
+          request => { %port, method => 'POST', path => '/orders/%2e%2e/7?a=b', token => 'alice-token',
+                       headers => ['Content-Length: 0'] },
+          as => 0, api => 0, status => 200, body => '', headers => { Authorization => 'Bearer <jwt>' } },
+        { name => 'service: with a body',
+          request => { %port, method => 'PUT', path => '/orders/7', token => 'alice-token', body => 'x' x 50_000 },
+          as => 0, status => 200, headers => { Authorization => 'Bearer <jwt>' } },
+        { name => 'service: allowed, HEAD', request => { %port, method => 'HEAD', path => '/', token => 'alice-token' },
+          as => 0, status => 200, headers => { Authorization => 'Bearer <jwt>' } },
+        (map {
+            { name => "service: $_, no token", request => { %port, path => $_ }, as => 0, status => 401,
+              challenge => { realm => 'api' }, headers => { Authorization => undef }, outcome => 'missing' }
+        } '/', '/orders/7', '/@allowed', '/index.html'),
+        { name => 'service: inactive', request => { %port, path => '/', token => 'gone-token' }, status => 401,
+          headers => { Authorization => undef }, outcome => 'inactive' },
+        { name => 'service: a preflight is a request like any other',
+          request => { %port, method => 'OPTIONS', path => '/',
+                       headers => ['Origin: https://app.example.com', 'Access-Control-Request-Method: POST'] },
+          as => 0, status => 401, headers => { Authorization => undef } },
+        { name => 'service: a preflight with a token gets its JWT',
+          request => { %port, method => 'OPTIONS', path => '/', token => 'alice-token',
+                       headers => ['Origin: https://app.example.com', 'Access-Control-Request-Method: POST'] },
+          as => 0, status => 200, headers => { Authorization => 'Bearer <jwt>' } },
+        { name => 'service: the introspection location is no client\'s',
+          request => { %port, path => '/_introspect', token => 'alice-token' }, as => 0, status => 404,
+          headers => { Authorization => undef } },
+        { name => 'service: the AS is busy', request => { %port, path => '/', token => 'busy-token' },
+          answers => { 'busy-token' => { status => 503, headers => ['Retry-After: 7'] } }, status => 503,
+          headers => { Authorization => undef, 'Retry-After' => '7' }, outcome => 'as_busy' },
     );
 
     # As the page says: where any 2xx will do.
-    my $short = gateway(config => recipe($heading, blocks => [0], replace => ['try_files "" @allowed;' => 'add_header Authorization "Bearer $phantom_token_jwt"; try_files "" =204;']));
+    my $short = gateway(
+        config => recipe(
+            $heading, blocks => [0], replace => [
+                'try_files "" @allowed;' => 'add_header Authorization "Bearer $phantom_token_jwt"; try_files "" =204;'
+            ]
+        )
+    );
     cases($short,
-        { name => 'service: 204', request => { %port, path => '/orders/7', token => 'alice-token' }, answers => { 'alice-token' => { jwt => { sub => 'alice' } } }, status => 204, headers => { Authorization => 'Bearer <jwt>' } },
-        { name => 'service: 204, not without a token', request => { %port, path => '/orders/7' }, status => 401, headers => { Authorization => undef } },
+        { name => 'service: 204', request => { %port, path => '/orders/7', token => 'alice-token' },
+          answers => { 'alice-token' => { jwt => { sub => 'alice' } } }, status => 204,
+          headers => { Authorization => 'Bearer <jwt>' } },
+        { name => 'service: 204, not without a token',
+          request => { %port, path => '/orders/7' }, status => 401, headers => { Authorization => undef } },
     );
 
     # Another nginx asks. It has no module of ours, and its API is the one that is watched.
     my $as     = $service->as;
-    my $caller = gateway(module => 0, servers => { AS => $as }, config => recipe($heading, blocks => [1], replace => ['127.0.0.1:9000' => '127.0.0.1:' . $service->port('9000')]));
+    my $caller = gateway(
+        module => 0, servers => { AS => $as }, config => recipe(
+            $heading, blocks => [1], replace => ['127.0.0.1:9000' => '127.0.0.1:' . $service->port('9000')]
+        )
+    );
     my %client = (port => 80, path => '/orders/7?a=b');
     cases($caller,
-        { name => 'nginx asks: allowed', request => { %client, method => 'POST', token => 'alice-token', body => 'order' }, as => 0, status => 200, api => [{ method => 'POST', uri => '/orders/7?a=b', body => 'order', authorization => 'Bearer <jwt>' }] },
-        { name => 'nginx asks: a large body is the API\'s', request => { %client, method => 'POST', token => 'alice-token', body => 'x' x 200_000 }, status => 200, api => [{ body_length => 200_000, authorization => 'Bearer <jwt>' }] },
-        { name => 'nginx asks: no token', request => {%client}, refusal => 'any', status => 401, challenge => { realm => 'api' } },
-        { name => 'nginx asks: inactive', request => { %client, token => 'gone-token' }, refusal => 'any', status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
-        { name => 'nginx asks: Basic is not handed on', request => { %client, headers => ['Authorization: Basic eA=='] }, refusal => 'any', status => 401, challenge => { realm => 'api' } },
-        { name => 'nginx asks: a 5xx of the gateway is a 500', request => { %client, token => 'busy-token' }, refusal => 'any', status => 500, log => qr/auth request unexpected status: 503/ },
-        { name => 'nginx asks: no client comes to the location that asks', request => { port => 80, path => '/_authorize', token => 'alice-token' }, as => 0, api => 0, status => 404 },
+        { name => 'nginx asks: allowed',
+          request => { %client, method => 'POST', token => 'alice-token', body => 'order' }, as => 0, status => 200,
+          api => [{ method => 'POST', uri => '/orders/7?a=b', body => 'order', authorization => 'Bearer <jwt>' }] },
+        { name => 'nginx asks: a large body is the API\'s',
+          request => { %client, method => 'POST', token => 'alice-token', body => 'x' x 200_000 }, status => 200,
+          api => [{ body_length => 200_000, authorization => 'Bearer <jwt>' }] },
+        { name => 'nginx asks: no token',
+          request => {%client}, refusal => 'any', status => 401, challenge => { realm => 'api' } },
+        { name => 'nginx asks: inactive', request => { %client, token => 'gone-token' }, refusal => 'any',
+          status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'nginx asks: Basic is not handed on',
+          request => { %client, headers => ['Authorization: Basic eA=='] }, refusal => 'any', status => 401,
+          challenge => { realm => 'api' } },
+        { name => 'nginx asks: a 5xx of the gateway is a 500', request => { %client, token => 'busy-token' },
+          refusal => 'any', status => 500, log => qr/auth request unexpected status: 503/ },
+        { name => 'nginx asks: no client comes to the location that asks',
+          request => { port => 80, path => '/_authorize', token => 'alice-token' }, as => 0, api => 0, status => 404 },
     );
 }
 
-# --- requiring a claim -----------------------------------------------------------------------------------------------------------
+# --- requiring a claim -----------------------------------------------------------------------------------------------
 
 {
     my $gateway = gateway(config => recipe('Requiring a claim'));
     my $jwt     = sub { my (%claims) = @_; return { jwt => { sub => 'x', %claims } } };
     my $row     = sub {
         my ($name, $path, $token, $answer, $status) = @_;
-        my %more = $status == 200 ? (api => [{ uri => $path, authorization => 'Bearer <jwt>' }]) : (api => [], headers => { 'WWW-Authenticate' => undef });
-        return { name => "a claim: $name", request => { port => 80, path => $path, token => $token }, answers => { $token => $answer }, status => $status, %more };
+        my %more = $status == 200 ? (
+            api => [{ uri => $path, authorization => 'Bearer <jwt>' }]
+        ) : (api => [], headers => { 'WWW-Authenticate' => undef });
+        return {
+            name => "a claim: $name", request => { port => 80, path => $path, token => $token },
+            answers => { $token => $answer }, status => $status, %more
+        };
     };
     cases($gateway, map { $row->(@{$_}) } (
         ['its value', '/orders/', 'acme-token', $jwt->(tenant => 'acme'), 200],
@@ -116,7 +172,8 @@ my $max_age = ['Cache-Control: max-age=300'];
         ['1', '/orders/', 'one-token', $jwt->(tenant => 1), 403],
         ['none', '/orders/', 'none-token', $jwt->(), 403],
         ['an object', '/orders/', 'object-token', $jwt->(tenant => { acme => 1 }), 403],
-        ['another case of its name and two that match', '/orders/', 'two-token', { jwt => jwt('{"sub":"x","tenant":"acme","Tenant":"acme"}') }, 403],
+        ['another case of its name and two that match',
+         '/orders/', 'two-token', { jwt => jwt('{"sub":"x","tenant":"acme","Tenant":"acme"}') }, 403],
         ['one of an array', '/admin/', 'admin-token', $jwt->(roles => ['user', 'admin']), 200],
         ['alone in an array', '/admin/', 'alone-token', $jwt->(roles => ['admin']), 200],
         ['a part of a word', '/admin/', 'part-token', $jwt->(roles => ['administrator', 'sysadmin']), 403],
@@ -124,73 +181,146 @@ my $max_age = ['Cache-Control: max-age=300'];
         ['as the page warns, a string with a space', '/admin/', 'space-token', $jwt->(roles => ['not admin']), 200],
     ));
     cases($gateway,
-        { name => 'a claim: an inactive token is still a 401', request => { port => 80, path => '/orders/', token => 'gone-token' }, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
-        { name => 'a claim: no token is still a 401', request => { port => 80, path => '/admin/' }, status => 401, challenge => { realm => 'api' } },
+        { name => 'a claim: an inactive token is still a 401',
+          request => { port => 80, path => '/orders/', token => 'gone-token' }, status => 401,
+          challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'a claim: no token is still a 401',
+          request => { port => 80, path => '/admin/' }, status => 401, challenge => { realm => 'api' } },
     );
-    is $gateway->get('/_require/tenant', port => 80, token => 'acme-token')->status, 404, 'a claim: no client comes to the location that decides';
+    is $gateway->get('/_require/tenant', port => 80, token => 'acme-token')->status, 404,
+        'a claim: no client comes to the location that decides';
 
     # The same connection, one after the other: no claim stays.
     my $connection = $gateway->connect(80);
-    is join(' ', map { $connection->get('/orders/', token => $_)->status } qw(acme-token other-token none-token globex-token)), '200 403 403 200', 'a claim: each request has its own';
+    is join(
+        ' ', map { $connection->get('/orders/', token => $_)->status }
+            qw(acme-token other-token none-token globex-token)
+    ), '200 403 403 200', 'a claim: each request has its own';
 
     # What was read before the token was checked does not stay.
-    my $early = gateway(servers => { AS => $gateway->as }, config => recipe('Requiring a claim', replace => ['listen 80;' => 'listen 80; set $early $is_tenant;']));
-    is join(' ', map { $early->get('/orders/', port => 80, token => $_)->status } qw(acme-token other-token)), '200 403', 'a claim: read too early, and read again';
+    my $early = gateway(servers => { AS => $gateway->as },
+        config => recipe('Requiring a claim', replace => ['listen 80;' => 'listen 80; set $early $is_tenant;']));
+    is join(' ', map { $early->get('/orders/', port => 80, token => $_)->status } qw(acme-token other-token)),
+        '200 403', 'a claim: read too early, and read again';
 }
 
-# --- optional tokens -------------------------------------------------------------------------------------------------------------
+# --- optional tokens -------------------------------------------------------------------------------------------------
 
 {
     my $gateway = gateway(config => recipe('Optional tokens'));
     my $forged  = 'X-Visitor: active';
     cases($gateway,
-        { name => 'optional: no token', request => { port => 80, path => '/catalogue/x', headers => [$forged] }, as => 0, status => 200, api => [{ uri => '/catalogue/x', authorization => undef, x_visitor => 'anonymous' }], outcome => 'anonymous' },
-        { name => 'optional: a good token', request => { port => 80, path => '/catalogue/x', token => 'alice-token', headers => ['X-Visitor: anonymous'] }, answers => { 'alice-token' => { jwt => { sub => 'alice' } } }, status => 200, api => [{ authorization => 'Bearer <jwt>', x_visitor => 'active' }] },
-        { name => 'optional: a bad token', request => { port => 80, path => '/catalogue/x', token => 'gone-token' }, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
-        { name => 'optional: a malformed token', request => { port => 80, path => '/catalogue/x', headers => ['Authorization: Bearer a b'] }, as => 0, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
-        { name => 'optional: another scheme', request => { port => 80, path => '/catalogue/x', headers => ['Authorization: Basic eA=='] }, as => 0, status => 200, api => [{ authorization => undef, x_visitor => 'anonymous' }] },
-        { name => 'optional: not for orders', request => { port => 80, path => '/catalogue/orders/', headers => [$forged] }, as => 0, status => 401, challenge => { realm => 'api' } },
-        { name => 'optional: orders, with a token', request => { port => 80, path => '/catalogue/orders/', token => 'alice-token' }, status => 200, api => [{ authorization => 'Bearer <jwt>' }] },
-        { name => 'optional: the AS is down for those with a token', request => { port => 80, path => '/catalogue/x', token => 'error-token' }, answers => { 'error-token' => { status => 500 } }, status => 502 },
-        { name => 'optional: visitors are served', request => { port => 80, path => '/catalogue/x' }, as => 0, status => 200 },
+        { name => 'optional: no token', request => { port => 80, path => '/catalogue/x', headers => [$forged] },
+          as => 0, status => 200, api => [{ uri => '/catalogue/x', authorization => undef, x_visitor => 'anonymous' }],
+          outcome => 'anonymous' },
+        { name => 'optional: a good token',
+          request => { port => 80, path => '/catalogue/x', token => 'alice-token',
+                       headers => ['X-Visitor: anonymous'] },
+          answers => { 'alice-token' => { jwt => { sub => 'alice' } } }, status => 200,
+          api => [{ authorization => 'Bearer <jwt>', x_visitor => 'active' }] },
+        { name => 'optional: a bad token', request => { port => 80, path => '/catalogue/x', token => 'gone-token' },
+          status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'optional: a malformed token',
+          request => { port => 80, path => '/catalogue/x', headers => ['Authorization: Bearer a b'] }, as => 0,
+          status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'optional: another scheme',
+          request => { port => 80, path => '/catalogue/x', headers => ['Authorization: Basic eA=='] }, as => 0,
+          status => 200, api => [{ authorization => undef, x_visitor => 'anonymous' }] },
+        { name => 'optional: not for orders',
+          request => { port => 80, path => '/catalogue/orders/', headers => [$forged] }, as => 0, status => 401,
+          challenge => { realm => 'api' } },
+        { name => 'optional: orders, with a token',
+          request => { port => 80, path => '/catalogue/orders/', token => 'alice-token' }, status => 200,
+          api => [{ authorization => 'Bearer <jwt>' }] },
+        { name => 'optional: the AS is down for those with a token',
+          request => { port => 80, path => '/catalogue/x', token => 'error-token' },
+          answers => { 'error-token' => { status => 500 } }, status => 502 },
+        { name => 'optional: visitors are served',
+          request => { port => 80, path => '/catalogue/x' }, as => 0, status => 200 },
     );
 }
 
-# --- tokens from cookies, queries and WebSocket subprotocols -----------------------------------------------------------------------
+# --- tokens from cookies, queries and WebSocket subprotocols ---------------------------------------------------------
 
 {
     # The harness takes every access_log out of a file; this one comes back by an include.
     my $log     = file('access.log', '');
     my $line    = 'access_log /var/log/nginx/access.log without_query;';
     my $include = 'include ' . file('log.conf', $line =~ s{/var/\S+}{$log}r . "\n") . ';';
-    my $gateway = gateway(config => recipe('Tokens from cookies, queries and WebSocket subprotocols', replace => [$line => $include]));
+    my $gateway = gateway(
+        config => recipe('Tokens from cookies, queries and WebSocket subprotocols', replace => [$line => $include])
+    );
     my $as      = $gateway->as;
     $as->answers(map { ("$_-token" => { jwt => { sub => $_ }, headers => $max_age }) } qw(cookie query socket header));
     my $jwt = sub { my ($who) = @_; return 'Bearer ' . $as->jwt_for("$who-token") };
     cases($gateway,
-        { name => 'a cookie', request => { port => 80, path => '/api/x?a=b', method => 'POST', body => 'x', headers => ['Cookie: theme=dark; at=cookie-token; b=c', 'Origin: https://app.example.com'] }, status => 200, as => [{ body => qr/^token=cookie-token&/, cookie => undef }], api => [{ uri => '/api/x?a=b', body => 'x', authorization => $jwt->('cookie'), cookie => undef }] },
-        { name => 'a cookie, no Origin', request => { port => 80, path => '/api/x', headers => ['Cookie: at=cookie-token'] }, status => 200, api => [{ authorization => $jwt->('cookie') }] },
-        (map { { name => "a cookie, Origin $_", request => { port => 80, path => '/api/x', method => 'POST', headers => ['Cookie: at=cookie-token', "Origin: $_"] }, refusal => 'page', as => 0, api => [], status => 403 } } 'https://evil.example.com', 'null', 'https://app.example.com.evil.example', 'http://app.example.com'),
-        { name => 'a header goes first', request => { port => 80, path => '/api/x', token => 'header-token', headers => ['Cookie: at=cookie-token'] }, status => 200, api => [{ authorization => $jwt->('header'), cookie => undef }] },
-        { name => 'a header of another scheme is not replaced by the cookie', request => { port => 80, path => '/api/x', headers => ['Authorization: Basic eA==', 'Cookie: at=cookie-token'] }, as => 0, status => 401, challenge => { realm => 'api' } },
-        { name => 'a cookie that is no token', request => { port => 80, path => '/api/x', headers => ['Cookie: at=a b'] }, as => 0, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
-        { name => 'no cookie', request => { port => 80, path => '/api/x', headers => ['Cookie: theme=dark'] }, as => 0, status => 401, challenge => { realm => 'api' } },
-        { name => 'a query', request => { port => 80, path => '/events/x?access_token=query-token&a=b' }, status => 200, api => [{ uri => '/events/x', authorization => $jwt->('query') }] },
-        { name => 'a query, percent-encoded', request => { port => 80, path => '/events/x?access_token=a%2Bb' }, as => 0, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
-        { name => 'no query', request => { port => 80, path => '/events/x', headers => ['Cookie: at=cookie-token'] }, as => 0, status => 401, challenge => { realm => 'api' } },
-        { name => 'a query where none is taken', request => { port => 80, path => '/api/x?access_token=query-token' }, as => 0, status => 401, challenge => { realm => 'api' } },
-        { name => 'a path that nginx decodes', request => { port => 80, path => '/events/a%20b%2Fc?access_token=query-token' }, status => 200, api => [{ uri => qr{^/events/a%20b/c$}, authorization => $jwt->('query') }] },
+        { name => 'a cookie',
+          request => { port => 80, path => '/api/x?a=b', method => 'POST', body => 'x',
+                       headers => ['Cookie: theme=dark; at=cookie-token; b=c', 'Origin: https://app.example.com'] },
+          status => 200, as => [{ body => qr/^token=cookie-token&/, cookie => undef }],
+          api => [{ uri => '/api/x?a=b', body => 'x', authorization => $jwt->('cookie'), cookie => undef }] },
+        { name => 'a cookie, no Origin',
+          request => { port => 80, path => '/api/x', headers => ['Cookie: at=cookie-token'] }, status => 200,
+          api => [{ authorization => $jwt->('cookie') }] },
+        (map {
+            { name => "a cookie, Origin $_",
+              request => { port => 80, path => '/api/x', method => 'POST',
+                           headers => ['Cookie: at=cookie-token', "Origin: $_"] },
+              refusal => 'page', as => 0, api => [], status => 403 }
+        } 'https://evil.example.com', 'null', 'https://app.example.com.evil.example', 'http://app.example.com'),
+        { name => 'a header goes first',
+          request => { port => 80, path => '/api/x', token => 'header-token', headers => ['Cookie: at=cookie-token'] },
+          status => 200, api => [{ authorization => $jwt->('header'), cookie => undef }] },
+        { name => 'a header of another scheme is not replaced by the cookie',
+          request => { port => 80, path => '/api/x',
+                       headers => ['Authorization: Basic eA==', 'Cookie: at=cookie-token'] },
+          as => 0, status => 401, challenge => { realm => 'api' } },
+        { name => 'a cookie that is no token',
+          request => { port => 80, path => '/api/x', headers => ['Cookie: at=a b'] }, as => 0, status => 401,
+          challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'no cookie', request => { port => 80, path => '/api/x', headers => ['Cookie: theme=dark'] }, as => 0,
+          status => 401, challenge => { realm => 'api' } },
+        { name => 'a query', request => { port => 80, path => '/events/x?access_token=query-token&a=b' }, status => 200,
+          api => [{ uri => '/events/x', authorization => $jwt->('query') }] },
+        { name => 'a query, percent-encoded', request => { port => 80, path => '/events/x?access_token=a%2Bb' },
+          as => 0, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'no query', request => { port => 80, path => '/events/x', headers => ['Cookie: at=cookie-token'] },
+          as => 0, status => 401, challenge => { realm => 'api' } },
+        { name => 'a query where none is taken', request => { port => 80, path => '/api/x?access_token=query-token' },
+          as => 0, status => 401, challenge => { realm => 'api' } },
+        { name => 'a path that nginx decodes',
+          request => { port => 80, path => '/events/a%20b%2Fc?access_token=query-token' }, status => 200,
+          api => [{ uri => qr{^/events/a%20b/c$}, authorization => $jwt->('query') }] },
     );
-    my @upgrade = ('Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==');
+    my @upgrade = (
+        'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+    );
     cases($gateway,
-        { name => 'a subprotocol: no token', request => { port => 80, path => '/socket/', headers => [@upgrade] }, as => 0, status => 401, challenge => { realm => 'api' } },
-        { name => 'a subprotocol: inactive', request => { port => 80, path => '/socket/', headers => [@upgrade, 'Sec-WebSocket-Protocol: bearer, gone-token'] }, status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
-        { name => 'a subprotocol: three', request => { port => 80, path => '/socket/', headers => [@upgrade, 'Sec-WebSocket-Protocol: bearer, socket-token, chat'] }, as => 0, status => 401, challenge => { realm => 'api' } },
-        { name => 'a subprotocol: a foreign page', request => { port => 80, path => '/socket/', headers => [@upgrade, 'Sec-WebSocket-Protocol: bearer, socket-token', 'Origin: https://evil.example.com'] }, refusal => 'page', as => 0, api => [], status => 403 },
+        { name => 'a subprotocol: no token', request => { port => 80, path => '/socket/', headers => [@upgrade] },
+          as => 0, status => 401, challenge => { realm => 'api' } },
+        { name => 'a subprotocol: inactive',
+          request => { port => 80, path => '/socket/',
+                       headers => [@upgrade, 'Sec-WebSocket-Protocol: bearer, gone-token'] },
+          status => 401, challenge => { realm => 'api', error => 'invalid_token' } },
+        { name => 'a subprotocol: three',
+          request => { port => 80, path => '/socket/',
+                       headers => [@upgrade, 'Sec-WebSocket-Protocol: bearer, socket-token, chat'] },
+          as => 0, status => 401, challenge => { realm => 'api' } },
+        { name => 'a subprotocol: a foreign page', request => {
+            port => 80, path => '/socket/',
+            headers => [@upgrade, 'Sec-WebSocket-Protocol: bearer, socket-token', 'Origin: https://evil.example.com']
+        },
+          refusal => 'page', as => 0, api => [], status => 403 },
     );
     $gateway->api->forget_requests;
     my $connection = $gateway->connect(80);
-    $connection->send(Harness::Client::request_bytes({ path => '/socket/', headers => [@upgrade, 'Sec-WebSocket-Protocol: bearer, socket-token', 'Origin: https://app.example.com', 'Cookie: at=cookie-token'] }) . 'hello');
+    $connection->send(
+        Harness::Client::request_bytes(
+            { path => '/socket/', headers => [@upgrade, 'Sec-WebSocket-Protocol: bearer, socket-token',
+                                              'Origin: https://app.example.com', 'Cookie: at=cookie-token'] }
+        ) . 'hello'
+    );
     my $response = $connection->response;
     is $response->status, 101, 'a subprotocol: 101';
     is $response->header('Sec-WebSocket-Protocol'), 'bearer', 'a subprotocol: the one that the browser wants to hear';
@@ -205,23 +335,34 @@ my $max_age = ['Cache-Control: max-age=300'];
     unlike $logged, qr/-token|access_token/, 'a query: but no token';
 }
 
-# --- more parameters for the AS ----------------------------------------------------------------------------------------------------
+# --- more parameters for the AS --------------------------------------------------------------------------------------
 
 {
     my $gateway = gateway(config => recipe('More parameters for the authorization server'));
-    my $asked   = 'token=a%2Bb%2Fc%3D%3D&token_type_hint=access_token&resource=https%3A%2F%2Forders.example.com&tenant=acme';
+    my $asked   =
+        'token=a%2Bb%2Fc%3D%3D&token_type_hint=access_token&resource=https%3A%2F%2Forders.example.com&tenant=acme';
     cases($gateway,
-        { name => 'more parameters', request => { port => 80, method => 'POST', path => '/orders/', token => 'a+b/c==', body => 'token=evil&tenant=evil', headers => ['Content-Type: application/x-www-form-urlencoded'] }, answers => { 'a+b/c==' => { jwt => { sub => 'alice' } } }, status => 200,
-          as => [{ method => 'POST', body => $asked, content_length => length $asked, content_type => 'application/x-www-form-urlencoded', accept => 'application/jwt' }], api => [{ body => 'token=evil&tenant=evil', authorization => 'Bearer <jwt>' }] },
-        { name => 'more parameters: a chunked body of the client', request => { port => 80, method => 'POST', path => '/orders/', token => 'a+b/c==', chunked => ['abc', 'def'] }, status => 200, as => [{ body => $asked }], api => [{ body => 'abcdef' }] },
-        { name => 'more parameters: inactive', request => { port => 80, path => '/orders/', token => 'gone-token' }, status => 401 },
+        { name => 'more parameters', request => {
+            port => 80, method => 'POST', path => '/orders/', token => 'a+b/c==', body => 'token=evil&tenant=evil',
+            headers => ['Content-Type: application/x-www-form-urlencoded']
+        }, answers => { 'a+b/c==' => { jwt => { sub => 'alice' } } }, status => 200,
+          as => [{ method => 'POST', body => $asked, content_length => length $asked,
+                   content_type => 'application/x-www-form-urlencoded', accept => 'application/jwt' }],
+          api => [{ body => 'token=evil&tenant=evil', authorization => 'Bearer <jwt>' }] },
+        { name => 'more parameters: a chunked body of the client',
+          request => { port => 80, method => 'POST',
+                       path => '/orders/', token => 'a+b/c==', chunked => ['abc', 'def'] },
+          status => 200, as => [{ body => $asked }], api => [{ body => 'abcdef' }] },
+        { name => 'more parameters: inactive',
+          request => { port => 80, path => '/orders/', token => 'gone-token' }, status => 401 },
     );
 }
 
-# --- purging one token -------------------------------------------------------------------------------------------------------------
+# --- purging one token -----------------------------------------------------------------------------------------------
 
 SKIP: {
-    skip 'purging: the module cache-purge is there for Debian\'s nginx alone, and NGINX_BINARY names another', 1 if $ENV{NGINX_BINARY};
+    skip 'purging: the module cache-purge is there for Debian\'s nginx alone, and NGINX_BINARY names another', 1
+        if $ENV{NGINX_BINARY};
     my $heading = 'Purging one token';
     my $gateway = gateway(config => recipe($heading));
     my $as      = $gateway->as;
@@ -229,58 +370,93 @@ SKIP: {
     my $answer  = sub { my ($who) = @_; return { jwt => { sub => $who }, headers => ['Cache-Control: no-store'] } };
     $as->answers('alice-token' => $answer->('alice'), 'bob-token' => $answer->('bob'));
     cases($gateway,
-        (map { my $who = $_; map { { name => "purging: $who, $_", request => { %api, token => "$who-token" }, status => 200, cache => $_ } } 'MISS', 'HIT' } 'alice', 'bob'),
-        { name => 'purging: a token that nobody has cached', request => { port => 80, path => '/_purge', token => 'other-token' }, as => 0, status => 404 },
+        (map {
+            my $who = $_;
+            map {
+                { name => "purging: $who, $_", request => { %api, token => "$who-token" }, status => 200, cache => $_ }
+            } 'MISS', 'HIT'
+        } 'alice', 'bob'),
+        { name => 'purging: a token that nobody has cached',
+          request => { port => 80, path => '/_purge', token => 'other-token' }, as => 0, status => 404 },
         { name => 'purging: no token', request => { port => 80, path => '/_purge' }, as => 0, status => 404 },
-        { name => 'purging: alice', request => { port => 80, path => '/_purge', token => 'alice-token' }, as => 0, api => 0, status => 200, body => qr/purge/i },
-        { name => 'purging: bob is still there', request => { %api, token => 'bob-token' }, as => 0, status => 200, cache => 'HIT' },
-        { name => 'purging: the AS has revoked alice', request => { %api, token => 'alice-token' }, answers => { 'alice-token' => { status => 204 } }, as => 1, status => 401, outcome => 'inactive' },
-        { name => 'purging: twice is once', request => { port => 80, path => '/_purge', token => 'alice-token' }, as => 0, status => 404 },
+        { name => 'purging: alice', request => { port => 80, path => '/_purge', token => 'alice-token' }, as => 0,
+          api => 0, status => 200, body => qr/purge/i },
+        { name => 'purging: bob is still there',
+          request => { %api, token => 'bob-token' }, as => 0, status => 200, cache => 'HIT' },
+        { name => 'purging: the AS has revoked alice', request => { %api, token => 'alice-token' },
+          answers => { 'alice-token' => { status => 204 } }, as => 1, status => 401, outcome => 'inactive' },
+        { name => 'purging: twice is once',
+          request => { port => 80, path => '/_purge', token => 'alice-token' }, as => 0, status => 404 },
     );
     my $closed = gateway(config => recipe($heading, replace => ['allow 127.0.0.1;' => 'allow 192.0.2.1;']));
     cases($closed,
-        { name => 'purging: not for everybody, a token in use', request => { %api, token => 'alice-token' }, answers => { 'alice-token' => $answer->('alice') }, status => 200, cache => 'MISS' },
-        { name => 'purging: not for everybody', request => { port => 80, path => '/_purge', token => 'alice-token' }, refusal => 'any', as => 0, api => [], status => 403, announce => qr/access forbidden by rule/ },
-        { name => 'purging: not for everybody, it is still there', request => { %api, token => 'alice-token' }, as => 0, status => 200, cache => 'HIT' },
+        { name => 'purging: not for everybody, a token in use', request => { %api, token => 'alice-token' },
+          answers => { 'alice-token' => $answer->('alice') }, status => 200, cache => 'MISS' },
+        { name => 'purging: not for everybody', request => { port => 80, path => '/_purge', token => 'alice-token' },
+          refusal => 'any', as => 0, api => [], status => 403, announce => qr/access forbidden by rule/ },
+        { name => 'purging: not for everybody, it is still there',
+          request => { %api, token => 'alice-token' }, as => 0, status => 200, cache => 'HIT' },
     );
 }
 
-# --- limits by token ---------------------------------------------------------------------------------------------------------------
+# --- limits by token -------------------------------------------------------------------------------------------------
 
 {
     # So low that the test need not hurry.
     my $heading = 'Limits by token';
-    my $gateway = gateway(config => recipe($heading, replace => ['rate=10r/s' => 'rate=1r/m', 'burst=20' => 'burst=2', 'rate=50r/s' => 'rate=500r/s', 'burst=100' => 'burst=500']));
+    my $gateway = gateway(
+        config => recipe($heading, replace => ['rate=10r/s' => 'rate=1r/m', 'burst=20' => 'burst=2',
+                                               'rate=50r/s' => 'rate=500r/s', 'burst=100' => 'burst=500'])
+    );
     $gateway->announce(qr/limiting requests/);
-    $gateway->as->answers('alice-1-token' => { jwt => { sub => 'alice' } }, 'alice-2-token' => { jwt => { sub => 'alice' } });
-    my $statuses = sub { my (@tokens) = @_; return join ' ', map { $gateway->get('/api/', port => 80, defined $_ ? (token => $_) : ())->status } @tokens };
+    $gateway->as->answers(
+        'alice-1-token' => { jwt => { sub => 'alice' } }, 'alice-2-token' => { jwt => { sub => 'alice' } }
+    );
+    my $statuses = sub {
+        my (@tokens) = @_;
+        return join ' ', map { $gateway->get('/api/', port => 80, defined $_ ? (token => $_) : ())->status } @tokens;
+    };
     is $statuses->(('alice-1-token') x 5), '200 200 200 429 429', 'limits by token: one and a burst of 2, then 429';
-    is $statuses->(('alice-2-token') x 4), '200 200 200 429', 'limits by token: another token has its own, even of the same user';
+    is $statuses->(('alice-2-token') x 4), '200 200 200 429',
+        'limits by token: another token has its own, even of the same user';
     is $statuses->((undef) x 6), join(' ', ('401') x 6), 'limits by token: without a token nothing is counted';
     is $statuses->(('gone-token') x 4), '401 401 401 429', 'limits by token: a bad token is counted too';
-    is $statuses->(map { "gone-$_-token" } 1 .. 8), join(' ', ('401') x 8), 'limits by token: a new one for each request is not limited';
+    is $statuses->(map { "gone-$_-token" } 1 .. 8), join(' ', ('401') x 8),
+        'limits by token: a new one for each request is not limited';
 
     # That is for the second zone.
-    my $by_address = gateway(config => recipe($heading, replace => ['rate=50r/s' => 'rate=1r/m', 'burst=100' => 'burst=2']));
+    my $by_address = gateway(
+        config => recipe($heading, replace => ['rate=50r/s' => 'rate=1r/m', 'burst=100' => 'burst=2'])
+    );
     $by_address->announce(qr/limiting requests/);
-    is join(' ', map { $by_address->get('/api/', port => 80, token => "gone-$_-token")->status } 1 .. 5), '401 401 401 429 429', 'limits by token: but by the address';
+    is join(' ', map { $by_address->get('/api/', port => 80, token => "gone-$_-token")->status } 1 .. 5),
+        '401 401 401 429 429', 'limits by token: but by the address';
 }
 
-# --- what a stream does when its token ends -------------------------------------------------------------------------------------------
+# --- what a stream does when its token ends --------------------------------------------------------------------------
 
 # The AS ends the token, and nothing is cached, so that the very next request knows.
 {
     my $gateway = gateway(
         locations => q{
-            location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_pass http://%%API%%; proxy_http_version 1.1; proxy_buffering off;
+            location / { phantom_token on; phantom_token_introspection_endpoint /_introspect;
+                         proxy_pass http://%%API%%; proxy_http_version 1.1; proxy_buffering off;
                          proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection; }
             location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; }
         },
     );
     my ($as, $api) = ($gateway->as, $gateway->api);
-    my @upgrade = ('Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==');
+    my @upgrade = (
+        'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+    );
     $as->answers('alice-token' => { jwt => { sub => 'alice' } });
-    $api->answers('/events' => { raw => ["HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n", [chunk => "data: 1\n\n"], [hold => 'revoked'], [chunk => "data: 2\n\n"], "0\r\n\r\n"] });
+    $api->answers(
+        '/events' => {
+            raw => ["HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+                    [chunk => "data: 1\n\n"], [hold => 'revoked'], [chunk => "data: 2\n\n"], "0\r\n\r\n"]
+        }
+    );
 
     my $socket = $gateway->connect;
     $socket->send(Harness::Client::request_bytes({ path => '/socket', token => 'alice-token', headers => \@upgrade }));
@@ -294,7 +470,8 @@ SKIP: {
     like $first, qr{^HTTP/1\.1 200 OK\r\n}, 'streams: an event stream opens';
 
     $as->answers('alice-token' => { status => 204 });
-    is $gateway->get('/', token => 'alice-token')->status, 401, 'streams: the token has been revoked, and a new request is refused';
+    is $gateway->get('/', token => 'alice-token')->status, 401,
+        'streams: the token has been revoked, and a new request is refused';
 
     $socket->send('after');
     is $socket->stream->read_exactly(5), 'after', 'streams: the WebSocket goes on';
@@ -302,10 +479,11 @@ SKIP: {
     like $events->stream->read_through("0\r\n\r\n"), qr/data: 2\n/, 'streams: the event stream goes on, to its end';
 }
 
-# --- nothing on the page is without a test ---------------------------------------------------------------------------------------------
+# --- nothing on the page is without a test ---------------------------------------------------------------------------
 
 for my $heading (sort keys %recipes) {
-    ok $tested{"$heading $_"} || ($heading eq 'Purging one token' && $ENV{NGINX_BINARY}), "\"$heading\", configuration $_, is tested" for 0 .. $#{ $recipes{$heading} };
+    ok $tested{"$heading $_"} || ($heading eq 'Purging one token' && $ENV{NGINX_BINARY}),
+        "\"$heading\", configuration $_, is tested" for 0 .. $#{ $recipes{$heading} };
 }
 
 done_testing;

@@ -1,4 +1,5 @@
-# The module's lines at the level debug tell the way of one request: docs/troubleshooting.md shows them as they are here.
+# The module's lines at the level debug tell the way of one request: docs/troubleshooting.md shows them as they are
+# here.
 
 use strict;
 use warnings;
@@ -42,8 +43,10 @@ sub numberless { my ($line) = @_; return $line =~ s/\b\d+ (characters|bytes)/N $
 
 sub without_reason { my ($lines) = @_; return [grep { !/location "/ } @{$lines}] }
 
-is_deeply trace_of('/', token => 'good-token'), [map { numberless($_) } @{$first}], 'a first request, as the page has it';
-is_deeply trace_of('/', token => 'good-token'), [map { numberless($_) } @{$again}], 'the token again, as the page has it';
+is_deeply trace_of('/', token => 'good-token'), [map { numberless($_) } @{$first}],
+    'a first request, as the page has it';
+is_deeply trace_of('/', token => 'good-token'), [map { numberless($_) } @{$again}],
+    'the token again, as the page has it';
 
 is_deeply without_reason(trace_of('/')), ['phantom token: the access check ends with "missing"'], 'no token';
 is_deeply without_reason(trace_of('/', token => 'unknown-token')), [

@@ -12,7 +12,8 @@ my $version = tables()->{version};
 my $gateway = gateway(log_level => 'notice', workers => 2);
 my @started = lines_of($gateway);
 is scalar @started, 1, 'start: one line, whatever the number of workers' or diag explain \@started;
-like $started[0], qr/ \[notice\] \d+#\d+: phantom token: version \Q$version\E$/, 'start: the version that the source names, as a notice';
+like $started[0], qr/ \[notice\] \d+#\d+: phantom token: version \Q$version\E$/,
+    'start: the version that the source names, as a notice';
 
 my $check = $gateway->check;
 is $check->{code}, 0, 'nginx -t: accepts the configuration';

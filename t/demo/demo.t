@@ -11,7 +11,8 @@ use Time::HiRes qw(sleep);
 my $mark = tempdir(CLEANUP => 1);
 $ENV{TMPDIR} = $mark;
 
-open my $turn, '>', 'build/demo.lock' or die "build/demo.lock: $!\n"; # page.t starts a demo, too: both want the same ports
+# page.t starts a demo, too: both want the same ports
+open my $turn, '>', 'build/demo.lock' or die "build/demo.lock: $!\n";
 flock $turn, LOCK_EX or die "build/demo.lock: $!\n";
 
 sub demo {

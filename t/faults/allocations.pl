@@ -1,14 +1,14 @@
-# Every allocation along a request fails once: nginx's, the module's, the libraries'. For each kind of request and each N,
-# the N-th allocation that the worker makes for it says that there is no memory.
+# Every allocation along a request fails once: nginx's, the module's, the libraries'. For each kind of request and each
+# N, the N-th allocation that the worker makes for it says that there is no memory.
 #
 # What may come of it: the usual response, where the memory was for something that can be left out; a 5xx; a connection
 # that is closed, where nginx itself gives up. What may not: a request that reaches the API with anything else in
 # Authorization than the JWT that belongs there, or at all where it is to be refused; a 4xx that blames the client; a
-# worker that ends; a client that waits for ever; a connection that stays open; a token in the log; the same request, sent
-# again, that does not soon get the usual response.
+# worker that ends; a client that waits for ever; a connection that stays open; a token in the log; the same request,
+# sent again, that does not soon get the usual response.
 #
-# nginx must have been built with NGX_DEBUG_PALLOC, so that every allocation from a pool is one of its own; t/faults/run.sh
-# does that. --every K takes every K-th allocation only. Kinds may be named.
+# nginx must have been built with NGX_DEBUG_PALLOC, so that every allocation from a pool is one of its own;
+# t/faults/run.sh does that. --every K takes every K-th allocation only. Kinds may be named.
 
 use strict;
 use warnings;
@@ -22,11 +22,12 @@ use List::Util qw(sum0 uniq);
 my $every = 1;
 GetOptions('every=i' => \$every) or die "allocations.pl [--every K] [KIND...]\n";
 my @named = @ARGV;
-my $library = $ENV{PHANTOM_TOKEN_ALLOCATIONS_LIBRARY} // die "PHANTOM_TOKEN_ALLOCATIONS_LIBRARY is not set: run ./dev faults\n";
+my $library = $ENV{PHANTOM_TOKEN_ALLOCATIONS_LIBRARY}
+    // die "PHANTOM_TOKEN_ALLOCATIONS_LIBRARY is not set: run ./dev faults\n";
 time_limit(3600);
 my $silence = 15; # seconds; who waits so long waits for ever, on a busy machine too
 
-# --- which allocation fails ------------------------------------------------------------------------------------------------
+# --- which allocation fails ------------------------------------------------------------------------------------------
 
 my $STACK_AT = 4096; # as in allocations.c
 my $control_path = temporary_folder() . '/control';
@@ -57,25 +58,32 @@ sub read_control {
     return ($count, $failed, [@frames[2 .. $#frames]]); # but for this library's own
 }
 
-# --- the gateway -----------------------------------------------------------------------------------------------------------
+# --- the gateway -----------------------------------------------------------------------------------------------------
 
 my ($key, $other_key) = map { rsa_key($_) } qw(k1 k2);
 my %claims = (iss => 'https://as', aud => 'api', scope => 'read', client_id => 'app', exp => int(time) + 7200);
 my %jwt = map { $_ => jwt({ %claims, sub => $_ }, key => $key) } qw(alice bob carol own);
 my $forged = jwt({ %claims, sub => 'mallory' }, header => { alg => 'RS256', kid => 'k1' }, key => 'not that key');
 
-my $cache = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h;';
+my $cache =
+    'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h;';
 my %way = (
-    miss      => ["phantom_token_scopes read; phantom_token_issuer https://as; phantom_token_audience api;", 'proxy_pass http://%%AS%%/alice;'],
+    miss      => ["phantom_token_scopes read; phantom_token_issuer https://as; phantom_token_audience api;",
+                  'proxy_pass http://%%AS%%/alice;'],
     cached    => ['', "proxy_pass http://%%AS%%/alice; $cache"],
     shared    => ['phantom_token_hot_cache hot; phantom_token_scopes read;', 'proxy_pass http://%%AS%%/slow;'],
     hot       => ['phantom_token_hot_cache hot; phantom_token_scopes read;', "proxy_pass http://%%AS%%/alice; $cache"],
-    'hot-verified' => ['phantom_token_hot_cache hot; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys/known;', "proxy_pass http://%%AS%%/alice; $cache"],
+    'hot-verified' => [
+        'phantom_token_hot_cache hot; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys/known;',
+        "proxy_pass http://%%AS%%/alice; $cache"
+    ],
     json      => ['phantom_token_scopes read;', 'proxy_pass http://%%AS%%/json;'],
     rfc9701   => ['phantom_token_scopes read;', 'proxy_pass http://%%AS%%/rfc9701;'],
-    verified  => ['phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys/$arg_set;', 'proxy_pass http://%%AS%%/alice;'],
+    verified  => ['phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys/$arg_set;',
+                  'proxy_pass http://%%AS%%/alice;'],
     inactive  => ['', 'proxy_pass http://%%AS%%/inactive;'],
-    scope     => ['phantom_token_scopes admin; phantom_token_resource_metadata https://$host/metadata;', 'proxy_pass http://%%AS%%/alice;'],
+    scope     => ['phantom_token_scopes admin; phantom_token_resource_metadata https://$host/metadata;',
+                  'proxy_pass http://%%AS%%/alice;'],
     broken    => ['phantom_token_error_format problem;', 'proxy_pass http://%%AS%%/broken;'],
     busy      => ['', 'proxy_pass http://%%AS%%/busy;'],
     preflight => ['', 'proxy_pass http://%%AS%%/alice;'],
@@ -91,7 +99,8 @@ my %way = (
     mirrored  => ['mirror /_mirror;', 'proxy_pass http://%%AS%%/alice;'],
 );
 my $locations = join '', map { "
-    location /$_ { phantom_token on; phantom_token_introspection_endpoint /_$_; $way{$_}[0] proxy_set_header X-Sub \$phantom_token_sub; proxy_pass http://%%API%%; }
+    location /$_ { phantom_token on; phantom_token_introspection_endpoint /_$_;
+                   $way{$_}[0] proxy_set_header X-Sub \$phantom_token_sub; proxy_pass http://%%API%%; }
     location = /_$_ { internal; $way{$_}[1] }" } sort keys %way;
 
 local $ENV{PHANTOM_TOKEN_ALLOCATIONS} = $control_path;
@@ -99,14 +108,19 @@ my $gateway = do {
     local $ENV{LD_PRELOAD} = $library;
     gateway(
         log  => { map { $_ => "phantom_token_$_" } qw(key time sub client_id scope claim_aud) },
-        http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m use_temp_path=off; phantom_token_hot_cache zone=hot:1m;',
+        http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m use_temp_path=off; '
+            . 'phantom_token_hot_cache zone=hot:1m;',
         locations => $locations . q{
-            location /exchange { phantom_token on; phantom_token_exchange_endpoint /_exchange; phantom_token_exchange_audience api; proxy_pass http://%%API%%; }
+            location /exchange { phantom_token on; phantom_token_exchange_endpoint /_exchange;
+                                 phantom_token_exchange_audience api; proxy_pass http://%%API%%; }
             location = /_exchange { internal; proxy_pass http://%%AS%%/exchange; }
-            location /own { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience api; phantom_token_jwks_endpoint /_keys/$arg_set; proxy_pass http://%%API%%; }
+            location /own { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience api;
+                            phantom_token_jwks_endpoint /_keys/$arg_set; proxy_pass http://%%API%%; }
             location /_keys/ { internal; proxy_pass http://%%AS%%/keys/; }
-            location = /_service { internal; proxy_pass http://%%API%%/service; proxy_pass_request_body off; proxy_set_header Content-Length ""; }
-            location = /_mirror { internal; phantom_token on; phantom_token_introspection_endpoint /_mirrored; proxy_pass http://%%API%%/mirror; }
+            location = /_service { internal; proxy_pass http://%%API%%/service; proxy_pass_request_body off;
+                                   proxy_set_header Content-Length ""; }
+            location = /_mirror { internal; phantom_token on; phantom_token_introspection_endpoint /_mirrored;
+                                  proxy_pass http://%%API%%/mirror; }
         },
     );
 };
@@ -114,57 +128,121 @@ my ($as, $api) = ($gateway->as, $gateway->api);
 my %part = map { $_ => "/part/$_" } 1, 2;
 $as->answers(
     '/alice'    => { jwt => $jwt{alice} }, '/bob' => { jwt => $jwt{bob} },
-    '/json'     => { json => { active => true, scope => 'read write', exp => $claims{exp}, jwt => $jwt{carol}, more => { nested => [1, 'x', undef] } } },
-    '/rfc9701'  => { type => 'application/token-introspection+jwt', body => jwt({ iss => 'https://as', aud => 'gateway', iat => 1, token_introspection => { active => true, scope => 'read', jwt => $jwt{carol} } }, header => { alg => 'HS256', typ => 'token-introspection+jwt' }) },
-    '/exchange' => { json => { access_token => $jwt{bob}, issued_token_type => 'urn:ietf:params:oauth:token-type:jwt', token_type => 'Bearer' } },
+    '/json'     => { json => { active => true, scope => 'read write', exp => $claims{exp}, jwt => $jwt{carol},
+                               more => { nested => [1, 'x', undef] } } },
+    '/rfc9701'  => {
+        type => 'application/token-introspection+jwt', body => jwt(
+            { iss => 'https://as', aud => 'gateway', iat => 1,
+              token_introspection => { active => true, scope => 'read', jwt => $jwt{carol} } },
+            header => { alg => 'HS256', typ => 'token-introspection+jwt' }
+        )
+    },
+    '/exchange' => { json => { access_token => $jwt{bob}, issued_token_type => 'urn:ietf:params:oauth:token-type:jwt',
+                               token_type => 'Bearer' } },
     '/inactive' => { json => { active => false } },
     '/slow'     => { delay => 0.1, jwt => $jwt{alice} },
     '/broken'   => { status => 500 },
     '/busy'     => { status => 503, headers => ['Retry-After: 7'] },
     '/keys/known' => { json => jwks($other_key, $key) }, '*' => { json => jwks($other_key, $key) },
 );
-$api->answers('/ssi' => { type => 'text/html', body => 'page <!--# include virtual="/part/1" --> <!--# include virtual="/part/2" --> end' }, map { $_ => { body => 'part' } } values %part);
+$api->answers(
+    '/ssi' => {
+        type => 'text/html', body => 'page <!--# include virtual="/part/1" --> <!--# include virtual="/part/2" --> end'
+    },
+    map { $_ => { body => 'part' } } values %part
+);
 
-# --- kinds of requests -----------------------------------------------------------------------------------------------------
+# --- kinds of requests -----------------------------------------------------------------------------------------------
 
-# request: of the N-th time; status: when all is well; api: what the API sees then, URI => Authorization; behind: another
-# client asks the same just before, and both wait for one call.
+# request: of the N-th time; status: when all is well; api: what the API sees then, URI => Authorization; behind:
+# another client asks the same just before, and both wait for one call.
 my $alice = "Bearer $jwt{alice}";
-my @preflight = (method => 'OPTIONS', headers => ['Origin: https://app', 'Access-Control-Request-Method: PUT', 'Authorization: Bearer preflight-token']);
+my @preflight = (
+    method => 'OPTIONS',
+    headers => ['Origin: https://app', 'Access-Control-Request-Method: PUT', 'Authorization: Bearer preflight-token']
+);
 my @kinds = (
-    { name => 'introspection, a miss', request => sub { { path => '/miss', token => "fresh-token-$_[0]" } }, status => 200, api => { '/miss' => $alice } },
-    { name => 'introspection, kept by the cache', request => sub { { path => '/cached', token => "fresh-token-$_[0]" } }, status => 200, api => { '/cached' => $alice } },
-    { name => 'introspection, a hit', request => sub { { path => '/cached', token => 'kept-token' } }, status => 200, api => { '/cached' => $alice } },
-    { name => 'hot cache, a miss', request => sub { { path => '/hot', token => "fresh-token-$_[0]" } }, status => 200, api => { '/hot' => $alice } },
-    { name => 'hot cache, a hit', request => sub { { path => '/hot', token => 'hot-token' } }, status => 200, api => { '/hot' => $alice } },
-    { name => 'hot cache, a hit that is verified', request => sub { { path => '/hot-verified', token => 'hot-token' } }, status => 200, api => { '/hot-verified' => $alice } },
-    { name => 'a call shared with another request', behind => 1, request => sub { { path => '/shared', token => "fresh-token-$_[0]" } }, status => 200, api => { '/shared' => $alice } },
-    { name => 'introspection, JSON', request => sub { { path => '/json', token => 'json-token' } }, status => 200, api => { '/json' => "Bearer $jwt{carol}" } },
-    { name => 'introspection, RFC 9701', request => sub { { path => '/rfc9701', token => 'signed-token' } }, status => 200, api => { '/rfc9701' => "Bearer $jwt{carol}" } },
-    { name => 'a body', request => sub { { method => 'POST', path => '/miss', token => 'body-token', body => 'x' x 20_000 } }, status => 200, api => { '/miss' => $alice } },
-    { name => 'exchange', request => sub { { path => '/exchange', token => 'exchanged-token' } }, status => 200, api => { '/exchange' => "Bearer $jwt{bob}" } },
-    { name => 'verify_jwt, the keys are known', request => sub { { path => '/verified?set=known', token => 'verified-token' } }, status => 200, api => { '/verified?set=known' => $alice } },
-    { name => 'verify_jwt, the keys are fetched', request => sub { { path => "/verified?set=$_[0]", token => 'verified-token' } }, status => 200, api => { qr{/verified\?set=\w+} => $alice } },
-    { name => 'a JWT of the client', request => sub { { path => '/own?set=known', token => $jwt{own} } }, status => 200, api => { '/own?set=known' => "Bearer $jwt{own}" } },
-    { name => 'a JWT of the client, the keys are fetched', request => sub { { path => "/own?set=$_[0]", token => $jwt{own} } }, status => 200, api => { qr{/own\?set=\w+} => "Bearer $jwt{own}" } },
-    { name => 'a JWT of the client, forged', request => sub { { path => "/own?set=$_[0]", token => $forged } }, status => 401 },
-    { name => 'a JWT of the client, rejected', request => sub { { path => '/rejected', token => $jwt{own} } }, status => 401 },
-    { name => 'a JWT of the client, passed', request => sub { { path => '/passed', token => $jwt{own} } }, status => 200, api => { '/passed' => "Bearer $jwt{own}" } },
+    { name => 'introspection, a miss', request => sub {
+        { path => '/miss', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/miss' => $alice } },
+    { name => 'introspection, kept by the cache', request => sub {
+        { path => '/cached', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/cached' => $alice } },
+    { name => 'introspection, a hit', request => sub {
+        { path => '/cached', token => 'kept-token' };
+    }, status => 200, api => { '/cached' => $alice } },
+    { name => 'hot cache, a miss', request => sub {
+        { path => '/hot', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/hot' => $alice } },
+    { name => 'hot cache, a hit', request => sub {
+        { path => '/hot', token => 'hot-token' };
+    }, status => 200, api => { '/hot' => $alice } },
+    { name => 'hot cache, a hit that is verified', request => sub {
+        { path => '/hot-verified', token => 'hot-token' };
+    }, status => 200, api => { '/hot-verified' => $alice } },
+    { name => 'a call shared with another request', behind => 1, request => sub {
+        { path => '/shared', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/shared' => $alice } },
+    { name => 'introspection, JSON', request => sub {
+        { path => '/json', token => 'json-token' };
+    }, status => 200, api => { '/json' => "Bearer $jwt{carol}" } },
+    { name => 'introspection, RFC 9701', request => sub {
+        { path => '/rfc9701', token => 'signed-token' };
+    }, status => 200, api => { '/rfc9701' => "Bearer $jwt{carol}" } },
+    { name => 'a body', request => sub {
+        { method => 'POST', path => '/miss', token => 'body-token', body => 'x' x 20_000 };
+    }, status => 200, api => { '/miss' => $alice } },
+    { name => 'exchange', request => sub {
+        { path => '/exchange', token => 'exchanged-token' };
+    }, status => 200, api => { '/exchange' => "Bearer $jwt{bob}" } },
+    { name => 'verify_jwt, the keys are known', request => sub {
+        { path => '/verified?set=known', token => 'verified-token' };
+    }, status => 200, api => { '/verified?set=known' => $alice } },
+    { name => 'verify_jwt, the keys are fetched', request => sub {
+        { path => "/verified?set=$_[0]", token => 'verified-token' };
+    }, status => 200, api => { qr{/verified\?set=\w+} => $alice } },
+    { name => 'a JWT of the client', request => sub {
+        { path => '/own?set=known', token => $jwt{own} };
+    }, status => 200, api => { '/own?set=known' => "Bearer $jwt{own}" } },
+    { name => 'a JWT of the client, the keys are fetched', request => sub {
+        { path => "/own?set=$_[0]", token => $jwt{own} };
+    }, status => 200, api => { qr{/own\?set=\w+} => "Bearer $jwt{own}" } },
+    { name => 'a JWT of the client, forged', request => sub {
+        { path => "/own?set=$_[0]", token => $forged };
+    }, status => 401 },
+    { name => 'a JWT of the client, rejected', request => sub {
+        { path => '/rejected', token => $jwt{own} };
+    }, status => 401 },
+    { name => 'a JWT of the client, passed', request => sub {
+        { path => '/passed', token => $jwt{own} };
+    }, status => 200, api => { '/passed' => "Bearer $jwt{own}" } },
     { name => 'no token', request => sub { { path => '/miss' } }, status => 401 },
     { name => 'inactive', request => sub { { path => '/inactive', token => 'inactive-token' } }, status => 401 },
     { name => 'a scope is missing', request => sub { { path => '/scope', token => 'scope-token' } }, status => 403 },
     { name => 'the AS is broken', request => sub { { path => '/broken', token => 'broken-token' } }, status => 502 },
     { name => 'the AS is busy', request => sub { { path => '/busy', token => 'busy-token' } }, status => 503 },
-    { name => 'a preflight that passes', request => sub { { path => '/preflight', @preflight } }, status => 200, api => { '/preflight' => undef } },
+    { name => 'a preflight that passes', request => sub {
+        { path => '/preflight', @preflight };
+    }, status => 200, api => { '/preflight' => undef } },
     { name => 'a preflight that is answered', request => sub { { path => '/answer', @preflight } }, status => 204 },
-    { name => 'satisfy any, bypassed', request => sub { { path => '/bypass', token => 'bypass-token' } }, status => 200, api => { '/bypass' => undef } },
-    { name => 'a redirect by error_page', request => sub { { path => '/redirect', token => 'redirect-token' } }, status => 200, api => { '/redirected' => "Bearer $jwt{bob}" } },
-    { name => 'SSI', request => sub { { path => '/ssi', token => 'ssi-token' } }, status => 200, api => { '/ssi' => $alice, map { $_ => "Bearer $jwt{bob}" } values %part } },
-    { name => 'auth_request behind', request => sub { { path => '/policy', token => 'policy-token' } }, status => 200, api => { "/service" => $alice, "/policy" => $alice } },
-    { name => 'a mirror', request => sub { { path => '/mirrored', token => 'mirror-token' } }, status => 200, api => { '/mirrored' => $alice, '/mirror' => $alice } },
+    { name => 'satisfy any, bypassed', request => sub {
+        { path => '/bypass', token => 'bypass-token' };
+    }, status => 200, api => { '/bypass' => undef } },
+    { name => 'a redirect by error_page', request => sub {
+        { path => '/redirect', token => 'redirect-token' };
+    }, status => 200, api => { '/redirected' => "Bearer $jwt{bob}" } },
+    { name => 'SSI', request => sub {
+        { path => '/ssi', token => 'ssi-token' };
+    }, status => 200, api => { '/ssi' => $alice, map { $_ => "Bearer $jwt{bob}" } values %part } },
+    { name => 'auth_request behind', request => sub {
+        { path => '/policy', token => 'policy-token' };
+    }, status => 200, api => { "/service" => $alice, "/policy" => $alice } },
+    { name => 'a mirror', request => sub {
+        { path => '/mirrored', token => 'mirror-token' };
+    }, status => 200, api => { '/mirrored' => $alice, '/mirror' => $alice } },
 );
 
-# --- one request -----------------------------------------------------------------------------------------------------------
+# --- one request -----------------------------------------------------------------------------------------------------
 
 # What came of a request: its status, 'closed', or what is wrong with it.
 sub send_request {
@@ -190,7 +268,9 @@ sub astray {
 
 # What no module can help, by where the allocation failed: what comes of it, and where the fault is.
 my @KNOWN = (
-    { outcome => qr/^(?:the client waits for ever|a connection stays open)$/, at => qr/\(ngx_http_subrequest\b[^\n]*\n(?!ngx_http_phantom_token)/, fault => "nginx's SSI and mirror go on after a subrequest that they could not start" },
+    { outcome => qr/^(?:the client waits for ever|a connection stays open)$/,
+      at => qr/\(ngx_http_subrequest\b[^\n]*\n(?!ngx_http_phantom_token)/,
+      fault => "nginx's SSI and mirror go on after a subrequest that they could not start" },
 );
 
 sub known {
@@ -204,7 +284,8 @@ sub known {
 sub replace_worker {
     my ($worker) = @_;
     kill KILL => $worker;
-    return until_true(patience(5), sub { my ($new) = $gateway->workers; $new && $new != $worker }) // die "no new worker\n";
+    return until_true(patience(5), sub { my ($new) = $gateway->workers; $new && $new != $worker })
+        // die "no new worker\n";
 }
 
 # A worker's sockets: those that it listens on, and its connections.
@@ -249,17 +330,21 @@ sub try_allocation {
     my @wrong = astray($kind);
     my $replaced = $outcome =~ /^(?:the|a) / && replace_worker($worker);
     my $after;
-    until_true(patience(3), sub { $after = send_request($request); $after eq $kind->{status} }); # keys are asked for once a second
+    # keys are asked for once a second
+    until_true(patience(3), sub { $after = send_request($request); $after eq $kind->{status} });
     push @wrong, "the request sent again got: $after" if $after ne $kind->{status};
     push @wrong, map { "sent again: $_" } astray($kind);
     # A worker that ends closes its connections first, and may then look alive for a moment: now another has answered.
     $outcome = 'the worker ended' if !$replaced && !grep { $_ == $worker } $gateway->workers;
     my $known = known($outcome, $stack);
     push @wrong, "what came of it: $outcome" if !$known && $outcome !~ /^(?:closed|5\d\d|$kind->{status})$/;
-    return { number => $number, outcome => $known ? "$outcome ($known->{fault})" : $outcome, stack => $stack, wrong => \@wrong };
+    return {
+        number => $number, outcome => $known ? "$outcome ($known->{fault})" : $outcome, stack => $stack,
+        wrong => \@wrong
+    };
 }
 
-# --- all of them -----------------------------------------------------------------------------------------------------------
+# --- all of them -----------------------------------------------------------------------------------------------------
 
 sub try_kind {
     my ($kind) = @_;
@@ -271,7 +356,8 @@ sub try_kind {
         push @bad, $result if @{ $result->{wrong} };
     }
     report($_) for @bad;
-    is scalar @bad, 0, "$kind->{name}: " . sum0(values %outcomes) . ' allocations, each failed once: ' . join ', ', map { "$outcomes{$_} x $_" } sort keys %outcomes;
+    is scalar @bad, 0, "$kind->{name}: " . sum0(values %outcomes) . ' allocations, each failed once: ' . join ', ',
+        map { "$outcomes{$_} x $_" } sort keys %outcomes;
     check_faults($gateway);
     return sum0(values %outcomes);
 }
@@ -284,7 +370,8 @@ sub report {
 }
 
 $gateway->announce(qr/Cannot allocate memory/, qr/worker process \d+ exited on signal (?:9|11)/);
-$gateway->announce(qr{http request count is zero.*GET /ssi}); # what is left of a subrequest that nginx's SSI could not start
+# what is left of a subrequest that nginx's SSI could not start
+$gateway->announce(qr{http request count is zero.*GET /ssi});
 my @chosen = @named ? grep { my $kind = $_; grep { $kind->{name} =~ /\Q$_\E/ } @named } @kinds : @kinds;
 my $total  = sum0 map { try_kind($_) } @chosen;
 note sprintf 'faults: %d kinds of requests, %d allocations made to fail', scalar @chosen, $total;

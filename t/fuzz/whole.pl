@@ -30,7 +30,8 @@ use Harness::Process qw(fork_child end_process temporary_folder until_true patie
 use JSON::PP ();
 
 my %option = (seconds => 10, seed => int(rand 1_000_000_000), clients => 4);
-GetOptions(\%option, 'seconds=i', 'seed=s', 'clients=i', 'case=s') or die "whole.pl [--seconds N] [--seed S] [--clients N] [--case CLIENT/NUMBER]\n";
+GetOptions(\%option, 'seconds=i', 'seed=s', 'clients=i', 'case=s')
+    or die "whole.pl [--seconds N] [--seed S] [--clients N] [--case CLIENT/NUMBER]\n";
 time_limit($option{seconds} + 120);
 
 my $json   = JSON::PP->new->latin1->canonical;
@@ -58,7 +59,7 @@ sub write_file {
     return chmod $mode, $file;
 }
 
-# --- a client ----------------------------------------------------------------------------------------------------------
+# --- a client --------------------------------------------------------------------------------------------------------
 
 # Runs cases until the time is over or a property is violated; writes what it counted.
 sub run_client {
@@ -80,8 +81,11 @@ sub run_client {
         $count{'cache ' . ($response ? $response->header('X-Cache') || '-' : '-')}++;
         $count{'seen by the API'} += $case->{seen};
         next if !@wrong && !$option{case};
-        write_file("$folder/wrong.$client", join("\n", "seed $option{seed}, case $client/$case->{number}", map({ "  wrong: $_" } @wrong), explain($case),
-            'response:', map({ "    $_" } split /\r\n/, $response ? $response->{head} . $response->{body} : $broken), ''), oct 644);
+        write_file("$folder/wrong.$client", join("\n", "seed $option{seed}, case $client/$case->{number}", map({
+            "  wrong: $_"
+        } @wrong), explain($case),
+            'response:', map({ "    $_" } split /\r\n/, $response ? $response->{head} . $response->{body} : $broken),
+            ''), oct 644);
         last if @wrong;
     }
     write_file("$folder/count.$client", $json->encode(\%count), oct 644);
@@ -94,12 +98,14 @@ sub exchange {
     return ($response, $response ? '' : "no response: $@");
 }
 
-# --- the property ------------------------------------------------------------------------------------------------------
+# --- the property ----------------------------------------------------------------------------------------------------
 
 sub violations {
     my ($case, $response, $broken, @seen) = @_;
     my @own   = grep { $_->{case} == $case->{number} } @seen;
-    my @wrong = map { "the API saw case $_->{case} late: once more, or after its response" } grep { $_->{case} != $case->{number} } @seen;
+    my @wrong = map { "the API saw case $_->{case} late: once more, or after its response" } grep {
+        $_->{case} != $case->{number}
+    } @seen;
     $case->{seen} = @own;
     push @wrong, 'the API saw it ' . @own . ' times' if @own > 1;
     push @wrong, map { passed_wrongly($case, $_) } @own;
@@ -114,7 +120,8 @@ sub passed_wrongly {
     my @authorization = @{ $request->{authorization} };
     return "the API saw it, and it must be refused; Authorization: @authorization" if $case->{verdict} eq 'refuse';
     return 'the API saw ' . @authorization . ' Authorization headers' if @authorization > 1;
-    return ($case->{allowed}->($authorization[0]) ? () : 'the API saw another Authorization than it may: ' . ($authorization[0] // 'none'),
+    return ($case->{allowed}->($authorization[0]) ? () : 'the API saw another Authorization than it may: '
+            . ($authorization[0] // 'none'),
         $request->{method} eq $case->{method} ? () : "the API saw the method $request->{method}",
         $request->{body} eq sha1_hex($case->{body}) ? () : 'the API saw another body');
 }
@@ -123,7 +130,8 @@ sub response_wrong {
     my ($case, $response, $passed) = @_;
     my $status = $response->status;
     return $status == 200 ? () : "the API answered 200, the client got $status" if $passed;
-    return $status == 204 ? () : "a preflight that is answered here got $status" if $case->{answered} && $case->{effect} ne 'may';
+    return $status == 204 ? () : "a preflight that is answered here got $status"
+        if $case->{answered} && $case->{effect} ne 'may';
     return if $status == 204 && $case->{answered};
     return "nobody but the API says $status" if $status !~ /^(?:400|401|403|404|405|431|494|500|502|503|504)$/;
     return if $case->{effect} =~ /^(?:broken|may)$/ || $case->{location}{open};
@@ -133,22 +141,30 @@ sub response_wrong {
     return "$status with " . @challenges . ' challenges' if @challenges != 1;
     my $challenge = eval { parse_challenge($challenges[0]) } or return "a challenge that is none: $@";
     my $scope = join ' ', @{ $case->{location}{scopes} };
-    return $challenge->{scheme} eq 'Bearer' && $challenge->{params}{realm} eq 'api' && ($case->{location}{name} eq 'redirected' || ($challenge->{params}{scope} // '') eq $scope) ? () : "another challenge: $challenges[0]";
+    return $challenge->{scheme} eq 'Bearer' && $challenge->{params}{realm} eq 'api' && (
+        $case->{location}{name} eq 'redirected' || ($challenge->{params}{scope} // '') eq $scope
+    ) ? () : "another challenge: $challenges[0]";
 }
 
 # No response holds a token, and neither does the log, but where nginx itself quotes a request.
 sub tokens_in_log {
-    return grep { !/client sent (?:duplicate|invalid|too long) header line|access_token=/ && /\bt\d+\.[0-9a-f]{24}|eyJ[\w-]{20,}\.eyJ/ } $gateway->log->lines;
+    return grep {
+        !/client sent (?:duplicate|invalid|too long) header line|access_token=/
+            && /\bt\d+\.[0-9a-f]{24}|eyJ[\w-]{20,}\.eyJ/
+    } $gateway->log->lines;
 }
 
-# --- all of it ---------------------------------------------------------------------------------------------------------
+# --- all of it -------------------------------------------------------------------------------------------------------
 
 my ($only_client, $only_number) = split m{/}, $option{case} // '';
 my @clients = defined $only_client && $only_client ne '' ? $only_client : 0 .. $option{clients} - 1;
 my @numbers = defined $only_number ? $only_number : ();
 print "seed $option{seed}, ", scalar @clients, " clients\n";
-my @pids = map { my $client = $_; fork_child(sub { run_client($client, @numbers) }, "$folder/errors.$client") } @clients;
-until_true($option{seconds} + patience(60), sub { my @found = glob "$folder/wrong.*"; @found || !grep { alive($_) } @pids }) or print "the clients do not end\n";
+my @pids = map { my $client = $_; fork_child(sub { run_client($client, @numbers) }, "$folder/errors.$client") }
+    @clients;
+until_true(
+    $option{seconds} + patience(60), sub { my @found = glob "$folder/wrong.*"; @found || !grep { alive($_) } @pids }
+) or print "the clients do not end\n";
 my $seconds = time - $start;
 end_process($_, at_once => 1) for @pids;
 $gateway->stop;

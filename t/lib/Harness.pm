@@ -37,8 +37,8 @@ my @real_servers;
 sub true  { return JSON::PP::true }
 sub false { return JSON::PP::false }
 
-# A running gateway, with an authorization server and an API of its own unless servers => { AS => …, API => … } names
-# them. The options are the parts of the configuration: Harness::Config.
+# A running gateway, with an authorization server and an API of its own unless servers => { AS => …, API => … }
+# names them. The options are the parts of the configuration: Harness::Config.
 sub gateway {
     my (%part) = @_;
     my %servers = %{ $part{servers} // {} };

@@ -1,6 +1,6 @@
-# soak.pl [SECONDS]: a gateway under a mixed load. In the first half one set of workers serves all of it, to see whether its
-# memory grows; in the second half the configuration is read anew every few seconds, and once a new master takes over
-# with another file of the module.
+# soak.pl [SECONDS]: a gateway under a mixed load. In the first half one set of workers serves all of it, to see whether
+# its memory grows; in the second half the configuration is read anew every few seconds, and once a new master takes
+# over with another file of the module.
 #
 # client.mjs knows the one right answer to each request, backend.mjs what may come to the API with each. Ends with a
 # line of figures; fails if a number that must be 0 is not.
@@ -26,7 +26,7 @@ my %port   = map { $_ => reserve_port() } qw(as api);
 my $module = "$folder/module.so";
 my $gateway;
 
-# --- what runs ---------------------------------------------------------------------------------------------------------------
+# --- what runs -------------------------------------------------------------------------------------------------------
 
 # Another file with the same bytes: what runs keeps the old one.
 sub install_module {
@@ -38,14 +38,17 @@ sub install_module {
 my %environment = (SOAK_KEY => "$key->{folder}/key.pem", SOAK_AS_PORT => $port{as}, SOAK_API_PORT => $port{api});
 
 sub start_backend {
-    my $pid = spawn(['node', 't/soak/backend.mjs'], out => "$folder/backend", err => "$folder/backend.err", env => \%environment);
-    until_true(patience(5), sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port{api}") }) or die "the backend does not start: " . slurp("$folder/backend.err") . "\n";
+    my $pid = spawn(['node', 't/soak/backend.mjs'], out => "$folder/backend", err => "$folder/backend.err",
+                    env => \%environment);
+    until_true(patience(5), sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port{api}") })
+        or die "the backend does not start: " . slurp("$folder/backend.err") . "\n";
     return $pid;
 }
 
 sub start_gateway {
     local $ENV{PHANTOM_TOKEN_MODULE} = $module;
-    my $cache = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 204 2s;';
+    my $cache = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; '
+        . 'proxy_cache_valid 200 204 2s;';
     return gateway(
         servers => { AS => "127.0.0.1:$port{as}", API => "127.0.0.1:$port{api}" },
         workers => 2, log_level => 'notice', # not every refusal of the load
@@ -73,8 +76,10 @@ sub start_gateway {
             location /admin     { phantom_token_scopes admin; proxy_pass http://api; }
             location /hot-admin { phantom_token_hot_cache hot; phantom_token_scopes admin; proxy_pass http://api; }
             location /exchange  { phantom_token_exchange_endpoint /_exchange; proxy_pass http://api; }
-            location /verified  { phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys; proxy_pass http://api; }
-            location /own       { phantom_token_inbound_jwt verify; phantom_token_audience api; phantom_token_jwks_endpoint /_keys; proxy_pass http://api; }
+            location /verified  { phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys;
+                                  proxy_pass http://api; }
+            location /own       { phantom_token_inbound_jwt verify; phantom_token_audience api;
+                                  phantom_token_jwks_endpoint /_keys; proxy_pass http://api; }
             location /page      { phantom_token_scopes admin; error_page 403 = \@page; proxy_pass http://api; }
             location \@page      { phantom_token_scopes read; proxy_pass http://api; }
             location /any       { satisfy any; allow all; proxy_pass http://api; }
@@ -86,7 +91,7 @@ sub start_gateway {
     );
 }
 
-# --- what is measured ----------------------------------------------------------------------------------------------------------
+# --- what is measured ------------------------------------------------------------------------------------------------
 
 sub slurp {
     my ($file) = @_;
@@ -103,7 +108,12 @@ sub own_memory {
     return $sum;
 }
 
-sub counts_of { my ($file) = @_; return eval { JSON::PP->new->decode(slurp($file)) } // die "$file says nothing: " . slurp($file) . slurp("$file.err") . "\n" }
+sub counts_of {
+    my ($file) = @_;
+    return eval {
+        JSON::PP->new->decode(slurp($file))
+    } // die "$file says nothing: " . slurp($file) . slurp("$file.err") . "\n";
+}
 
 # The harness waits a while for the old master to quit, which the requests of its workers may take longer for here.
 sub upgrade {
@@ -114,16 +124,18 @@ sub upgrade {
     return until_true(patience(60), sub { !alive($old) });
 }
 
-# --- the run -------------------------------------------------------------------------------------------------------------------
+# --- the run ---------------------------------------------------------------------------------------------------------
 
 install_module();
 my $backend = start_backend();
 $gateway = start_gateway();
-$gateway->announce(qr{\[crit\].*stat\(\) "[^"]*/cache/}); # nginx's loader of the cache, of a file that its manager has just removed
+# nginx's loader of the cache, of a file that its manager has just removed
+$gateway->announce(qr{\[crit\].*stat\(\) "[^"]*/cache/});
 until_true(patience(5), sub { 2 == $gateway->workers }) or die "no workers\n";
 my ($start, @workers) = (time, $gateway->workers);
 my $client = spawn(['node', 't/soak/client.mjs'], out => "$folder/client", err => "$folder/client.err",
-    env => { %environment, SOAK_PORT => $gateway->port, SOAK_HTTP2_PORT => $gateway->port('h2'), SOAK_SECONDS => $seconds });
+    env => { %environment, SOAK_PORT => $gateway->port, SOAK_HTTP2_PORT => $gateway->port('h2'),
+             SOAK_SECONDS => $seconds });
 
 sub wait_until { my ($share) = @_; my $rest = $start + $share * $seconds - time; sleep $rest if $rest > 0; return }
 
@@ -166,8 +178,11 @@ is $upgraded,           1, 'an upgrade, after which the old master was gone';
 is $survived, scalar @workers, 'the workers of the first half lived through it';
 cmp_ok $c->{kinds}{$_} // 0, '>', 0, "there was: $_" for 'hot', 'abort', 'upload', 'own';
 
-printf "soak: %d s, %d requests (%d by HTTP/1.1, %d by HTTP/2, %d aborted, %d resent), %d at the API, %d at the authorization server, %d reloads and an upgrade; "
-    . "wrong answers %d, misdelivered %d, failed %d; own memory of %d workers %d KiB, then %d KiB; of the master at its reloads %s KiB\n",
-    $seconds, @{$c}{qw(requests http1 http2 aborted resent)}, @{$b}{qw(api as)}, $reloads, $c->{wrong}, $b->{misdelivered}, $c->{failed}, scalar @workers, $warm, $grown,
+printf "soak: %d s, %d requests (%d by HTTP/1.1, %d by HTTP/2, %d aborted, %d resent), %d at the API, "
+    . "%d at the authorization server, %d reloads and an upgrade; "
+    . "wrong answers %d, misdelivered %d, failed %d; own memory of %d workers %d KiB, then %d KiB; "
+        . "of the master at its reloads %s KiB\n",
+    $seconds, @{$c}{qw(requests http1 http2 aborted resent)}, @{$b}{qw(api as)}, $reloads, $c->{wrong},
+    $b->{misdelivered}, $c->{failed}, scalar @workers, $warm, $grown,
     @master > 1 ? "$master[0], then $master[-1]" : "@master";
 done_testing;

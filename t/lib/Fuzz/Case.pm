@@ -24,7 +24,12 @@ my %SENT = (
         'lower case'        => sub { return "authorization: bearer $_[0]" },
         'upper case'        => sub { return "AUTHORIZATION: BEARER $_[0]" },
         'several spaces'    => sub { return "Authorization:   Bearer    $_[0]  " },
-        'beside a cookie'   => sub { return ("Cookie: access_token=evil", "Authorization: Bearer $_[0]", 'X-Authorization: Bearer evil', 'Proxy-Authorization: Bearer evil') },
+        'beside a cookie'   => sub {
+            return (
+                "Cookie: access_token=evil", "Authorization: Bearer $_[0]", 'X-Authorization: Bearer evil',
+                'Proxy-Authorization: Bearer evil'
+            );
+        },
     },
     refuse => {
         'nothing'           => sub { return () },
@@ -42,11 +47,18 @@ my %SENT = (
         'quoted'            => sub { return qq(Authorization: Bearer "$_[0]") },
         'high byte'         => sub { return "Authorization: Bearer $_[0]\xe9" },
         '= within'          => sub { return "Authorization: Bearer =$_[0]" },
-        'a character more'  => sub { return "Authorization: Bearer $_[0]" . $_[1]->one_of('a', '.', '=', '+', '/', '~') },
+        'a character more'  => sub {
+            return "Authorization: Bearer $_[0]" . $_[1]->one_of('a', '.', '=', '+', '/', '~');
+        },
         'a character less'  => sub { return 'Authorization: Bearer ' . substr $_[0], 0, -1 },
         'form injected'     => sub { return "Authorization: Bearer $_[0]&token=$_[0]" },
         'escaped'           => sub { return 'Authorization: Bearer ' . $_[0] =~ s/\./%2E/gr },
-        'another header'    => sub { return ("X-Authorization: Bearer $_[0]", "Proxy-Authorization: Bearer $_[0]", "Authorization-: Bearer $_[0]", "Cookie: access_token=$_[0]") },
+        'another header'    => sub {
+            return (
+                "X-Authorization: Bearer $_[0]", "Proxy-Authorization: Bearer $_[0]", "Authorization-: Bearer $_[0]",
+                "Cookie: access_token=$_[0]"
+            );
+        },
         'underscore'        => sub { return "HTTP_AUTHORIZATION: Bearer $_[0]" },
     },
     broken => {
@@ -59,11 +71,18 @@ my %SENT = (
     may => {
         'folded'            => sub { return "Authorization: Bearer\r\n $_[0]" },
         'a byte flipped'    => sub { return $_[1]->flipped("Authorization: Bearer $_[0]") },
-        'bytes flipped'     => sub { my $line = "Authorization: Bearer $_[0]"; $line = $_[1]->flipped($line) for 1 .. 4; return $line },
+        'bytes flipped'     => sub {
+            my $line = "Authorization: Bearer $_[0]";
+            $line = $_[1]->flipped($line) for 1 .. 4;
+            return $line;
+        },
         'very long'         => sub { return "Authorization: Bearer $_[0]" . 'a' x 9000 },
     },
 );
-my @SENT = map { my $effect = $_; map { [$effect, $_, $SENT{$effect}{$_}] } sort keys %{ $SENT{$effect} } } sort keys %SENT;
+my @SENT = map {
+    my $effect = $_;
+    map { [$effect, $_, $SENT{$effect}{$_}] } sort keys %{ $SENT{$effect} }
+} sort keys %SENT;
 
 # { client, number, bytes, method, body, location, token, verdict, allowed, answered, labels }. verdict: 'pass' (the API
 # must see it), 'may', 'refuse'; allowed($authorization) says whether the API may see that, undef for none.
@@ -73,14 +92,17 @@ sub make_case {
     my $location = $dice->one_of(@LOCATIONS);
     my $which    = _which_token($dice, $client, $number, $location);
     my $token = token($which);
-    my %case  = (client => $client, number => $number, location => $location, token_number => $which, token => $token, labels => ["location $location->{name}", @{ $token->{labels} }]);
+    my %case  = (
+        client => $client, number => $number, location => $location, token_number => $which, token => $token,
+        labels => ["location $location->{name}", @{ $token->{labels} }]
+    );
     _send(\%case, $dice);
     _judge(\%case, $start);
     return \%case;
 }
 
-# Mostly a token of its own; else one that other requests of this client, and of others, have used. Where there is a cache
-# the same few come again, or nothing would be in it twice.
+# Mostly a token of its own; else one that other requests of this client, and of others, have used. Where there is a
+# cache the same few come again, or nothing would be in it twice.
 sub _which_token {
     my ($dice, $client, $number, $location) = @_;
     return 1000 * int($number / 64) + $dice->number(4) if $location->{name} =~ /cached|hot/ && $dice->percent(60);
@@ -91,13 +113,18 @@ sub _which_token {
 
 sub _send {
     my ($case, $dice) = @_;
-    my ($effect, $label, $code) = $dice->percent(80) ? ('same', 'as usual', sub { return "Authorization: Bearer $_[0]" }) : @{ $dice->one_of(@SENT) };
+    my ($effect, $label, $code) = $dice->percent(80) ? (
+        'same', 'as usual', sub { return "Authorization: Bearer $_[0]" }
+    ) : @{ $dice->one_of(@SENT) };
     my @lines = $code->($case->{token}{text}, $dice);
-    if ($case->{location}{open} && $dice->percent(30)) { ($effect, $label, @lines) = ('basic', 'user and password', "Authorization: $BASIC") }
+    if ($case->{location}{open} && $dice->percent(30)) {
+        ($effect, $label, @lines) = ('basic', 'user and password', "Authorization: $BASIC");
+    }
 
     my $method = $dice->one_of(qw(GET GET GET GET POST POST HEAD PUT DELETE OPTIONS));
     my @more   = ("X-Case: $case->{client}/$case->{number}");
-    push @more, $dice->some_of(70, 'Origin: https://app.example', 'Access-Control-Request-Method: PUT') if $method eq 'OPTIONS';
+    push @more, $dice->some_of(70, 'Origin: https://app.example', 'Access-Control-Request-Method: PUT')
+        if $method eq 'OPTIONS';
     my $body = $method =~ /^P/ ? join('', map { chr $dice->number(256) } 1 .. 8) x $dice->one_of(0, 1, 10, 3000) : '';
     push @more, 'Content-Length: ' . length $body if $method =~ /^P/;
     my $query = $dice->percent(10) ? "?access_token=$case->{token}{text}" : '';
@@ -120,7 +147,8 @@ sub _judge {
     my $sure = $effect eq 'may' ? 'may' : 'pass';
 
     # Granted by another module: what is no bearer token stays as it was.
-    return _conclude($case, $sure, sub { return ($_[0] // '') !~ /^bearer(?:\s|$)/i }) if ($location->{open} // '') eq 'address';
+    return _conclude($case, $sure, sub { return ($_[0] // '') !~ /^bearer(?:\s|$)/i })
+        if ($location->{open} // '') eq 'address';
     return _conclude($case, 'pass', sub { return ($_[0] // '') eq $BASIC }) if $effect eq 'basic';
     if ($case->{preflight} && $location->{preflight} ne 'protect') {
         $case->{answered} = $location->{preflight} eq 'answer';
@@ -144,7 +172,10 @@ sub _judge_token {
     );
     my @open = grep { $_->[0] ne 'refuse' } @views;
     return _conclude($case, 'refuse') if !@open;
-    return _conclude($case, @views == 1 ? $open[0][0] : 'may', sub { my ($seen) = @_; return scalar grep { $_->[1]->($seen) } @open });
+    return _conclude($case, @views == 1 ? $open[0][0] : 'may', sub {
+        my ($seen) = @_;
+        return scalar grep { $_->[1]->($seen) } @open;
+    });
 }
 
 # What nobody verifies goes on as it was sent, a flipped byte of its signature and all.
@@ -160,22 +191,31 @@ sub _judge_opaque {
     my $wire   = wire($answer);
     push @{ $case->{labels} }, map { "AS: $_" } @{ $answer->{labels} }, $wire->{label};
     $case->{answer} = $wire->{pieces};
-    return [judge_answer($answer, $wire, $case->{location}, $start), sub { return _is_jwt_of($answer, $wire, $_[0] // '') }];
+    return [
+        judge_answer($answer, $wire, $case->{location}, $start), sub { return _is_jwt_of($answer, $wire, $_[0] // '') }
+    ];
 }
 
 sub _is_jwt_of {
     my ($answer, $wire, $authorization) = @_;
     my $expected = "Bearer $answer->{jwt}{text}";
     return 1 if $authorization eq $expected;
-    return $wire->{shortens} && $answer->{kind} eq 'jwt' && index($expected, $authorization) == 0 && $authorization =~ /\..*\../;
+    return $wire->{shortens} && $answer->{kind} eq 'jwt' && index($expected, $authorization) == 0
+        && $authorization =~ /\..*\../;
 }
 
 # The case in words, for who has to look at it.
 sub explain {
     my ($case) = @_;
     my @labels = grep { !/: $/ } @{ $case->{labels} };
-    my $show   = sub { my ($bytes) = @_; $bytes = substr($bytes, 0, 3000) . '…' if length $bytes > 3000; $bytes =~ s/([^\x20-\x7e\n])/sprintf '\\x%02x', ord $1/ge; return $bytes =~ s/^/    /gmr };
-    return join "\n", "verdict: $case->{verdict}", "labels: @{[join '; ', @labels]}", 'request:', $show->($case->{bytes}),
+    my $show   = sub {
+        my ($bytes) = @_;
+        $bytes = substr($bytes, 0, 3000) . '…' if length $bytes > 3000;
+        $bytes =~ s/([^\x20-\x7e\n])/sprintf '\\x%02x', ord $1/ge;
+        return $bytes =~ s/^/    /gmr;
+    };
+    return join "\n", "verdict: $case->{verdict}", "labels: @{[join '; ', @labels]}", 'request:',
+        $show->($case->{bytes}),
         $case->{answer} ? ('answer of the authorization server:', map { $show->($_) } @{ $case->{answer} }) : ();
 }
 

@@ -40,16 +40,25 @@ my %SIGNER = (
 # What breaks a JWT as such; all but the last few are still b64tokens, so that a client can send them too.
 my %BROKEN = (
     'alg none'          => sub { my (undef, $claims) = @_; return encode_base64url('{"alg":"none"}') . ".$claims." },
-    'alg nOnE, signed'  => sub { my (undef, $claims) = @_; return encode_base64url('{"alg":"nOnE"}') . ".$claims.c2ln" },
+    'alg nOnE, signed'  => sub {
+        my (undef, $claims) = @_;
+        return encode_base64url('{"alg":"nOnE"}') . ".$claims.c2ln";
+    },
     'no alg'            => sub { my (undef, $claims) = @_; return encode_base64url('{"typ":"JWT"}') . ".$claims.c2ln" },
     'alg empty'         => sub { my (undef, $claims) = @_; return encode_base64url('{"alg":""}') . ".$claims.c2ln" },
-    'alg twice'         => sub { my (undef, $claims) = @_; return encode_base64url('{"alg":"RS256","alg":"RS256"}') . ".$claims.c2ln" },
+    'alg twice'         => sub {
+        my (undef, $claims) = @_;
+        return encode_base64url('{"alg":"RS256","alg":"RS256"}') . ".$claims.c2ln";
+    },
     'header an array'   => sub { my (undef, $claims) = @_; return encode_base64url('["alg"]') . ".$claims.c2ln" },
     'two parts'         => sub { return "$_[0].$_[1]" },
     'four parts'        => sub { return "$_[0].$_[1].$_[2].$_[2]" },
     'no signature'      => sub { return "$_[0].$_[1]." },
     'no claims'         => sub { return "$_[0]..$_[2]" },
-    'unused bits'       => sub { my (undef, $claims) = @_; return encode_base64url('{"alg":"RS256"}') . ".$claims.c2lnbB" },
+    'unused bits'       => sub {
+        my (undef, $claims) = @_;
+        return encode_base64url('{"alg":"RS256"}') . ".$claims.c2lnbB";
+    },
     'one character'     => sub { return "$_[0].$_[1].A" },
     'plus for minus'    => sub { return "$_[0].$_[1].+$_[2]" },
 );
@@ -73,7 +82,9 @@ sub compact {
     my ($json, $effect, $label) = written($claims, $dice, 10);
     my @parts = map { encode_base64url($_) } $plain->encode(\%header), $json;
     push @parts, encode_base64url($sign->("$parts[0].$parts[1]"));
-    my %jwt = (text => join('.', @parts), effect => $effect, label => "claims: $label", header => \%header, signer => $signer);
+    my %jwt = (
+        text => join('.', @parts), effect => $effect, label => "claims: $label", header => \%header, signer => $signer
+    );
     $jwt{claims} = $effect eq 'same' ? $claims : $effect eq 'may' ? read_object($json) : undef;
     return \%jwt if $label ne '' || !$dice->percent(7);
 

@@ -13,7 +13,11 @@ our @EXPORT_OK = qw(written read_object);
 my $plain = JSON::PP->new->utf8->canonical;
 
 sub _members { my ($text) = @_; return $text =~ /^\{(.*)\}$/s ? $1 : die "no object: $text\n" }
-sub _with    { my ($text, $first) = @_; my $more = _members($text); return '{' . $first . ($more eq '' ? '' : ",$more") . '}' }
+sub _with    {
+    my ($text, $first) = @_;
+    my $more = _members($text);
+    return '{' . $first . ($more eq '' ? '' : ",$more") . '}';
+}
 
 # A JWT within the text stays: with another byte it would be another one, and the server's word too.
 sub _flipped {
@@ -25,16 +29,29 @@ sub _flipped {
 my %WAYS = (
     same => {
         'white space'       => sub { return " \r\n\t$_[0]\n " },
-        'unknown members'   => sub { return _with($_[0], '"x-list":[1,{"y":[null,true,-1.5e3]}],"x-text":"\u20ac \ud83d\ude00"') },
+        'unknown members'   => sub {
+            return _with($_[0], '"x-list":[1,{"y":[null,true,-1.5e3]}],"x-text":"\u20ac \ud83d\ude00"');
+        },
         'members shuffled'  => sub { my ($text, $dice) = @_; my $data = $plain->decode($text);
-                                     return '{' . join(', ', map { $plain->encode([$_])  =~ s/^\[|\]$//gr . ' : ' . ($plain->encode([$data->{$_}]) =~ s/^\[|\]$//gr) } $dice->shuffled(sort keys %{$data})) . '}' },
+                                     return '{' . join(
+                                         ', ', map {
+                                             $plain->encode([$_])  =~ s/^\[|\]$//gr . ' : '
+                                                 . ($plain->encode([$data->{$_}]) =~ s/^\[|\]$//gr)
+                                         } $dice->shuffled(sort keys %{$data})
+                                     ) . '}' },
         'names escaped'     => sub { return $_[0] =~ s/"([a-z])([a-z_]+)":/sprintf '"\\u%04x%s":', ord $1, $2/ger },
         '20 levels'         => sub { return _with($_[0], '"x-deep":' . '[' x 19 . ']' x 19) },
     },
     refuse => {
-        'a member twice'        => sub { my ($name) = $_[0] =~ /^\{("[^"]*":)/ or return "[$_[0]]"; return _with($_[0], "${name}null") },
+        'a member twice'        => sub {
+            my ($name) = $_[0] =~ /^\{("[^"]*":)/ or return "[$_[0]]";
+            return _with($_[0], "${name}null");
+        },
         'a member twice inside' => sub { return _with($_[0], '"x-inside":{"a":[{"b":1,"b":1}]}') },
-        'a member twice escaped' => sub { my ($first, $rest) = $_[0] =~ /^\{"(.)([^"]*)":/ or return "[$_[0]]"; return _with($_[0], sprintf '"\\u%04x%s":true', ord $first, $rest) },
+        'a member twice escaped' => sub {
+            my ($first, $rest) = $_[0] =~ /^\{"(.)([^"]*)":/ or return "[$_[0]]";
+            return _with($_[0], sprintf '"\\u%04x%s":true', ord $first, $rest);
+        },
         'byte order mark'       => sub { return "\xef\xbb\xbf$_[0]" },
         'something behind'      => sub { return "$_[0] {}" },
         'NUL behind'            => sub { return "$_[0]\0" },
@@ -56,7 +73,10 @@ my %WAYS = (
         'a huge number'  => sub { return _with($_[0], '"x":1E400') },
     },
 );
-my @ALL = map { my $effect = $_; map { [$effect, $_, $WAYS{$effect}{$_}] } sort keys %{ $WAYS{$effect} } } sort keys %WAYS;
+my @ALL = map {
+    my $effect = $_;
+    map { [$effect, $_, $WAYS{$effect}{$_}] } sort keys %{ $WAYS{$effect} }
+} sort keys %WAYS;
 
 # (text, effect, label)
 sub written {

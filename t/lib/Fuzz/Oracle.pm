@@ -19,7 +19,9 @@ sub judge_answer {
     my @effects = ($answer->{effect}, $answer->{jwt}{effect}, $wire->{effect});
     return 'refuse' if ($answer->{status} // 200) != 200 || grep { $_ eq 'refuse' } @effects;
     return 'refuse' if length $answer->{body} > $location->{limit};
-    my $holds = _shape_holds($answer, $location) && _claims_hold($location, $now, $answer->{members}, $answer->{jwt}{claims}, $answer->{envelope})
+    my $holds = _shape_holds($answer, $location) && _claims_hold(
+        $location, $now, $answer->{members}, $answer->{jwt}{claims}, $answer->{envelope}
+    )
         && (!$location->{verify} || $answer->{jwt}{signer} eq 'good');
     return !$holds ? 'refuse' : (grep { $_ eq 'may' } @effects) ? 'may' : 'pass';
 }
@@ -62,12 +64,18 @@ sub _claims_hold {
     my ($location, $now, $members, $claims, $envelope) = @_;
     return 0 if ref $claims ne 'HASH';
     for my $document (grep { ref $_ eq 'HASH' } $members, $claims, $envelope) {
-        return 0 if defined $document->{exp} && !(_is_number($document->{exp}) && $document->{exp} + $location->{leeway} > $now);
-        return 0 if defined $document->{nbf} && !(_is_number($document->{nbf}) && $document->{nbf} <= $now + $location->{leeway});
+        return 0 if defined $document->{exp} && !(
+            _is_number($document->{exp}) && $document->{exp} + $location->{leeway} > $now
+        );
+        return 0 if defined $document->{nbf} && !(
+            _is_number($document->{nbf}) && $document->{nbf} <= $now + $location->{leeway}
+        );
     }
     my @both = grep { ref $_ eq 'HASH' } $members, $claims;
-    return 0 if @{ $location->{issuers} } && grep { !_has_one($_->{iss}, 0, @{ $location->{issuers} }) } $claims, grep { defined $_->{iss} } @both;
-    return 0 if @{ $location->{audiences} } && grep { !_has_one($_->{aud}, 1, @{ $location->{audiences} }) } $claims, grep { defined $_->{aud} } @both;
+    return 0 if @{ $location->{issuers} } && grep { !_has_one($_->{iss}, 0, @{ $location->{issuers} }) }
+        $claims, grep { defined $_->{iss} } @both;
+    return 0 if @{ $location->{audiences} } && grep { !_has_one($_->{aud}, 1, @{ $location->{audiences} }) }
+        $claims, grep { defined $_->{aud} } @both;
     return 0 if !$location->{bound} && grep { defined $_->{cnf} || lc($_->{token_type} // '') eq 'dpop' } @both;
     return _scopes_hold($location, $members, $claims);
 }
@@ -75,9 +83,14 @@ sub _claims_hold {
 sub _scopes_hold {
     my ($location, $members, $claims) = @_;
     my @required = @{ $location->{scopes} } or return 1;
-    my $granted = ref $members eq 'HASH' && defined $members->{scope} ? $members->{scope} : defined $claims->{scope} ? $claims->{scope} : $claims->{scp};
-    my @granted = ref $granted eq 'ARRAY' ? grep { defined && !ref } @{$granted} : defined $granted && !ref $granted ? split(/ /, $granted) : ();
-    my @met = grep { my $required = $_; grep { $required =~ /^(.*)\*$/ ? index($_, $1) == 0 : $_ eq $required } @granted } @required;
+    my $granted = ref $members eq 'HASH' && defined $members->{scope} ? $members->{scope} : defined $claims->{scope}
+        ? $claims->{scope} : $claims->{scp};
+    my @granted = ref $granted eq 'ARRAY' ? grep { defined && !ref }
+        @{$granted} : defined $granted && !ref $granted ? split(/ /, $granted) : ();
+    my @met = grep {
+        my $required = $_;
+        grep { $required =~ /^(.*)\*$/ ? index($_, $1) == 0 : $_ eq $required } @granted
+    } @required;
     return $location->{match} eq 'any' ? @met > 0 : @met == @required;
 }
 
@@ -90,6 +103,9 @@ sub _has_one {
 sub _is_true { my ($value) = @_; return JSON::PP::is_bool($value) && $value }
 
 # A number, not a text that looks like one: JSON::PP itself tells them apart by how it would write them.
-sub _is_number { my ($value) = @_; return defined $value && !ref $value && JSON::PP->new->allow_nonref->encode($value) =~ $NUMBER }
+sub _is_number {
+    my ($value) = @_;
+    return defined $value && !ref $value && JSON::PP->new->allow_nonref->encode($value) =~ $NUMBER;
+}
 
 1;

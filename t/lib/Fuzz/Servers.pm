@@ -28,7 +28,9 @@ sub api                  { my ($class, %option) = @_; return $class->_start('api
 sub _start {
     my ($class, $role, %option) = @_;
     my $self     = bless { %option, folder => temporary_folder(), port => reserve_port() }, $class;
-    my $listener = IO::Socket::INET->new(Listen => 511, LocalAddr => '127.0.0.1', LocalPort => $self->{port}, ReuseAddr => 1) or die "listen: $!";
+    my $listener = IO::Socket::INET->new(
+        Listen => 511, LocalAddr => '127.0.0.1', LocalPort => $self->{port}, ReuseAddr => 1
+    ) or die "listen: $!";
     my $reply    = $role eq 'as' ? \&_answer : \&_see;
     # Each process serves one connection at a time, and the gateway keeps eight of them open.
     fork_child(sub { $self->_serve($listener, $reply) }, "$self->{folder}/errors") for 1 .. 24;
@@ -56,8 +58,8 @@ sub _serve {
             while (my $request = Harness::Http::read_request($stream)) { $self->$reply($stream, $request) or last }
             1;
         };
-        # nginx passes on control characters: in a header that a flipped byte has made of Authorization, and, where another
-        # module has granted access, in credentials of another scheme.
+        # nginx passes on control characters: in a header that a flipped byte has made of Authorization, and, where
+        # another module has granted access, in credentials of another scheme.
         print {*STDERR} $@ if !$done && $@ !~ /control character in header (?!authorization, a bearer token$)/i;
         $stream->close;
     }
@@ -67,7 +69,9 @@ sub _serve {
 
 sub _write {
     my ($stream, $status, $type, $body) = @_;
-    return $stream->write("HTTP/1.1 $status Status\r\nContent-Type: $type\r\nContent-Length: " . length($body) . "\r\n\r\n$body");
+    return $stream->write(
+        "HTTP/1.1 $status Status\r\nContent-Type: $type\r\nContent-Length: " . length($body) . "\r\n\r\n$body"
+    );
 }
 
 sub _answer {
@@ -79,7 +83,9 @@ sub _answer {
     my $number = token_number($asked);
     # Exactly this token, or none that is known.
     if (!defined $number || token($number)->{text} ne $asked) {
-        return $way eq 'exchange' ? _write($stream, 400, 'application/json', '{"error":"invalid_request"}') : _write($stream, 200, 'application/json', '{"active":false}');
+        return $way eq 'exchange' ? _write(
+            $stream, 400, 'application/json', '{"error":"invalid_request"}'
+        ) : _write($stream, 200, 'application/json', '{"active":false}');
     }
     my $wire = wire(answer($number, $way));
     for my $piece (@{ $wire->{pieces} }) { $stream->write($piece) or return 0 }
@@ -92,12 +98,15 @@ sub _token_of {
     my @form     = Harness::AuthorizationServer::form($request->{body});
     my %form     = map { $_->[0] => $_->[1] } @form;
     my $name     = $way eq 'exchange' ? 'subject_token' : 'token';
-    my @expected = sort $way eq 'exchange' ? (qw(grant_type requested_token_type subject_token subject_token_type), exists $form{audience} ? 'audience' : ()) : qw(token token_type_hint);
+    my @expected = sort $way eq 'exchange' ? (
+        qw(grant_type requested_token_type subject_token subject_token_type), exists $form{audience} ? 'audience' : ()
+    ) : qw(token token_type_hint);
     my @names    = sort map { $_->[0] } @form;
     print {*STDERR} "the gateway sent the form $request->{body}\n" if "@names" ne "@expected";
     my $credentials = 'Basic ' . encode_base64("gateway:$self->{secret}", '');
     my @headers     = grep { $_->[0] =~ /^(?:authorization|cookie|x-)/i } @{ $request->{headers} };
-    print {*STDERR} "the gateway sent the headers @{[map { @{$_} } @headers]}\n" if @headers != 1 || $headers[0][1] ne $credentials;
+    print {*STDERR} "the gateway sent the headers @{[map { @{$_} } @headers]}\n"
+        if @headers != 1 || $headers[0][1] ne $credentials;
     return $form{$name} // '';
 }
 
@@ -106,8 +115,10 @@ sub _token_of {
 # X-Case is "CLIENT/NUMBER": each client has a file of its own.
 sub _see {
     my ($self, $stream, $request) = @_;
-    my ($client, $number) = ($request->header('X-Case') // '') =~ m{^(\d+)/(\d+)$} or die "the API saw a request of no case: $request->{head}\n";
-    my $line = $json->encode({ case => $number, method => $request->{method}, authorization => [$request->headers('Authorization')],
+    my ($client, $number) = ($request->header('X-Case') // '') =~ m{^(\d+)/(\d+)$}
+        or die "the API saw a request of no case: $request->{head}\n";
+    my $line = $json->encode({ case => $number, method => $request->{method},
+                               authorization => [$request->headers('Authorization')],
         body => sha1_hex($request->{body}), path => $request->{uri} });
     open my $out, '>>:raw', "$self->{folder}/seen.$client" or die "seen: $!";
     syswrite $out, "$line\n";

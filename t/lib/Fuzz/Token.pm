@@ -23,7 +23,9 @@ sub begin { ($seed, $start) = @_; return }
 
 sub _scopes {
     my ($dice) = @_;
-    return $dice->shuffled($dice->some_of(45, qw(read write admin invoice_pay)), $dice->some_of(15, qw(readonly invoices rea Read)));
+    return $dice->shuffled(
+        $dice->some_of(45, qw(read write admin invoice_pay)), $dice->some_of(15, qw(readonly invoices rea Read))
+    );
 }
 
 # scope or scp, as a string or a list; sometimes none.
@@ -91,7 +93,9 @@ sub _changed {
 
 sub _claims {
     my ($dice, $number, @changes) = @_;
-    my %claims = (jti => "t$number", sub => 'alice', iss => 'https://as.example', aud => 'api', exp => $start + 100_000);
+    my %claims = (
+        jti => "t$number", sub => 'alice', iss => 'https://as.example', aud => 'api', exp => $start + 100_000
+    );
     _grant($dice, \%claims);
     my @labels = _changed($dice, \%claims, @changes);
     return (\%claims, map { "claims: $_" } @labels);
@@ -105,7 +109,8 @@ sub token {
     return { text => $opaque, labels => [] } if $dice->percent(75);
     my %not = map { $_ => 1 } @ANSWERS_ONLY;
     my ($claims, @labels) = _claims($dice, $number, grep { !$not{$_} } sort keys %CHANGES);
-    my $jwt = compact($claims, $dice, inbound => 1, more => { number => $number }, typ => $dice->one_of('at+jwt', 'at+jwt', undef, 'JWT', 'application/at+jwt', 'logout+jwt'));
+    my $jwt = compact($claims, $dice, inbound => 1, more => { number => $number },
+        typ => $dice->one_of('at+jwt', 'at+jwt', undef, 'JWT', 'application/at+jwt', 'logout+jwt'));
     return { text => $jwt->{text}, jwt => $jwt, labels => ["token: $jwt->{label}, signed $jwt->{signer}", @labels] };
 }
 
@@ -128,7 +133,10 @@ sub answer {
     my $kind = $dice->one_of(qw(jwt jwt jwt json json json json 9701 9701 none empty));
     my $typ  = $dice->percent(97) ? $dice->one_of('at+jwt', 'JWT', undef) : 'token-introspection+jwt';
     my $jwt  = compact($claims, $dice, typ => $typ);
-    my %answer = (kind => $kind, jwt => $jwt, dice => $dice, effect => 'same', labels => [@labels, $jwt->{label}, "signed $jwt->{signer}", "kind $kind"]);
+    my %answer = (
+        kind => $kind, jwt => $jwt, dice => $dice, effect => 'same',
+        labels => [@labels, $jwt->{label}, "signed $jwt->{signer}", "kind $kind"]
+    );
     return $way eq 'exchange' ? _exchange(\%answer) : _introspection(\%answer);
 }
 
@@ -143,11 +151,15 @@ sub _introspection {
     _grant($dice, \%members) if $dice->percent(30);
     my $member = $dice->one_of(qw(jwt jwt jwt phantom_token token_string alt access_token));
     $members{$member} = $answer->{jwt}{text};
-    $members{ $dice->one_of(qw(jwt phantom_token token_string alt)) } //= $dice->one_of('', 'junk', undef, 1) if $dice->percent(10);
+    $members{ $dice->one_of(qw(jwt phantom_token token_string alt)) } //= $dice->one_of('', 'junk', undef, 1)
+        if $dice->percent(10);
     push @{ $answer->{labels} }, "member $member";
     return _envelope($answer, \%members) if $kind eq '9701';
     my ($json, $effect, $label) = written(\%members, $dice, 10);
-    return { %{$answer}, type => 'application/json', body => $json, _read($json, \%members, $effect), labels => [@{ $answer->{labels} }, "JSON: $label"] };
+    return {
+        %{$answer}, type => 'application/json', body => $json, _read($json, \%members, $effect),
+        labels => [@{ $answer->{labels} }, "JSON: $label"]
+    };
 }
 
 # The answer's object as a strict reader has it by now.
@@ -160,12 +172,16 @@ sub _envelope {
     my ($answer, $members) = @_;
     my $dice   = $answer->{dice};
     my %claims = (iss => 'https://as.example', aud => 'gateway', iat => $start, token_introspection => $members);
-    my @labels = _changed($dice, \%claims, 'exp past', 'exp far past', 'no exp', 'nbf ahead', 'nbf far ahead', 'exp text', 'active false', 'scope empty');
-    my $typ = $dice->percent(90) ? $dice->one_of('token-introspection+jwt', 'application/Token-Introspection+JWT') : $dice->one_of('JWT', undef);
+    my @labels = _changed($dice, \%claims, 'exp past', 'exp far past', 'no exp', 'nbf ahead', 'nbf far ahead',
+        'exp text', 'active false', 'scope empty');
+    my $typ = $dice->percent(90) ? $dice->one_of(
+        'token-introspection+jwt', 'application/Token-Introspection+JWT'
+    ) : $dice->one_of('JWT', undef);
     my $envelope = compact(\%claims, $dice, typ => $typ);
     my $is_one = defined $typ && $typ =~ /introspection/i;
     my $type   = $dice->percent(70) ? 'application/token-introspection+jwt' : 'application/jwt';
-    return { %{$answer}, type => $type, body => $envelope->{text}, envelope => $envelope->{claims}, envelope_jwt => $envelope, is_envelope => $is_one,
+    return { %{$answer}, type => $type, body => $envelope->{text}, envelope => $envelope->{claims},
+             envelope_jwt => $envelope, is_envelope => $is_one,
         members => $envelope->{claims} && $envelope->{claims}{token_introspection}, effect => $envelope->{effect},
         labels => [@{ $answer->{labels} }, "envelope: $envelope->{label}", map { "envelope: $_" } @labels] };
 }
@@ -175,14 +191,26 @@ sub _exchange {
     my ($kind, $dice) = @{$answer}{qw(kind dice)};
     if ($kind eq 'none' || $kind eq 'empty') {
         my $error = $dice->one_of(qw(invalid_request invalid_grant invalid_scope invalid_target invalid_client));
-        return { %{$answer}, status => 400, type => 'application/json', body => qq({"error":"$error","access_token":"$answer->{jwt}{text}"}) } if $answer->{jwt}{effect} ne 'refuse';
+        return {
+            %{$answer}, status => 400, type => 'application/json',
+            body => qq({"error":"$error","access_token":"$answer->{jwt}{text}"})
+        } if $answer->{jwt}{effect} ne 'refuse';
         return { %{$answer}, status => 400, type => 'application/json', body => qq({"error":"$error"}) };
     }
-    my %members = (access_token => $answer->{jwt}{text}, token_type => 'N_A', issued_token_type => 'urn:ietf:params:oauth:token-type:jwt');
-    push @{ $answer->{labels} }, map { "members: $_" } _changed($dice, \%members, grep { !/^active/ } sort keys %CHANGES);
-    $members{issued_token_type} = $dice->one_of('urn:ietf:params:oauth:token-type:saml2', '', 1, 'urn:ietf:params:oauth:token-type:access_token') if $dice->percent(10);
+    my %members = (
+        access_token => $answer->{jwt}{text}, token_type => 'N_A',
+        issued_token_type => 'urn:ietf:params:oauth:token-type:jwt'
+    );
+    push @{ $answer->{labels} }, map { "members: $_" }
+        _changed($dice, \%members, grep { !/^active/ } sort keys %CHANGES);
+    $members{issued_token_type} = $dice->one_of(
+        'urn:ietf:params:oauth:token-type:saml2', '', 1, 'urn:ietf:params:oauth:token-type:access_token'
+    ) if $dice->percent(10);
     my ($json, $effect, $label) = written(\%members, $dice, 10);
-    return { %{$answer}, type => 'application/json', body => $json, _read($json, \%members, $effect), labels => [@{ $answer->{labels} }, "JSON: $label"] };
+    return {
+        %{$answer}, type => 'application/json', body => $json, _read($json, \%members, $effect),
+        labels => [@{ $answer->{labels} }, "JSON: $label"]
+    };
 }
 
 1;

@@ -24,10 +24,12 @@ use JSON::PP ();
 
 our @EXPORT_OK = qw(prepare steps jwt_of);
 
-my %KNOWN = map { $_ => 1 } qw(status reason headers type body json jwt framing split drip delay hold cut end websocket raw);
+my %KNOWN = map { $_ => 1 }
+    qw(status reason headers type body json jwt framing split drip delay hold cut end websocket raw);
 my %STEP  = map { $_ => 1 } qw(sleep hold chunk hang close reset echo);
 my %REASON = (
-    101 => 'Switching Protocols', 200 => 'OK', 204 => 'No Content', 301 => 'Moved Permanently', 302 => 'Found', 304 => 'Not Modified',
+    101 => 'Switching Protocols', 200 => 'OK', 204 => 'No Content', 301 => 'Moved Permanently', 302 => 'Found',
+    304 => 'Not Modified',
     400 => 'Bad Request', 401 => 'Unauthorized', 403 => 'Forbidden', 404 => 'Not Found', 429 => 'Too Many Requests',
     500 => 'Internal Server Error', 502 => 'Bad Gateway', 503 => 'Service Unavailable', 504 => 'Gateway Timeout',
 );
@@ -49,7 +51,8 @@ sub prepare {
     }
     if (defined $prepared{json}) {
         keep_secret(grep { looks_like_jwt($_) } values %{ $prepared{json} }) if ref $prepared{json} eq 'HASH';
-        $prepared{body} //= ref $prepared{json} ? JSON::PP->new->utf8->canonical->encode($prepared{json}) : $prepared{json};
+        $prepared{body} //= ref $prepared{json} ? JSON::PP->new->utf8->canonical->encode($prepared{json})
+            : $prepared{json};
         $prepared{type} //= 'application/json';
     }
     return \%prepared;
@@ -73,7 +76,9 @@ sub steps {
     my @steps;
     push @steps, [sleep => $answer->{delay}] if $answer->{delay};
     push @steps, [hold  => $answer->{hold}]  if defined $answer->{hold};
-    return (@steps, [write => _head({ status => 101, headers => ['Upgrade: websocket', 'Connection: Upgrade'] })], ['echo']) if $answer->{websocket};
+    return (
+        @steps, [write => _head({ status => 101, headers => ['Upgrade: websocket', 'Connection: Upgrade'] })], ['echo']
+    ) if $answer->{websocket};
 
     my $status  = $answer->{status}  // 200;
     my $framing = $answer->{framing} // 'length';

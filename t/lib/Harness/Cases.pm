@@ -14,7 +14,8 @@ package Harness::Cases;
 #   logged       { field => value } of the access log
 #   log, no_log  patterns for lines that the error log got, or did not get
 #   announce     patterns for lines that would be faults
-#   refusal      form of the refusal's body: 'json' (default), 'problem', 'page', 'any'; 'nginx': not the module's, so without a challenge
+# refusal form of the refusal's body: 'json' (default), 'problem', 'page', 'any'; 'nginx': not the module's, so without
+# a challenge
 #   fails        a pattern: the client gets no proper response, and this is what it says
 #
 # A 401, 403 or 5xx without api is a refusal: the API must have seen nothing, and the response must be one that the
@@ -32,10 +33,13 @@ use Test::More;
 
 our @EXPORT_OK = qw(cases configurations check_refusal);
 
-my %KNOWN = map { $_ => 1 } qw(name request answers api_answers as api status body json headers challenge outcome cache logged log no_log announce refusal fails);
+my %KNOWN = map { $_ => 1 }
+    qw(name request answers api_answers as api status body json headers challenge outcome cache logged log no_log
+       announce refusal fails);
 
 my %REFUSAL = (
-    401 => { code => 'unauthorized_request', message => 'Access denied due to missing, invalid or expired credentials' },
+    401 => { code => 'unauthorized_request',
+             message => 'Access denied due to missing, invalid or expired credentials' },
     403 => { code => 'forbidden',            message => 'The token does not contain the required scope' },
     5   => { code => 'server_error',         message => 'Problem encountered processing the request' },
 );
@@ -85,7 +89,8 @@ sub _is_refusal { my ($case) = @_; return !$case->{api} && ($case->{status} // 0
 sub _jwt_of {
     my ($gateway, $case) = @_;
     my $request = $case->{request} // {};
-    my ($token) = defined $request->{token} ? $request->{token} : map { /^authorization: *bearer +([^ ]+)$/i } @{ $request->{headers} // [] };
+    my ($token) = defined $request->{token} ? $request->{token} : map { /^authorization: *bearer +([^ ]+)$/i }
+        @{ $request->{headers} // [] };
     ($token) = keys %{ $case->{answers} } if !defined $token && keys %{ $case->{answers} // {} } == 1;
     return if !ref $gateway->as || !$gateway->as->can('jwt_for');
     return (defined $token ? $gateway->as->jwt_for($token) : undef) // $gateway->as->jwt_for('*');
@@ -96,7 +101,8 @@ sub _jwt_of {
 sub _check_response {
     my ($gateway, $case, $response, $from) = @_;
     my $jwt = _jwt_of($gateway, $case);
-    is $response->status, $case->{status}, "client: status $case->{status}" or diag join "\n", _shown($response), _trouble($gateway, $from);
+    is $response->status, $case->{status}, "client: status $case->{status}"
+        or diag join "\n", _shown($response), _trouble($gateway, $from);
     is $response->{leftover}, '', 'client: nothing follows the response';
     _compare('client: body', $response->body, $case->{body}, $jwt) if exists $case->{body};
     is_deeply eval { $response->json } // "no JSON: $@", $case->{json}, 'client: JSON' if exists $case->{json};
@@ -117,7 +123,9 @@ sub check_refusal {
         ok !!eval { parse_challenge($_); 1 }, 'refusal: its grammar' or diag $@ for @challenges;
     }
     else { is scalar @challenges, 0, 'refusal: no challenge' }
-    is secret_in(join "\n", $response->{head} // '', map({ "$_->[0]: $_->[1]" } @{ $response->{headers} }), $response->body), undef, 'refusal: holds no token';
+    is secret_in(
+        join "\n", $response->{head} // '', map({ "$_->[0]: $_->[1]" } @{ $response->{headers} }), $response->body
+    ), undef, 'refusal: holds no token';
 
     my $method = $response->{method} // 'GET';
     if ($method eq 'HEAD') { is $response->body, '', 'refusal: no body for HEAD'; return }
@@ -146,7 +154,9 @@ sub _check_challenge {
     if (!$challenge) { fail 'client: challenge'; diag $@; return }
     is $challenge->{scheme}, 'Bearer', 'client: challenge is Bearer';
     my %given = %{ $challenge->{params} };
-    for my $name (sort keys %{$expected}) { _compare("client: challenge $name", delete $given{$name}, $expected->{$name}) }
+    for my $name (sort keys %{$expected}) {
+        _compare("client: challenge $name", delete $given{$name}, $expected->{$name});
+    }
     is join(' ', sort keys %given), '', 'client: nothing more in the challenge';
     return;
 }
@@ -161,7 +171,8 @@ sub _check_requests {
     return if !defined $expected || !ref $server || !$server->can('requests');
     my @seen  = $server->requests;
     my $count = ref $expected ? @{$expected} : $expected;
-    is scalar @seen, $count, "$name: saw $count" or diag join "\n", map { "$name saw: " . ($_->{method} // '') . ' ' . ($_->{uri} // '') . ' ' . ($_->{body} // '') } @seen;
+    is scalar @seen, $count, "$name: saw $count" or diag join "\n",
+        map { "$name saw: " . ($_->{method} // '') . ' ' . ($_->{uri} // '') . ' ' . ($_->{body} // '') } @seen;
     return if !ref $expected;
     for my $n (0 .. $#{$expected}) {
         my $request = $seen[$n] or last;
@@ -169,9 +180,12 @@ sub _check_requests {
         for my $field (qw(method uri version body body_length body_sha256 complete connection)) {
             _compare("$name: $field", $request->{$field}, delete $rest{$field}, $jwt) if exists $rest{$field};
         }
-        is_deeply [$request->header_names], delete $rest{header_names}, "$name: names of the headers" if $rest{header_names};
+        is_deeply [$request->header_names], delete $rest{header_names}, "$name: names of the headers"
+            if $rest{header_names};
         _compare_headers($name, $request, delete $rest{headers} // {}, $jwt);
-        _compare_headers($name, $request, { map { (my $header = $_) =~ tr/_/-/; $header => $rest{$_} } keys %rest }, $jwt);
+        _compare_headers(
+            $name, $request, { map { (my $header = $_) =~ tr/_/-/; $header => $rest{$_} } keys %rest }, $jwt
+        );
     }
     return;
 }
@@ -209,7 +223,8 @@ sub _compare_headers {
     my ($who, $message, $expected, $jwt) = @_;
     for my $name (sort keys %{$expected}) {
         my @values = $message->headers($name);
-        _compare("$who: $name", ref $expected->{$name} eq 'ARRAY' ? \@values : @values > 1 ? join(' | ', @values) : $values[0], $expected->{$name}, $jwt);
+        _compare("$who: $name", ref $expected->{$name} eq 'ARRAY' ? \@values : @values > 1 ? join(' | ', @values)
+                : $values[0], $expected->{$name}, $jwt);
     }
     return;
 }
@@ -227,7 +242,8 @@ sub _compare {
 
 sub _shown {
     my ($response) = @_;
-    return join "\n", $response->status . ' ' . ($response->{reason} // ''), (map { "$_->[0]: $_->[1]" } @{ $response->{headers} }), '', substr $response->body, 0, 500;
+    return join "\n", $response->status . ' ' . ($response->{reason} // ''),
+        (map { "$_->[0]: $_->[1]" } @{ $response->{headers} }), '', substr $response->body, 0, 500;
 }
 
 # What nginx said that explains a failure.

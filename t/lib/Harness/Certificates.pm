@@ -18,9 +18,12 @@ sub certificates {
     print {$out} "subjectAltName=$names\nbasicConstraints=CA:FALSE\n";
     close $out;
     my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
-    _openssl('req', '-x509', @key, '-days', 2, '-subj', '/CN=test CA', '-keyout', "$folder/ca.key", '-out', "$folder/ca.pem");
+    _openssl(
+        'req', '-x509', @key, '-days', 2, '-subj', '/CN=test CA', '-keyout', "$folder/ca.key", '-out', "$folder/ca.pem"
+    );
     _openssl('req', @key, '-subj', '/CN=localhost', '-keyout', "$folder/server.key", '-out', "$folder/server.csr");
-    _openssl('x509', '-req', '-in', "$folder/server.csr", '-CA', "$folder/ca.pem", '-CAkey', "$folder/ca.key", '-CAcreateserial',
+    _openssl('x509', '-req', '-in', "$folder/server.csr", '-CA', "$folder/ca.pem", '-CAkey', "$folder/ca.key",
+        '-CAcreateserial',
         '-days', 2, '-extfile', "$folder/extensions", '-out', "$folder/server.pem");
     return $folder;
 }

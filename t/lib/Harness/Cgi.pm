@@ -1,7 +1,7 @@
 package Harness::Cgi;
 
-# How the recording API speaks FastCGI, uwsgi and SCGI: a request becomes the same Harness::Message, its HTTP_* variables
-# the headers; an answer's bytes become what that protocol carries. One request for each connection.
+# How the recording API speaks FastCGI, uwsgi and SCGI: a request becomes the same Harness::Message, its HTTP_*
+# variables the headers; an answer's bytes become what that protocol carries. One request for each connection.
 
 use strict;
 use warnings;
@@ -48,7 +48,8 @@ sub _read_fastcgi {
     my ($stream) = @_;
     my %data = ($PARAMS => '', $STDIN => '');
     while (1) {
-        my $head = $stream->read_exactly(8) // return $data{$PARAMS} eq '' ? () : (_fastcgi_pairs($data{$PARAMS}), undef);
+        my $head = $stream->read_exactly(8)
+            // return $data{$PARAMS} eq '' ? () : (_fastcgi_pairs($data{$PARAMS}), undef);
         my (undef, $type, undef, $length, $padding) = unpack 'CCnnC', $head;
         my $content = $stream->read_exactly($length + $padding) // return;
         next if $type == $BEGIN;

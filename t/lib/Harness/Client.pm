@@ -17,10 +17,13 @@ my %KNOWN = map { $_ => 1 } qw(method path version host headers token body chunk
 # A connection.
 sub connect {
     my ($class, $port, %option) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => patience(10)) or die "cannot connect to port $port: $!\n";
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => patience(10))
+        or die "cannot connect to port $port: $!\n";
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
     my $stream = Harness::Stream->new($socket, timeout => $option{timeout} // patience(10));
-    return bless { stream => $stream, local_port => $socket->sockport, server_port => $socket->peerport, opened => time, count => 0 }, $class;
+    return bless {
+        stream => $stream, local_port => $socket->sockport, server_port => $socket->peerport, opened => time, count => 0
+    }, $class;
 }
 
 # The bytes of a request: { method, path, version, host, headers => ['Name: value', …], token, body,
@@ -61,7 +64,8 @@ sub response {
     $response->{$_} = $self->{$_} for qw(local_port server_port);
     $response->{opened}     = $self->{opened};
     $response->{number}     = ++$self->{count};
-    $self->{last} = 1 if $response->{framing} eq 'close' || $response->status == 101 || grep { lc eq 'close' } $response->headers('Connection');
+    $self->{last} = 1 if $response->{framing} eq 'close' || $response->status == 101 || grep { lc eq 'close' }
+        $response->headers('Connection');
     return $response;
 }
 

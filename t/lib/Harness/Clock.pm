@@ -9,8 +9,8 @@ use Harness::Process 'temporary_folder';
 
 my ($LIBRARY) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
 
-# 'time': time passes, on every clock. 'slow': the same, and a second takes twenty, so that a busy machine has done what belongs
-# into it. 'wall': the clock is set, and timers go by the one that nobody sets.
+# 'time': time passes, on every clock. 'slow': the same, and a second takes twenty, so that a busy machine has done what
+# belongs into it. 'wall': the clock is set, and timers go by the one that nobody sets.
 sub new {
     my ($class, $kind) = @_;
     die "libfaketime is not installed (apt-get install libfaketime)\n" if !defined $LIBRARY;

@@ -16,7 +16,8 @@ sub sanitizer_options { return qw(ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS) }
 
 my @TEMPORARY = qw(client_body proxy fastcgi uwsgi scgi);
 
-# Options: folder, servers => { AS => object with address }, module (path or nothing), clock (a Harness::Clock or nothing).
+# Options: folder, servers => { AS => object with address }, module (path or nothing), clock (a Harness::Clock or
+# nothing).
 sub new {
     my ($class, %option) = @_;
     return bless { %option, ports => {} }, $class;
@@ -90,7 +91,8 @@ sub _main {
     push @lines, map { "env $_;" } grep { defined $ENV{$_} } sanitizer_options();
     push @lines, $self->{clock}->directives if $self->{clock};
     unshift @lines, "load_module $self->{module};" if $self->{module};
-    push @lines, "worker_processes $workers;", "pid $self->{folder}/nginx.pid;", "error_log $self->{folder}/error.log $level;", $part{main} // '';
+    push @lines, "worker_processes $workers;", "pid $self->{folder}/nginx.pid;",
+        "error_log $self->{folder}/error.log $level;", $part{main} // '';
     return join "\n", @lines, '';
 }
 
@@ -98,18 +100,21 @@ sub _http {
     my ($self, %part) = @_;
     my %field = (
         request => 'request', status => 'status',
-        $self->{module} ? (outcome => 'phantom_token_status', cache => 'phantom_token_cache') : (), %{ $part{log} // {} }
+        $self->{module} ? (outcome => 'phantom_token_status', cache => 'phantom_token_cache') : (),
+        %{ $part{log} // {} }
     );
     # The first three say which request it is: Harness::Nginx looks for them.
-    my $format = join ',', '{"number":"$connection_requests"', '"port":"$remote_port"', '"server_port":"$server_port"', '"written":"$msec"', map { qq("$_":"\$$field{$_}") } sort keys %field;
-    return join "\n", "    log_format harness escape=json '$format}';", "    access_log $self->{folder}/access.log harness;",
+    my $format = join ',', '{"number":"$connection_requests"', '"port":"$remote_port"', '"server_port":"$server_port"',
+        '"written":"$msec"', map { qq("$_":"\$$field{$_}") } sort keys %field;
+    return join "\n", "    log_format harness escape=json '$format}';",
+        "    access_log $self->{folder}/access.log harness;",
         (map { "    ${_}_temp_path $self->{folder}/${_}_temp;" } @TEMPORARY), '';
 }
 
 # --- from a whole file ---------------------------------------------------------------------------------------------
 
-# config: the text; replace => [pattern => text, …] for upstreams and paths. Each listen gets a port of the test's own,
-# whose name is the port that was there: port('443'). What says where nginx keeps its things is the test's.
+# config: the text; replace => [pattern => text, …] for upstreams and paths. Each listen gets a port of the test's
+# own, whose name is the port that was there: port('443'). What says where nginx keeps its things is the test's.
 sub _whole {
     my ($self, %part) = @_;
     my $text    = $part{config};

@@ -26,9 +26,12 @@ sub curl {
     my $host   = $request{host} // 'localhost';
     my $seconds = $request{timeout} // patience(10);
     my @command = ('curl', '--silent', '--show-error', '--path-as-is', '--globoff', '--max-time', $seconds);
-    push @command, '--dump-header', "$folder/head", '--output', "$folder/body", '--write-out', '%{local_port} %{remote_port} %{http_version}';
+    push @command, '--dump-header', "$folder/head", '--output', "$folder/body", '--write-out',
+        '%{local_port} %{remote_port} %{http_version}';
     push @command, '--noproxy', '*', '--resolve', "$host:$request{port}:127.0.0.1";
-    push @command, $request{tls} ? ($request{http2} ? '--http2' : '--http1.1', '--cacert', $request{tls}) : $request{http2} ? '--http2-prior-knowledge' : '--http1.1';
+    push @command, $request{tls} ? (
+        $request{http2} ? '--http2' : '--http1.1', '--cacert', $request{tls}
+    ) : $request{http2} ? '--http2-prior-knowledge' : '--http1.1';
     my $method = $request{method} // (defined $request{body} ? 'POST' : 'GET');
     push @command, $method eq 'HEAD' ? '--head' : ('--request', $method);
     if (defined $request{body}) {
@@ -37,14 +40,17 @@ sub curl {
         close $out;
         push @command, '--data-binary', "\@$folder/sent";
     }
-    push @command, map { ('--header', $_) } @{ $request{headers} // [] }, defined $request{token} ? "Authorization: Bearer $request{token}" : ();
-    push @command, @{ $request{args} // [] }, ($request{tls} ? 'https' : 'http') . "://$host:$request{port}" . ($request{path} // '/');
+    push @command, map { ('--header', $_) }
+        @{ $request{headers} // [] }, defined $request{token} ? "Authorization: Bearer $request{token}" : ();
+    push @command, @{ $request{args} // [] },
+        ($request{tls} ? 'https' : 'http') . "://$host:$request{port}" . ($request{path} // '/');
 
     my $opened = time;
     my $result = run(\@command, timeout => $seconds + 2);
     die "curl failed ($result->{code}): $result->{err}\n" if $result->{code};
     my ($local_port, $server_port, $version) = split / /, $result->{out};
-    return _response("$folder/head", "$folder/body", method => $method, local_port => $local_port, server_port => $server_port, opened => $opened, number => 1, version => $version, leftover => '');
+    return _response("$folder/head", "$folder/body", method => $method, local_port => $local_port,
+        server_port => $server_port, opened => $opened, number => 1, version => $version, leftover => '');
 }
 
 sub _response {
@@ -52,7 +58,8 @@ sub _response {
     my @blocks = split /\r\n\r\n/, _slurp($head);
     my ($start, @lines) = split /\r\n/, $blocks[-1];
     my ($status, $reason) = $start =~ m{^HTTP/[\d.]+ (\d{3}) ?(.*)$} or die "curl: bad status line: $start\n";
-    return Harness::Message->new(%field, status => $status, reason => $reason, headers => parse_fields(@lines), body => $field{method} eq 'HEAD' ? '' : _slurp($body), interim => []);
+    return Harness::Message->new(%field, status => $status, reason => $reason, headers => parse_fields(@lines),
+        body => $field{method} eq 'HEAD' ? '' : _slurp($body), interim => []);
 }
 
 sub _slurp {

@@ -42,7 +42,10 @@ our $line_seconds = 1; # less where the harness is tested, and there is no such 
 sub wait_for {
     my ($self, $pattern, $from, $seconds) = @_;
     my $found;
-    until_true(patience($seconds // $line_seconds), sub { ($found) = grep { $_ =~ $pattern } $self->lines($from); defined $found });
+    until_true(patience($seconds // $line_seconds), sub {
+        ($found) = grep { $_ =~ $pattern } $self->lines($from);
+        defined $found;
+    });
     return $found;
 }
 

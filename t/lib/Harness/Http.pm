@@ -16,8 +16,10 @@ sub parse_fields {
     my (@lines) = @_;
     my @fields;
     for my $line (@lines) {
-        my ($name, $value) = $line =~ /^($TOKEN):[ \t]*(.*?)[ \t]*$/s or die "HTTP: bad header line: " . _show($line) . "\n";
-        die "HTTP: control character in header $name" . ($value =~ /^bearer\b/i ? ', a bearer token' : '') . "\n" if $value =~ /[\x00-\x08\x0a-\x1f\x7f]/;
+        my ($name, $value) = $line =~ /^($TOKEN):[ \t]*(.*?)[ \t]*$/s
+        or die "HTTP: bad header line: " . _show($line) . "\n";
+        die "HTTP: control character in header $name" . ($value =~ /^bearer\b/i ? ', a bearer token' : '') . "\n"
+            if $value =~ /[\x00-\x08\x0a-\x1f\x7f]/;
         push @fields, [$name, $value];
     }
     return \@fields;
@@ -53,7 +55,8 @@ sub _read_chunked {
     my ($stream) = @_;
     my $body = '';
     while (1) {
-        my $line = $stream->read_through("\r\n", 1024) // die "HTTP: chunked body cut after " . length($body) . " bytes\n";
+        my $line = $stream->read_through("\r\n", 1024) // die "HTTP: chunked body cut after " . length($body)
+            . " bytes\n";
         my ($hex) = $line =~ /^([0-9A-Fa-f]+)(?:;.*)?\r\n$/ or die 'HTTP: bad chunk size: ' . _show($line) . "\n";
         last if !hex $hex;
         my $data = $stream->read_exactly(2 + hex $hex) // die "HTTP: chunk cut\n";
@@ -69,11 +72,15 @@ sub _read_chunked {
 sub read_request {
     my ($stream, $on_head) = @_;
     my ($start, $fields, $head) = _read_head($stream) or return;
-    my ($method, $uri, $version) = $start =~ m{^($TOKEN) ([\x21-\xff]+) HTTP/(1\.[01])$} or die 'HTTP: bad request line: ' . _show($start) . "\n";
-    my $request = Harness::Message->new(method => $method, uri => $uri, version => $version, headers => $fields, head => $head, body => '', complete => 1);
+    my ($method, $uri, $version) = $start =~ m{^($TOKEN) ([\x21-\xff]+) HTTP/(1\.[01])$}
+        or die 'HTTP: bad request line: ' . _show($start) . "\n";
+    my $request = Harness::Message->new(method => $method, uri => $uri, version => $version, headers => $fields,
+        head => $head, body => '', complete => 1);
     $on_head->($request) if $on_head;
     my ($framing, $length) = _framing($request);
-    my $body = !$framing ? '' : $framing eq 'chunked' ? eval { _read_chunked($stream) } : $stream->read_exactly($length);
+    my $body = !$framing ? '' : $framing eq 'chunked' ? eval {
+        _read_chunked($stream)
+    } : $stream->read_exactly($length);
     $request->{complete} = defined $body ? 1 : 0;
     $request->{body} = $body // $stream->take;
     return $request;
@@ -84,7 +91,8 @@ sub read_response {
     my ($stream, $method) = @_;
     my @interim;
     while (1) {
-        my ($start, $fields, $head) = _read_head($stream) or die "HTTP: connection " . $stream->ended . " without a response\n";
+        my ($start, $fields, $head) = _read_head($stream)
+        or die "HTTP: connection " . $stream->ended . " without a response\n";
         my ($version, $status, $reason) = $start =~ m{^HTTP/(1\.[01]) ([1-9]\d\d) ([\t\x20-\x7e\x80-\xff]*)$}
             or die 'HTTP: bad status line: ' . _show($start) . "\n";
         my $response = Harness::Message->new(

@@ -13,16 +13,25 @@ use IO::Socket::INET;
 sub new {
     my ($class, $port) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $!";
-    my $self   = bless { stream => Harness::Stream->new($socket, timeout => patience(10)), next => 1, answers => {} }, $class;
+    my $self   = bless { stream => Harness::Stream->new($socket, timeout => patience(10)), next => 1, answers => {} },
+        $class;
     $self->{stream}->write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . _frame(4, 0, 0, ''));
     return $self;
 }
 
-sub _frame { my ($type, $flags, $id, $payload) = @_; return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $id) . $payload }
+sub _frame {
+    my ($type, $flags, $id, $payload) = @_;
+    return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $id) . $payload;
+}
 
 sub _field {
     my ($name, $value) = @_;
-    my $size = sub { my $n = length $_[0]; return $n < 127 ? chr $n : "\x7f" . ($n - 127 < 128 ? chr($n - 127) : chr(($n - 127) % 128 + 128) . chr(int(($n - 127) / 128))) };
+    my $size = sub {
+        my $n = length $_[0];
+        return $n < 127 ? chr $n : "\x7f" . (
+            $n - 127 < 128 ? chr($n - 127) : chr(($n - 127) % 128 + 128) . chr(int(($n - 127) / 128))
+        );
+    };
     return "\0" . $size->($name) . $name . $size->($value) . $value;
 }
 
@@ -32,11 +41,14 @@ sub start {
     keep_secret($request{token});
     my $id = $self->{next};
     $self->{next} += 2;
-    my @fields = ([':method', $request{method} // 'GET'], [':scheme', 'http'], [':path', $request{path}], [':authority', 'localhost'],
-        (defined $request{token} ? ['authorization', "Bearer $request{token}"] : ()), (map { [lc $1, $2] if /^([^:]+): *(.*)/ } @{ $request{headers} // [] }),
+    my @fields = ([':method', $request{method} // 'GET'], [':scheme', 'http'], [':path', $request{path}],
+        [':authority', 'localhost'],
+        (defined $request{token} ? ['authorization', "Bearer $request{token}"] : ()),
+        (map { [lc $1, $2] if /^([^:]+): *(.*)/ } @{ $request{headers} // [] }),
         @{ $request{fields} // [] });
     my $end = defined $request{body} ? 0 : 1;
-    $self->{stream}->write(_frame(1, 4 | $end, $id, join '', map { _field(@{$_}) } @fields) . ($end ? '' : _frame(0, 1, $id, $request{body})));
+    $self->{stream}->write(_frame(1, 4 | $end, $id, join '', map { _field(@{$_}) } @fields)
+            . ($end ? '' : _frame(0, 1, $id, $request{body})));
     return $id;
 }
 
@@ -53,7 +65,8 @@ sub answers {
         if ($type == 0) { $answer->{body} .= $payload }
         if ($type == 1) {
             my $first = ord $payload;
-            $answer->{status} = $first == 0x88 ? 200 : $first == 0x8d ? 404 : $first == 0x8e ? 500 : $payload =~ /^[\x08\x48]\x03(\d{3})/ ? $1 : 'unknown';
+            $answer->{status} = $first == 0x88 ? 200 : $first == 0x8d ? 404 : $first == 0x8e ? 500
+                : $payload =~ /^[\x08\x48]\x03(\d{3})/ ? $1 : 'unknown';
         }
         if ($type == 3 || $type == 7) { $answer->{ended} = 'reset' }
         if ($type <= 1 && $flags & 1) { $answer->{ended} = 1 }

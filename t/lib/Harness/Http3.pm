@@ -27,12 +27,16 @@ sub http3 {
 
     my $folder  = temporary_folder();
     my $method  = $request{method} // (defined $request{body} ? 'POST' : 'GET');
-    my @command = ('gtlsclient', '--exit-on-all-streams-close', '--disable-early-data', '--no-quic-dump', '--no-http-dump');
+    my @command = (
+        'gtlsclient', '--exit-on-all-streams-close', '--disable-early-data', '--no-quic-dump', '--no-http-dump'
+    );
     push @command, "--download=$folder", "--http-method=$method";
     push @command, '--data=' . _written("$folder-sent", $request{body}) if defined $request{body};
     push @command, '127.0.0.1', $request{port}, "https://localhost:$request{port}" . ($request{path} // '/');
 
-    my %env    = defined $request{token} ? (LD_PRELOAD => _preload(), HTTP3_AUTHORIZATION => "Bearer $request{token}") : ();
+    my %env    = defined $request{token} ? (
+        LD_PRELOAD => _preload(), HTTP3_AUTHORIZATION => "Bearer $request{token}"
+    ) : ();
     my $opened = time;
     my $result = run(\@command, env => \%env, timeout => $request{timeout} // patience(10));
     unlink "$folder-sent";
@@ -48,7 +52,8 @@ sub _response {
     my ($status) = (shift @lines) =~ /^:status: (\d{3})$/ or die "gtlsclient: the first field is no status\n";
     my ($file) = glob "$folder/*";
     return Harness::Message->new(
-        %field, status => $status, reason => '', version => '3', headers => parse_fields(@lines), body => defined $file ? _slurp($file) : '',
+        %field, status => $status, reason => '', version => '3', headers => parse_fields(@lines),
+        body => defined $file ? _slurp($file) : '',
         local_port => $port, number => 1, leftover => '', interim => []
     );
 }

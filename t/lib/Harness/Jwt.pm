@@ -22,7 +22,9 @@ sub base64url { return encode_base64url($_[0]) }
 sub jwt {
     my ($claims, %option) = @_;
     my $key     = $option{key} // 'any key does for who does not check';
-    my $header  = $option{header} // { alg => ref $key ? 'RS256' : 'HS256', typ => 'at+jwt', ref $key ? (kid => $key->{kid}) : () };
+    my $header  = $option{header} // {
+        alg => ref $key ? 'RS256' : 'HS256', typ => 'at+jwt', ref $key ? (kid => $key->{kid}) : ()
+    };
     my $signed  = join '.', map { base64url(ref $_ ? $json->encode($_) : $_) } $header, $claims;
     my $token   = $signed . '.' . base64url($option{signature} // _sign($signed, $key));
     keep_secret($token);
@@ -62,8 +64,11 @@ sub jwks {
 
 sub _jwk {
     my ($key) = @_;
-    my ($modulus) = `openssl rsa -in $key->{folder}/key.pem -noout -modulus` =~ /^Modulus=([0-9A-F]+)$/m or die "openssl rsa failed\n";
-    return { kty => 'RSA', use => 'sig', alg => 'RS256', kid => $key->{kid}, n => base64url(pack 'H*', $modulus), e => 'AQAB' };
+    my ($modulus) = `openssl rsa -in $key->{folder}/key.pem -noout -modulus` =~ /^Modulus=([0-9A-F]+)$/m
+        or die "openssl rsa failed\n";
+    return {
+        kty => 'RSA', use => 'sig', alg => 'RS256', kid => $key->{kid}, n => base64url(pack 'H*', $modulus), e => 'AQAB'
+    };
 }
 
 sub _write {

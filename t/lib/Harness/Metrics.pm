@@ -22,7 +22,9 @@ sub parse_metrics {
     for my $line (split /\n/, $text) {
         if    ($line =~ /^# HELP ($NAME) \S/) { $family = _begin($1, \%type) }
         elsif ($line =~ /^# TYPE ($NAME) (counter|gauge|histogram)$/) { _set_type($1, $2, $family, \%type) }
-        elsif ($line =~ /^($NAME)((?:\{$LABEL(?:,$LABEL)*\})?) (\d+(?:\.\d+)?)$/) { _add($1, $2, $3, $family, \%type, \%value) }
+        elsif ($line =~ /^($NAME)((?:\{$LABEL(?:,$LABEL)*\})?) (\d+(?:\.\d+)?)$/) {
+            _add($1, $2, $3, $family, \%type, \%value);
+        }
         else  { die "no line of the format: $line\n" }
     }
     _check_histogram($_, \%value) for grep { $type{$_} eq 'histogram' } keys %type;
@@ -47,7 +49,8 @@ sub _set_type {
 
 sub _add {
     my ($name, $labels, $number, $family, $type, $value) = @_;
-    my $own = defined $family && $name =~ /^\Q$family\E(_bucket|_sum|_count)?$/ && !defined $1 == ($type->{$family} ne 'histogram');
+    my $own = defined $family && $name =~ /^\Q$family\E(_bucket|_sum|_count)?$/
+        && !defined $1 == ($type->{$family} ne 'histogram');
     die "$name: is no sample of the description above it\n" if !$own || !$type->{$family};
     die "$name$labels: is there twice\n" if exists $value->{"$name$labels"};
     $value->{"$name$labels"} = $number;

@@ -18,7 +18,10 @@ use Time::HiRes 'sleep';
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
-sub binary { return $ENV{NGINX_BINARY} // (grep { -x } map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin')[0] // die "nginx is not installed\n" }
+sub binary {
+    return $ENV{NGINX_BINARY} // (grep { -x } map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin')[0]
+        // die "nginx is not installed\n";
+}
 
 # The path of the module, or nothing for plain nginx.
 sub module {
@@ -38,7 +41,9 @@ sub new {
     $self->{clock}  = Harness::Clock->new($clock) if defined $clock;
     my %known = (folder => $folder, servers => $self->{servers}, clock => $self->{clock});
     $self->{config} = Harness::Config->new(%known, module => scalar module($part{module}));
-    $self->{log}    = Harness::ErrorLog->new("$folder/error.log", "$folder/start.err", "$folder/sanitizer/*", "$folder/valgrind.*");
+    $self->{log}    = Harness::ErrorLog->new(
+        "$folder/error.log", "$folder/start.err", "$folder/sanitizer/*", "$folder/valgrind.*"
+    );
     $self->{text}   = $self->{config}->render(%part);
     $self->_write_config;
     $self->_receive_reports;
@@ -56,7 +61,10 @@ sub _command {
     my ($self, @more) = @_;
     my @wrapper = split ' ', $ENV{PHANTOM_TOKEN_WRAPPER} // '';
     s/%%DIR%%/$self->{folder}/g for @wrapper;
-    return [@wrapper, binary(), '-p', "$self->{folder}/", '-e', "$self->{folder}/error.log", '-c', "$self->{folder}/nginx.conf", @more];
+    return [
+        @wrapper, binary(), '-p', "$self->{folder}/", '-e', "$self->{folder}/error.log", '-c',
+        "$self->{folder}/nginx.conf", @more
+    ];
 }
 
 # Where sanitizers put their reports. A worker finds the first fault of its life when it is no longer root.
@@ -69,7 +77,8 @@ sub _receive_reports {
 
 sub _run {
     my ($self, @more) = @_;
-    my %env = map { $_ => $ENV{$_} =~ s/%%DIR%%/$self->{folder}/gr } grep { defined $ENV{$_} } Harness::Config::sanitizer_options();
+    my %env = map { $_ => $ENV{$_} =~ s/%%DIR%%/$self->{folder}/gr } grep { defined $ENV{$_} }
+        Harness::Config::sanitizer_options();
     %env = (%env, $self->{clock}->environment) if $self->{clock};
     # nginx -t ends without freeing the configuration that it read. LeakSanitizer stops a process to look for leaks, and
     # libfaketime, which waits for a lock meanwhile, ends it by signal 6.
@@ -90,7 +99,8 @@ sub start {
     my $pidfile = "$self->{folder}/nginx.pid";
     guard(pidfile => $_) for $pidfile, "$pidfile.oldbin"; # the second while a new binary takes over
     my $result = $self->_run;
-    die "nginx does not start ($result->{code}):\n$result->{err}\n$self->{folder}/nginx.conf:\n" . _numbered($self->{text}) if $result->{code};
+    die "nginx does not start ($result->{code}):\n$result->{err}\n$self->{folder}/nginx.conf:\n"
+        . _numbered($self->{text}) if $result->{code};
     $self->_keep_errors($result->{err});
     $self->{pid} = until_true(patience(5), sub { _first_number($pidfile) }) // die "nginx wrote no pid file\n";
     return $self;
@@ -124,7 +134,8 @@ sub stop {
     kill $option{quick} ? 'TERM' : 'QUIT', @masters;
     my $gone = sub { !grep { alive($_) } @masters };
     if (!until_true(patience(5), $gone)) {
-        push @{ $self->{faults} }, 'fault: nginx does not quit: a connection or a request stays open' if !$option{quick};
+        push @{ $self->{faults} }, 'fault: nginx does not quit: a connection or a request stays open'
+            if !$option{quick};
         kill TERM => @masters;
         until_true(patience(3), $gone);
     }
@@ -160,7 +171,9 @@ sub announce { my ($self, @patterns) = @_; $self->{log}->announce(@patterns); re
 sub faults {
     my ($self) = @_;
     my @own = splice @{ $self->{faults} };
-    return (@own, $self->{log}->faults, map { _server_faults($_, $self->{servers}{$_}) } sort keys %{ $self->{servers} });
+    return (
+        @own, $self->{log}->faults, map { _server_faults($_, $self->{servers}{$_}) } sort keys %{ $self->{servers} }
+    );
 }
 
 sub _server_faults {
@@ -179,7 +192,8 @@ sub request {
     my ($self, %request) = @_;
     my $port = $self->port(delete $request{port});
     return $self->_by_its_clock(Harness::Http3::http3(%request, port => $port)) if $request{http3};
-    return $self->_by_its_clock(Harness::Client->once(%request, port => $port)) if !$request{http2} && !$request{tls} && !$request{args};
+    return $self->_by_its_clock(Harness::Client->once(%request, port => $port))
+        if !$request{http2} && !$request{tls} && !$request{args};
     $request{tls} = $self->ca if $request{tls};
     return $self->_by_its_clock(Harness::Curl::curl(%request, port => $port));
 }
@@ -192,7 +206,10 @@ sub _by_its_clock {
 }
 
 sub get  { my ($self, $path, %more) = @_; return $self->request(path => $path, %more) }
-sub post { my ($self, $path, $body, %more) = @_; return $self->request(method => 'POST', path => $path, body => $body, %more) }
+sub post {
+    my ($self, $path, $body, %more) = @_;
+    return $self->request(method => 'POST', path => $path, body => $body, %more);
+}
 
 sub connect {
     my ($self, $port, %option) = @_;
@@ -317,7 +334,8 @@ sub upgrade {
     my $old = $self->{pid};
     kill USR2 => $old or die "nginx is gone\n";
     my $pidfile = "$self->{folder}/nginx.pid";
-    my $new = until_true(patience(5), sub { my $pid = _first_number($pidfile); $pid && $pid != $old && $pid }) or die "upgrade: no new master\n";
+    my $new = until_true(patience(5), sub { my $pid = _first_number($pidfile); $pid && $pid != $old && $pid })
+        or die "upgrade: no new master\n";
     $self->{pid} = $new;
     until_true(patience(5), sub { scalar $self->workers }) or die "upgrade: no new worker\n";
     kill QUIT => $old;
@@ -325,7 +343,8 @@ sub upgrade {
     return;
 }
 
-# What nginx says of itself. It has no folder for a sanitizer's report, and shall not make one of the name that stands there.
+# What nginx says of itself. It has no folder for a sanitizer's report, and shall not make one of the name that stands
+# there.
 sub _says {
     my ($option) = @_;
     delete local @ENV{ Harness::Config::sanitizer_options() };

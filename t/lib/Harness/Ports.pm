@@ -26,8 +26,8 @@ sub reserve_port {
     return $port;
 }
 
-# The address of a port whose queue of connections is full as long as the test runs: further ones are neither accepted nor
-# refused.
+# The address of a port whose queue of connections is full as long as the test runs: further ones are neither accepted
+# nor refused.
 sub full_port {
     my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "listen: $!";
     my $address  = '127.0.0.1:' . $listener->sockport;

@@ -14,24 +14,30 @@ use IO::Handle;
 use POSIX ':sys_wait_h';
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(fork_child spawn run guard unguard alive end_process temporary_folder until_true pace patience time_limit);
+our @EXPORT_OK = qw(
+    fork_child spawn run guard unguard alive end_process temporary_folder until_true pace patience time_limit
+);
 
 my $owner = $$;
 my ($warden, $lifeline);
 my @folders;
 my %children;
 
-# How long something takes that takes so long otherwise: a wrapper (valgrind) makes everything slower, sanitizers do too.
+# How long something takes that takes so long otherwise: a wrapper (valgrind) makes everything slower, sanitizers do
+# too.
 sub pace { return $_[0] * ($ENV{PHANTOM_TOKEN_WRAPPER} ? 8 : defined $ENV{ASAN_OPTIONS} ? 3 : 1) }
 
-# How long an event is waited for that comes within so many seconds on a quiet machine. Nothing sleeps this long: it is a
-# limit, and a busy machine needs it.
+# How long an event is waited for that comes within so many seconds on a quiet machine. Nothing sleeps this long: it is
+# a limit, and a busy machine needs it.
 sub patience { return pace($_[0] * 10) }
 
 # A test file that hangs is ended, with all that it started. The seconds are those of a quiet machine.
 sub time_limit {
     my ($seconds) = @_;
-    $SIG{ALRM} = sub { print {*STDERR} "# ended: the test file ran longer than " . pace($seconds * 4) . " s\n"; exit 124 };
+    $SIG{ALRM} = sub {
+        print {*STDERR} "# ended: the test file ran longer than " . pace($seconds * 4) . " s\n";
+        exit 124;
+    };
     alarm pace($seconds * 4);
     return;
 }
@@ -157,7 +163,10 @@ sub run {
     my ($out, $err) = ("$folder/out", "$folder/err");
     my $pid = spawn($command, %option, out => $out, err => $err);
     my $status;
-    my $ended = until_true($option{timeout} // patience(30), sub { $status = $? if waitpid($pid, WNOHANG) == $pid; defined $status });
+    my $ended = until_true($option{timeout} // patience(30), sub {
+        $status = $? if waitpid($pid, WNOHANG) == $pid;
+        defined $status;
+    });
     if (!$ended) {
         kill KILL => -$pid;
         waitpid $pid, 0;
@@ -165,7 +174,9 @@ sub run {
     }
     delete $children{$pid};
     unguard(group => $pid);
-    my %result = (code => $status >> 8, signal => $status & 127, timed_out => !$ended, out => _slurp($out), err => _slurp($err));
+    my %result = (
+        code => $status >> 8, signal => $status & 127, timed_out => !$ended, out => _slurp($out), err => _slurp($err)
+    );
     File::Path::remove_tree($folder);
     unguard(folder => $folder);
     return \%result;

@@ -16,9 +16,12 @@ use MIME::Base64 'encode_base64';
 my $SERVERS = abs_path(dirname(__FILE__) . '/../../authorization-servers');
 
 my %PATH = (
-    'oidc-provider'        => { token => '/token', introspection => '/token/introspection', revocation => '/token/revocation', jwks => '/jwks' },
-    'glewlwyd'             => { token => '/api/oidc/token', introspection => '/api/oidc/introspect', revocation => '/api/oidc/revoke', jwks => '/api/oidc/jwks' },
-    'django-oauth-toolkit' => { token => '/o/token/', introspection => '/o/introspect/', revocation => '/o/revoke_token/' },
+    'oidc-provider'        => { token => '/token', introspection => '/token/introspection',
+                                revocation => '/token/revocation', jwks => '/jwks' },
+    'glewlwyd'             => { token => '/api/oidc/token', introspection => '/api/oidc/introspect',
+                                revocation => '/api/oidc/revoke', jwks => '/api/oidc/jwks' },
+    'django-oauth-toolkit' => { token => '/o/token/', introspection => '/o/introspect/',
+                                revocation => '/o/revoke_token/' },
 );
 
 my %SECRET = ('gateway-odd' => 'o+d d%/&=s');
@@ -54,8 +57,10 @@ sub form {
     my ($self, $what, $client, $form, @headers) = @_;
     my @pairs = map { $_ . '=' . _encoded($form->{$_}) } sort keys %{$form};
     return Harness::Client->once(
-        port => $self->{port}, method => 'POST', path => $self->path($what), body => join('&', @pairs), host => $self->address, timeout => patience(30),
-        headers => ['Content-Type: application/x-www-form-urlencoded', defined $client ? 'Authorization: ' . $self->basic($client) : (), @headers],
+        port => $self->{port}, method => 'POST', path => $self->path($what), body => join('&', @pairs),
+        host => $self->address, timeout => patience(30),
+        headers => ['Content-Type: application/x-www-form-urlencoded',
+                    defined $client ? 'Authorization: ' . $self->basic($client) : (), @headers],
     );
 }
 

@@ -30,7 +30,10 @@ my $json       = JSON::PP->new->latin1->canonical;
 # Options: answers, default (an answer), record => 0 (for load), protocol => 'fastcgi' | 'uwsgi' | 'scgi'.
 sub start {
     my ($class, %option) = @_;
-    my $self = bless { record => $option{record} // 1, protocol => $option{protocol} // 'http', folder => temporary_folder(), from => 0, jwts => {} }, $class;
+    my $self = bless {
+        record => $option{record} // 1, protocol => $option{protocol} // 'http', folder => temporary_folder(),
+        from => 0, jwts => {}
+    }, $class;
     mkdir "$self->{folder}/$_" for qw(answers released);
     $self->{port} = reserve_port();
     $self->answers(%{ $option{answers} // {} });
@@ -50,7 +53,9 @@ sub stop {
 
 sub resume {
     my ($self) = @_;
-    my $listener = IO::Socket::INET->new(Listen => 511, LocalAddr => '127.0.0.1', LocalPort => $self->{port}, ReuseAddr => 1) or die "listen: $!";
+    my $listener = IO::Socket::INET->new(
+        Listen => 511, LocalAddr => '127.0.0.1', LocalPort => $self->{port}, ReuseAddr => 1
+    ) or die "listen: $!";
     $self->{pid} = fork_child(sub { $self->_accept($listener) }, "$self->{folder}/errors");
     close $listener; # in this process, so that no later child holds it open
     return $self;
@@ -143,7 +148,8 @@ sub requests {
 sub wait_for_requests {
     my ($self, $count) = @_;
     my @requests;
-    until_true(patience(5), sub { @requests = $self->requests; @requests >= $count }) or die "waited for $count requests, saw " . @requests . "\n";
+    until_true(patience(5), sub { @requests = $self->requests; @requests >= $count })
+        or die "waited for $count requests, saw " . @requests . "\n";
     return @requests;
 }
 
@@ -159,7 +165,8 @@ sub _record {
     my $body  = $request->{body};
     my %entry = (
         (map { $_ => $request->{$_} } qw(method uri version headers complete)), connection => $connection, time => time,
-        body => length $body > $BODY_LIMIT ? undef : $body, body_length => length $body, body_sha256 => sha256_hex($body)
+        body => length $body > $BODY_LIMIT ? undef : $body, body_length => length $body,
+        body_sha256 => sha256_hex($body)
     );
     my $line = $json->encode(\%entry) . "\n";
     open my $out, '>>:raw', "$self->{folder}/requests" or die "requests: $!";
@@ -205,7 +212,8 @@ sub _converse {
 
 sub _read_request {
     my ($self, $stream) = @_;
-    return $self->{protocol} eq 'http' ? Harness::Http::read_request($stream) : read_cgi_request($self->{protocol}, $stream);
+    return $self->{protocol} eq 'http' ? Harness::Http::read_request($stream)
+        : read_cgi_request($self->{protocol}, $stream);
 }
 
 sub _write {
@@ -221,7 +229,10 @@ sub _play {
     if ($step eq 'sleep') { sleep $value; return 1 }
     if ($step eq 'hold')  { until_true(600, sub { -e "$self->{folder}/released/$value" }); return 1 }
     if ($step eq 'hang')  { 1 while $stream->fill; return 0 }
-    if ($step eq 'echo')  { while ($stream->waiting || $stream->fill) { $stream->write($stream->take) or last } $stream->close; return 0 }
+    if ($step eq 'echo')  {
+        while ($stream->waiting || $stream->fill) { $stream->write($stream->take) or last } $stream->close;
+        return 0;
+    }
     if ($step eq 'reset') { $stream->reset; return 0 }
     $stream->close;
     return 0;

@@ -29,7 +29,8 @@ sub fill {
         vec($readable, fileno $self->{socket}, 1) = 1;
         my $ready = select $readable, undef, undef, $self->{timeout};
         next if $ready < 0 && $! == EINTR;
-        die sprintf "timeout: nothing received for %s s, %d bytes unread\n", $self->{timeout}, length $self->{buffer} if !$ready;
+        die sprintf "timeout: nothing received for %s s, %d bytes unread\n", $self->{timeout}, length $self->{buffer}
+            if !$ready;
         my $count = sysread $self->{socket}, $self->{buffer}, 65536, length $self->{buffer};
         return $count if $count;
         next if !defined $count && $! == EINTR;
