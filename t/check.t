@@ -28,7 +28,7 @@ sub check_of {
 }
 
 # The same of the sources as they are. What it says of them is none of the fault that is planted.
-my %unchanged = map { $_ => check_of($_) } qw(layers sizes versions sources version readme shim_style);
+my %unchanged = map { $_ => check_of($_) } qw(layers sizes versions sources version readme shim_style columns);
 
 sub new_sentences {
     my ($check, $result) = @_;
@@ -55,7 +55,7 @@ sub fails {
     return;
 }
 
-for my $check (qw(versions sources version readme shim_style)) { # layers and sizes when the sources have moved
+for my $check (qw(versions sources version readme shim_style columns)) { # layers and sizes when the sources have moved
     my $result = $unchanged{$check};
     is $result->{code}, 0, "$check passes: the sources as they are" or diag join "\n", @{ $result->{said} };
 }
@@ -191,6 +191,11 @@ passes('sizes', 'some longer functions', long_functions(5));
 
 fails('versions', 'src/oauth/new.h:1:#if (nginx_version', 'src/oauth/new.h' => '#if (nginx_version >= 1023000)');
 fails('shim_style', 'module/new.h:1: tab', 'module/new.h' => "\tint  i;\n");
+
+passes('columns', '120 columns, of more than one byte each', 't/new.t' => 'ü' x 120);
+fails('columns', 't/new.t:2: longer than 120 columns', 't/new.t' => "short\n" . 'x' x 121);
+fails('columns', 'docs/new.pl:1: longer than 120 columns', 'docs/new.pl' => 'ü' x 121);
+fails('columns', 'new/New.pm:1: longer than 120 columns', 'new/New.pm' => 'x' x 121);
 
 # What is compared is shown as diff shows it.
 sub differs {
