@@ -14,7 +14,7 @@ import time
 
 import plots
 import report
-from gateways import GATEWAYS
+from gateways import GATEWAYS, with_module
 from processes import CORES, HERE, MODULE, Failed
 from scenarios import EVERY, MAIN, SCENARIOS, Effort, Run
 
@@ -67,13 +67,17 @@ def _options():
                         help=f"only this one; again for more: {'; '.join(GATEWAYS)}")
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, metavar="NAME",
                         help=f"only this one; again for more: {'; '.join(SCENARIOS)}")
+    parser.add_argument("--against", type=pathlib.Path, metavar="MODULE.so",
+                        help="another build of the module beside this one, in the same rounds")
     parser.add_argument("--output", type=pathlib.Path, metavar="FOLDER",
                         help="where tables and plots go; bench/results for a whole run, else build/bench")
     parser.add_argument("--report", action="store_true", help="measure nothing, write tables and plots anew from results.json")
     options = parser.parse_args()
-    options.whole = not (options.quick or options.gateway or options.scenario)
+    options.whole = not (options.quick or options.gateway or options.scenario or options.against)
     options.output = options.output or (COMMITTED if options.whole else WORK)
     options.gateway = ["plain", *(options.gateway or (MAIN if options.quick else EVERY))]
+    if options.against:
+        options.gateway += with_module(options.gateway, options.against.resolve())
     options.scenario = options.scenario or (QUICK_SCENARIOS if options.quick else list(SCENARIOS))
     return options
 

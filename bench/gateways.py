@@ -56,6 +56,19 @@ GATEWAYS = {gateway.name: gateway for gateway in (
 )}
 
 
+def against(name):
+    """What a gateway is called that runs another build of the module."""
+    return f"{name}, against"
+
+
+def with_module(names, module):
+    """The same gateways once more, those of ours with this build of the module, for a comparison in one run."""
+    added = [dataclasses.replace(GATEWAYS[name], name=against(name), modules=(module,))
+             for name in names if MODULE in GATEWAYS[name].modules]
+    GATEWAYS.update({gateway.name: gateway for gateway in added})
+    return [gateway.name for gateway in added]
+
+
 class World:
     """The API and the authorization server for one size of JWT, and gateways before them."""
 

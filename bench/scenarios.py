@@ -10,7 +10,7 @@ import shutil
 import figures
 import load
 import tokens
-from gateways import GATEWAYS, World
+from gateways import GATEWAYS, World, against
 from processes import CORES, GATEWAY_CORE, OTHER_CORE, Failed, Refused
 
 EVERY = tuple(GATEWAYS)
@@ -86,7 +86,7 @@ class Run:
             running.callback(shutil.rmtree, folder)
             running.callback(world.stop)
             gateways = {}
-            for name in scenario.gateways:
+            for name in (name for known in scenario.gateways for name in (known, against(known))):
                 if name in names:
                     self._start(running, world, scenario, name, gateways)
             for name in gateways:

@@ -1,7 +1,5 @@
 #include "authorization.h"
 
-#include <algorithm>
-
 #include "../../nginx/header_list.h"
 #include "../../nginx/strings.h"
 #include "../../oauth/bearer.h"
@@ -36,10 +34,12 @@ ngx_table_elt_t *add_authorization(ngx_http_request_t *r) noexcept {
 }  // namespace
 
 bool has_several_authorizations(const ngx_http_headers_in_t &headers_in) noexcept {
-  const HeaderList headers(headers_in.headers);
-  return std::any_of(headers.begin(), headers.end(), [&](const ngx_table_elt_t &header) {
-    return &header != headers_in.authorization && equal_ignoring_case(to_view(header.key), "Authorization");
-  });
+  for (const ngx_table_elt_t &header : HeaderList(headers_in.headers)) {
+    if (&header != headers_in.authorization && equal_ignoring_case(to_view(header.key), "Authorization")) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::string_view make_authorization(ngx_http_request_t *r, std::string_view jwt) noexcept {

@@ -63,10 +63,15 @@ ngx_table_elt_t *push_header(ngx_http_request_t *r, std::string_view name) noexc
 
 /// Whether the response still has it: ngx_http_clean_header() empties the list, whose places are then used anew.
 bool is_listed(const ngx_http_request_t *r, const ngx_table_elt_t *header, std::string_view name) noexcept {
-  const HeaderList headers(r->headers_out.headers);
-  return std::any_of(headers.begin(), headers.end(), [&](const ngx_table_elt_t &listed) {
-    return &listed == header && reinterpret_cast<const char *>(header->key.data) == name.data();
-  });
+  if (header == nullptr) {
+    return false;
+  }
+  for (const ngx_table_elt_t &listed : HeaderList(r->headers_out.headers)) {
+    if (&listed == header) {
+      return reinterpret_cast<const char *>(header->key.data) == name.data();
+    }
+  }
+  return false;
 }
 
 /// Adds a header, or gives the one of an earlier refusal another value: after a redirect from one refusal to the next
