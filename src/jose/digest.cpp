@@ -57,32 +57,44 @@ class DigestWriter {
   std::size_t size_ = 0;
 };
 
-bool put_part(DigestWriter &writer, std::string_view part) noexcept {
-  char length[8];
-  for (std::size_t i = 0; i < sizeof(length); ++i) {
-    length[i] = static_cast<char>(std::uint64_t{part.size()} >> (8 * (sizeof(length) - 1 - i)) & 0xFFU);
+/// A part's length, as it stands before the part.
+class LengthPrefix {
+ public:
+  explicit LengthPrefix(std::string_view part) noexcept {
+    for (std::size_t i = 0; i < sizeof(bytes_); ++i) {
+      bytes_[i] = static_cast<char>(std::uint64_t{part.size()} >> (8 * (sizeof(bytes_) - 1 - i)) & 0xFFU);
+    }
   }
-  return writer.put({length, sizeof(length)}) && writer.put(part);
+
+  std::string_view view() const noexcept { return {bytes_, sizeof(bytes_)}; }
+
+ private:
+  char bytes_[8];
+};
+
+bool digest_part(DigestWriter &writer, std::string_view part) noexcept {
+  return writer.put(LengthPrefix(part).view()) && writer.put(part);
 }
 
-bool sha256(Strings parts, unsigned char *hash) noexcept {
+bool sha256(std::string_view begun, Strings parts, unsigned char *hash) noexcept {
   const EVP_MD *algorithm = sha256_algorithm();
   const Digest digest(algorithm == nullptr ? nullptr : EVP_MD_CTX_new());
   if (digest == nullptr || EVP_DigestInit_ex(digest.get(), algorithm, nullptr) != 1) {
     return false;
   }
   DigestWriter writer(digest.get());
-  return std::all_of(parts.begin(), parts.end(),
-                     [&writer](std::string_view part) noexcept { return put_part(writer, part); }) &&
+  return writer.put(begun) &&
+         std::all_of(parts.begin(), parts.end(),
+                     [&writer](std::string_view part) noexcept { return digest_part(writer, part); }) &&
          writer.flush() && EVP_DigestFinal_ex(digest.get(), hash, nullptr) == 1;
 }
 
 }  // namespace
 
-bool hex_digest(Strings parts, char *hex) noexcept {
+bool hex_digest(std::string_view begun, Strings parts, char *hex) noexcept {
   constexpr std::string_view hex_digits = "0123456789abcdef";
   unsigned char hash[digest_size];
-  if (!sha256(parts, hash)) {
+  if (!sha256(begun, parts, hash)) {
     ERR_clear_error();  // or nginx would log it against the next TLS connection
     return false;
   }
@@ -91,6 +103,15 @@ bool hex_digest(Strings parts, char *hex) noexcept {
     *hex++ = hex_digits[byte & 0xFU];
   }
   return true;
+}
+
+bool hex_digest(Strings parts, char *hex) noexcept {
+  return hex_digest({}, parts, hex);
+}
+
+void put_part(Writer &writer, std::string_view part) noexcept {
+  writer.put(LengthPrefix(part).view());
+  writer.put(part);
 }
 
 void release_digest() noexcept {

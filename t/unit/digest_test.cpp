@@ -70,6 +70,19 @@ TEST(CacheKey, DiffersForListsThatReadTheSameInOneRow) {
   EXPECT_EQ(keys.size(), lists.size());
 }
 
+TEST(CacheKey, GoesOnBehindPartsThatHaveBeenPutBefore) {
+  std::string begun(600, '?');
+  Writer writer(begun.data());
+  put_part(writer, "introspection");
+  put_part(writer, std::string(300, 'x'));
+  put_part(writer, "");
+  begun.resize(writer.size());
+  const std::string_view rest[] = {"token", "/_introspect"};
+  std::string hex(hex_digest_size, '?');
+  ASSERT_TRUE(hex_digest(begun, {rest, std::size(rest)}, hex.data()));
+  EXPECT_EQ(hex, key({"introspection", std::string(300, 'x'), "", "token", "/_introspect"}));
+}
+
 TEST(CacheKey, WritesNoTerminator) {
   std::string hex(hex_digest_size + 1, '?');
   ASSERT_TRUE(hex_digest({}, hex.data()));

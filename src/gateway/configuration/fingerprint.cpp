@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "../../jose/writer.h"
+#include "../../jose/digest.h"
 #include "../../nginx/strings.h"
 #include "blocks.h"
 #include "policy.h"
@@ -13,20 +13,15 @@ namespace gateway {
 namespace {
 
 void put_number(jose::Writer &writer, std::size_t number) noexcept {
-  u_char decimal[NGX_SIZE_T_LEN + 1];
-  const u_char *end = ngx_sprintf(decimal, "%uz:", number);
-  writer.put(to_view({static_cast<size_t>(end - decimal), decimal}));
-}
-
-void put_part(jose::Writer &writer, std::string_view part) noexcept {
-  put_number(writer, part.size());
-  writer.put(part);
+  u_char decimal[NGX_SIZE_T_LEN];
+  const u_char *end = ngx_sprintf(decimal, "%uz", number);
+  jose::put_part(writer, to_view({static_cast<size_t>(end - decimal), decimal}));
 }
 
 void put_parts(jose::Writer &writer, const jose::Strings &parts) noexcept {
   put_number(writer, parts.count);
   for (const std::string_view part : parts) {
-    put_part(writer, part);
+    jose::put_part(writer, part);
   }
 }
 
@@ -44,12 +39,12 @@ bool set_fingerprint(ngx_pool_t *pool, const phantom_token_block_t &block) noexc
   const ServerIdentity server = server_identity(*block.server);
   PoolMemory memory(pool);
   const auto describe = [&](jose::Writer &writer) {
-    put_parts(writer, policy.token_request.key_parts);
-    put_part(writer, server.name);
-    put_part(writer, server.ordinal);
+    jose::put_part(writer, policy.token_request.cache_key_begin);
+    jose::put_part(writer, server.name);
+    jose::put_part(writer, server.ordinal);
     put_parts(writer, policy.jwt_members);
     put_number(writer, block.location->max_response_size);
-    put_part(writer, to_view(block.location->type_hint));
+    jose::put_part(writer, to_view(block.location->type_hint));
     put_statuses(writer, policy.inactive_statuses);
   };
   if (!jose::write_text(memory, describe, policy.token_request.fingerprint)) {

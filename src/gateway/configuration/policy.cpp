@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "../../jose/digest.h"
 #include "../../nginx/pool.h"
 #include "../../nginx/strings.h"
 #include "../../oauth/exchange.h"
@@ -59,68 +60,49 @@ oauth::ClientCredentials client_credentials(const phantom_token_location_t &loca
   return credentials;
 }
 
-/// A list of the cache key's parts that is filled as far as its room goes, which the caller has counted.
-class KeyParts {
- public:
-  KeyParts(ngx_pool_t *pool, std::size_t capacity) noexcept
-      : parts_(static_cast<std::string_view *>(ngx_palloc(pool, capacity * sizeof(std::string_view)))) {}
+void put_parts(jose::Writer &writer, std::string_view name, const jose::Strings &values) noexcept {
+  for (const std::string_view value : values) {
+    jose::put_part(writer, name);
+    jose::put_part(writer, value);
+  }
+}
 
-  bool has_memory() const noexcept { return parts_ != nullptr; }
-  void add(std::string_view part) noexcept { new (&parts_[count_++]) std::string_view(part); }
-  void add(std::string_view name, const jose::Strings &values) noexcept {
-    for (const std::string_view value : values) {
-      add(name);
-      add(value);
+/// What every cache key begins with.
+/// @param way how the token is treated.
+void put_way(jose::Writer &writer, std::string_view way, const oauth::ClientCredentials &credentials) noexcept {
+  jose::put_part(writer, way);
+  jose::put_part(writer, credentials.id);
+  jose::put_part(writer, oauth::name(credentials.method));
+}
+
+/// The way, the client and all exchange parameters.
+bool begin_cache_key(jose::Memory &memory, const oauth::ClientCredentials &credentials,
+                     const oauth::ExchangeParameters &exchange, TokenRequestTemplate &token_request) noexcept {
+  const auto describe = [&](jose::Writer &writer) {
+    put_way(writer, token_request.is_exchange ? "exchange" : "introspection", credentials);
+    if (token_request.is_exchange) {
+      jose::put_part(writer, "scope");
+      jose::put_part(writer, exchange.scope);
+      jose::put_part(writer, "requested_token_type");
+      jose::put_part(writer, exchange.requested_token_type);
+      put_parts(writer, "audience", exchange.audiences);
+      put_parts(writer, "resource", exchange.resources);
     }
-  }
-  jose::Strings strings() const noexcept { return {parts_, count_}; }
-
- private:
-  std::string_view *parts_;
-  std::size_t count_ = 0;
-};
-
-/// The way, the client and all exchange parameters: the location's share of $phantom_token_key.
-bool make_key_parts(ngx_pool_t *pool, const oauth::ClientCredentials &credentials,
-                    const oauth::ExchangeParameters &exchange, TokenRequestTemplate &token_request) noexcept {
-  constexpr std::size_t fixed_parts = 7;
-  KeyParts parts(pool, fixed_parts + 2 * (exchange.audiences.count + exchange.resources.count));
-  if (!parts.has_memory()) {
-    return false;
-  }
-  parts.add(token_request.is_exchange ? "exchange" : "introspection");
-  parts.add(credentials.id);
-  parts.add(oauth::name(credentials.method));
-  if (token_request.is_exchange) {
-    parts.add("scope");
-    parts.add(exchange.scope);
-    parts.add("requested_token_type");
-    parts.add(exchange.requested_token_type);
-    parts.add("audience", exchange.audiences);
-    parts.add("resource", exchange.resources);
-  }
-  token_request.key_parts = parts.strings();
-  return true;
+  };
+  return jose::write_text(memory, describe, token_request.cache_key_begin);
 }
 
 /// Nobody is asked about a client's own JWT that is verified here or passed on: the word says so, and the client stands
 /// beside it as in every key.
-bool make_client_jwt_key_parts(ngx_pool_t *pool, ngx_uint_t inbound_jwt, const oauth::ClientCredentials &credentials,
-                               TokenRequestTemplate &token_request) noexcept {
+bool begin_client_jwt_cache_key(jose::Memory &memory, ngx_uint_t inbound_jwt,
+                                const oauth::ClientCredentials &credentials,
+                                TokenRequestTemplate &token_request) noexcept {
   const bool is_verified = inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY;
   if (!is_verified && inbound_jwt != PHANTOM_TOKEN_INBOUND_PASS) {
     return true;
   }
-  constexpr std::size_t fixed_parts = 3;
-  KeyParts parts(pool, fixed_parts);
-  if (!parts.has_memory()) {
-    return false;
-  }
-  parts.add(is_verified ? "verify" : "pass");
-  parts.add(credentials.id);
-  parts.add(oauth::name(credentials.method));
-  token_request.client_jwt_key_parts = parts.strings();
-  return true;
+  const auto describe = [&](jose::Writer &writer) { put_way(writer, is_verified ? "verify" : "pass", credentials); };
+  return jose::write_text(memory, describe, token_request.client_jwt_cache_key_begin);
 }
 
 bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &location,
@@ -152,8 +134,8 @@ bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &locati
   };
   return jose::write_text(memory, describe_suffix, token_request.body_suffix) &&
          oauth::write_basic_authorization(credentials, memory, token_request.authorization) &&
-         make_key_parts(pool, credentials, exchange, token_request) &&
-         make_client_jwt_key_parts(pool, location.inbound_jwt, credentials, token_request);
+         begin_cache_key(memory, credentials, exchange, token_request) &&
+         begin_client_jwt_cache_key(memory, location.inbound_jwt, credentials, token_request);
 }
 
 }  // namespace

@@ -21,14 +21,15 @@ struct TokenRequestTemplate {
   std::string_view body_prefix;                  ///< the form-encoded token comes behind it
   std::string_view body_suffix;
   bool body_has_secret = false;
-  jose::Strings key_parts;  ///< what the location adds to the cache key
+
+  /// What the location adds to $phantom_token_key, as jose::put_part() puts it: hex_digest() goes on behind it.
+  std::string_view cache_key_begin;
 
   /// The same for a client's own JWT under `phantom_token_inbound_jwt verify` and `pass`; else empty.
-  jose::Strings client_jwt_key_parts;
+  std::string_view client_jwt_cache_key_begin;
 
-  /// All that the location adds to a request for a token and to the reading of its answer, in one text, each part
-  /// behind its length: two locations with the same one would get the same from the same endpoint. Set by
-  /// set_fingerprints().
+  /// The same text, with all that a request for a token and the reading of its answer depend on beside it: two
+  /// locations with one fingerprint would get the same from the same endpoint. Set by set_fingerprints().
   std::string_view fingerprint;
   uint32_t fingerprint_hash = 0;
 };

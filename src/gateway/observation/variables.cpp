@@ -51,7 +51,7 @@ std::string_view client_token(const ngx_http_request_t *r, oauth::TokenSyntax sy
 
 /// What a key is over beside the token and the server.
 struct KeySource {
-  jose::Strings parts;
+  std::string_view begin;
   ngx_http_complex_value_t *endpoint = nullptr;  ///< nullptr: an empty one
 };
 
@@ -60,16 +60,16 @@ struct KeySource {
 /// @return false where there is no memory.
 bool find_key_source(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view token,
                      KeySource &source) noexcept {
-  const TokenRequestTemplate &question = location.policy->token_request;
-  source = {question.key_parts, question.endpoint};
-  if (question.client_jwt_key_parts.empty()) {
+  const TokenRequestTemplate &token_request = location.policy->token_request;
+  source = {token_request.cache_key_begin, token_request.endpoint};
+  if (token_request.client_jwt_cache_key_begin.empty()) {
     return true;
   }
   PoolMemory memory(r->pool);
   jose::Jwt jwt;
   const char *problem = nullptr;
-  if (question.endpoint == nullptr || jose::parse_jwt(token, memory, jwt, problem)) {
-    source = {question.client_jwt_key_parts, location.jwks_endpoint};
+  if (token_request.endpoint == nullptr || jose::parse_jwt(token, memory, jwt, problem)) {
+    source = {token_request.client_jwt_cache_key_begin, location.jwks_endpoint};
   }
   return !memory.ran_out();
 }
@@ -82,7 +82,7 @@ std::string_view make_key(ngx_http_request_t *r, const phantom_token_location_t 
   auto *key = static_cast<char *>(ngx_pnalloc(r->pool, jose::hex_digest_size));
   if (key == nullptr || !find_key_source(r, location, token, source) ||
       (source.endpoint != nullptr && !evaluate_endpoint(r, source.endpoint, endpoint)) ||
-      !make_cache_key(r, source.parts, to_view(endpoint), token, key)) {
+      !make_cache_key(r, source.begin, to_view(endpoint), token, key)) {
     return {};
   }
   return {key, jose::hex_digest_size};

@@ -1,7 +1,6 @@
 #include "as_request.h"
 
 #include <iterator>
-#include <memory>
 
 #include "../../jose/writer.h"
 #include "../../nginx/core_configuration.h"
@@ -65,7 +64,7 @@ oauth::Verdict prepare_token_request(ngx_http_request_t *r, const phantom_token_
   AsRequestTemplate &asked = request.asked;
   const TokenRequestTemplate &token_request = location.policy->token_request;
   // nginx would turn a variable that fails into an empty string, so the key is ready before anybody reads it.
-  if (!make_cache_key(r, token_request.key_parts, asked.key.endpoint, asked.key.token, asked.cache_key)) {
+  if (!make_cache_key(r, token_request.cache_key_begin, asked.key.endpoint, asked.key.token, asked.cache_key)) {
     return {oauth::Outcome::internal_error, "OpenSSL failed to compute a cache key"};
   }
   if (!build_body(r->pool, token_request, asked.key.token, asked.body)) {
@@ -124,18 +123,11 @@ bool is_redirected(const ngx_http_request_t *subrequest, const AsRequest &reques
          ngx_http_get_module_ctx(subrequest, ngx_http_phantom_token_module) != &request;
 }
 
-bool make_cache_key(const ngx_http_request_t *r, const jose::Strings &location_parts, std::string_view endpoint,
+bool make_cache_key(const ngx_http_request_t *r, std::string_view begin, std::string_view endpoint,
                     std::string_view token, char *hex) noexcept {
   const ServerIdentity server = server_identity(core_server_of(r));
-  const std::string_view request_parts[] = {token, endpoint, server.name, server.ordinal};
-  const std::size_t count = location_parts.count + std::size(request_parts);
-  auto *parts = static_cast<std::string_view *>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
-  if (parts == nullptr) {
-    return false;
-  }
-  std::string_view *end = std::uninitialized_copy(location_parts.begin(), location_parts.end(), parts);
-  std::uninitialized_copy(std::begin(request_parts), std::end(request_parts), end);
-  return jose::hex_digest({parts, count}, hex);
+  const std::string_view parts[] = {token, endpoint, server.name, server.ordinal};
+  return jose::hex_digest(begin, {parts, std::size(parts)}, hex);
 }
 
 oauth::Verdict check_capture(const CapturedResponse &captured) noexcept {

@@ -183,11 +183,11 @@ AsRequest *as_request_above(const ngx_http_request_t *r) noexcept;
 bool is_redirected(const ngx_http_request_t *subrequest, const AsRequest &request) noexcept;
 
 /// Computes $phantom_token_key.
-/// @param location_parts what the location adds to it.
+/// @param begin what the location adds to it: TokenRequestTemplate::cache_key_begin.
 /// @param endpoint evaluated.
 /// @param hex room for jose::hex_digest_size characters.
-/// @return false where OpenSSL fails or there is no memory.
-bool make_cache_key(const ngx_http_request_t *r, const jose::Strings &location_parts, std::string_view endpoint,
+/// @return false where OpenSSL fails.
+bool make_cache_key(const ngx_http_request_t *r, std::string_view begin, std::string_view endpoint,
                     std::string_view token, char *hex) noexcept;
 
 /// @return active where the response may count, whatever it says and however old it is; else why not.
