@@ -64,10 +64,10 @@ typedef struct {
     ngx_uint_t  line;
 } phantom_token_position_t;
 
-/** A location's policy in the form that src/oauth reads; made when the configuration is, never changed. */
+/** What a location asks of a request, in the form that src/oauth reads: see configuration/policy.h. */
 typedef struct phantom_token_policy_s  phantom_token_policy_t;
 
-/** Which variables the configuration reads, in the form that the core reads; made when the configuration is. */
+/** Where the variables are that the gateway reads itself: see configuration/variable_indices.h. */
 typedef struct phantom_token_variables_s  phantom_token_variables_t;
 
 /** What this module knows of one http, server, location, if or limit_except block. Lists are arrays of ngx_str_t. */
@@ -142,7 +142,7 @@ typedef struct phantom_token_location_s {
     unsigned                   caches_responses:1;       /* it, or an `if` in it, is protected and has a proxy_cache */
 } phantom_token_location_t;
 
-/** What tells servers apart in a cache key: see the contract on $phantom_token_key. */
+/** What tells servers of one name apart: see configuration/server_identity.h. */
 typedef struct {
     u_char  ordinal[NGX_INT_T_LEN];  /* decimal, among the servers that share their first server_name */
     size_t  ordinal_length;
@@ -167,31 +167,34 @@ typedef struct {
 
 extern ngx_module_t  ngx_http_phantom_token_module;
 
-/* Directives that nginx's own slot functions do not fit. */
+/* Setters, where nginx's own slot functions do not fit. Several directives may use these: configuration/setters.cpp. */
+char *phantom_token_set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_milliseconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Each of these is for one: configuration/directives.cpp, cache/hot_cache_zone.cpp, observation/metrics_page.cpp. */
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_exchange_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_jwks_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_exchange_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_type_hint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_inactive_statuses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_milliseconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_exchange_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /**
- * What remains of a merge when every directive has its value: the lists of scopes, the policy, the list of blocks.
+ * Ends a merge, when every directive has its value: finds the scopes that count, makes the policy, and adds the block
+ * to the list of all.
  * @return NGX_CONF_OK or NGX_CONF_ERROR, which has been logged.
  */
 char *phantom_token_finish_merge(ngx_conf_t *cf, phantom_token_location_t *parent, phantom_token_location_t *child);

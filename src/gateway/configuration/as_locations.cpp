@@ -30,8 +30,8 @@ bool is_part_of_name(u_char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/// Whether the text of a compiled value names the variable: as $name, or with the name in braces. nginx looks names up
-/// in lower case.
+/// @param value as it stands in the configuration.
+/// @return whether it has the variable in it, as $name or ${name}. nginx ignores the case of names.
 bool names_variable(const ngx_str_t &value, std::string_view name) noexcept {
   const u_char *end = value.data + value.len;
   for (u_char *dollar = value.data; dollar != end; dollar++) {
@@ -56,8 +56,9 @@ bool reads_authorization(const ngx_array_t *conditions) noexcept {
   });
 }
 
-/// Written for an API's own cache, and inherited: in this location it is the gateway's Authorization, which is always
-/// there.
+/// `proxy_cache_bypass $http_authorization` and its kin are written for the cache of an API, and this location may
+/// inherit them. Here $http_authorization is the gateway's own, which is always set: each request would pass the cache
+/// by.
 void warn_of_conditions(const ngx_conf_t *cf, const phantom_token_block_t &block,
                         const ngx_http_upstream_conf_t &upstream) noexcept {
   if (block.location->receives_credentials == 0) {

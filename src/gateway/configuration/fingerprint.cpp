@@ -34,7 +34,7 @@ void put_statuses(jose::Writer &writer, const oauth::InactiveStatuses &statuses)
 }
 
 /// @return false where there is no memory.
-bool set_fingerprint(ngx_pool_t *pool, const phantom_token_block_t &block) noexcept {
+bool set_fingerprint(ngx_pool_t *pool, phantom_token_block_t &block) noexcept {
   phantom_token_policy_t &policy = *block.location->policy;
   const ServerIdentity server = server_identity(*block.server);
   PoolMemory memory(pool);

@@ -75,7 +75,7 @@ void put_way(jose::Writer &writer, std::string_view way, const oauth::ClientCred
   jose::put_part(writer, oauth::name(credentials.method));
 }
 
-/// The way, the client and all exchange parameters.
+/// Introspection or exchange, the client, and all exchange parameters.
 bool begin_cache_key(jose::Memory &memory, const oauth::ClientCredentials &credentials,
                      const oauth::ExchangeParameters &exchange, TokenRequestTemplate &token_request) noexcept {
   const auto describe = [&](jose::Writer &writer) {
@@ -92,8 +92,8 @@ bool begin_cache_key(jose::Memory &memory, const oauth::ClientCredentials &crede
   return jose::write_text(memory, describe, token_request.cache_key_begin);
 }
 
-/// Nobody is asked about a client's own JWT that is verified here or passed on: the word says so, and the client stands
-/// beside it as in every key.
+/// The same for a client's own JWT that is verified here or passed on, so that no authorization server is asked: which
+/// of the two it is, and the client, as in every key.
 bool begin_client_jwt_cache_key(jose::Memory &memory, ngx_uint_t inbound_jwt,
                                 const oauth::ClientCredentials &credentials,
                                 TokenRequestTemplate &token_request) noexcept {
@@ -118,7 +118,7 @@ bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &locati
 
   token_request.is_exchange = location.exchange_endpoint != nullptr;
   token_request.endpoint = token_request.is_exchange ? location.exchange_endpoint : location.introspection_endpoint;
-  // No list of media types: Keycloak compares the whole header.
+  // One media type and no list: Keycloak compares the whole header with it.
   token_request.accept = token_request.is_exchange ? "application/json" : "application/jwt";
   token_request.body_prefix = token_request.is_exchange ? oauth::exchange_body_prefix : introspection_body_prefix;
   token_request.body_has_secret = !credentials.id.empty() && credentials.method == oauth::ClientAuthentication::post;

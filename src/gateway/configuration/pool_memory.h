@@ -16,7 +16,7 @@ class PoolMemory final : public jose::Memory {
     return place;
   }
 
-  /// Whether there was no memory once: then what a reader says of its text is not to be believed.
+  /// @return whether an allocation has failed. Then it is not the text's fault if a reader has refused it.
   bool ran_out() const noexcept { return ran_out_; }
 
  private:

@@ -28,7 +28,7 @@ class File {
   ngx_fd_t descriptor_;
 };
 
-/// A pipe could keep nginx waiting, also in a reload.
+/// Reading a pipe could keep nginx waiting, at its start and in each reload.
 bool is_regular(const File &file) noexcept {
   ngx_file_info_t info;
   return ngx_fd_info(file.descriptor(), &info) != NGX_FILE_ERROR && ngx_is_file(&info);
@@ -65,7 +65,7 @@ bool ends_with(std::string_view text, char c) noexcept {
   return !text.empty() && text.back() == c;
 }
 
-/// One at the end, LF or CR LF, is the editor's.
+/// Editors end a file with a newline, LF or CR LF: one is not a part of the secret.
 std::string_view without_newline(std::string_view text) noexcept {
   for (const char c : {'\n', '\r'}) {
     if (!ends_with(text, c)) {
@@ -81,8 +81,8 @@ bool has_byte_order_mark(std::string_view text) noexcept {
   return begins_with(text, "\xEF\xBB\xBF") || begins_with(text, "\xFE\xFF") || begins_with(text, "\xFF\xFE");
 }
 
-/// What the authorization server would not take for the secret that the operator means, and would say only that it is
-/// wrong.
+/// Looks for what makes the text another secret than the operator means: the authorization server would only answer
+/// that the credentials are wrong.
 /// @return what is wrong with the secret and what to do, or nullptr. It does not show the secret.
 const char *find_fault(std::string_view secret) noexcept {
   if (has_byte_order_mark(secret)) {
@@ -107,8 +107,8 @@ void warn_of_blanks(ngx_conf_t *cf, std::string_view secret, const ngx_str_t &pa
   if (secret.front() == ' ' || secret.back() == ' ') {
     ngx_conf_log_error(
         NGX_LOG_WARN, cf, 0,
-        "the secret in \"%V\" begins or ends with a blank, which is sent as a part of it: remove it if it "
-        "is none",
+        "the secret in \"%V\" begins or ends with a blank, which is sent as a part of it: remove the blank, unless it "
+        "belongs to the secret",
         &path);
   }
 }

@@ -14,7 +14,7 @@
 namespace gateway {
 namespace {
 
-/// Some buffers must be allocated at once, so the limit has one of its own.
+/// Of phantom_token_max_response_size: a response is collected in one buffer, which may have to be allocated at once.
 constexpr ssize_t largest_response_size = ssize_t{64} * 1024 * 1024;
 
 bool unset(const ngx_array_t *list) noexcept {
