@@ -103,6 +103,7 @@ my %parts = (
     } split /\n/, q{
         location /            { ON SAY API }
         location /brief       { ON phantom_token_hot_cache brief; API }
+        location /to-brief    { ON try_files /none /brief; }
         location /leeway      { ON phantom_token_leeway 1h; API }
         location /off         { ON phantom_token_hot_cache off; API }
         location /second      { ON phantom_token_introspection_endpoint /_introspec2; API }
@@ -416,6 +417,13 @@ SKIP: {
     expect('revoked, and its file removed: not after valid', '/brief', 'alice-token', '401 MISS nobody 1');
     expect('revoked, and its file removed: where valid is longer', '/', 'alice-token', '200 HOT alice 0');
     $as->answers('alice-token' => { jwt => $who{alice} });
+}
+
+# A copy lives for valid from its answer on: a later use of the answer by the same request makes no new one.
+{
+    $as->answers('moved-token' => { jwt => { sub => 'moved' } });
+    expect('redirected: kept in the zone of the first location', '/to-brief', 'moved-token', '200 MISS moved 1');
+    expect('redirected: not in that of the second', '/brief', 'moved-token', '200 HIT moved 0', '200 HOT moved 0');
 }
 
 # --- variables and headers, as if the authorization server had been asked --------------------------------------------

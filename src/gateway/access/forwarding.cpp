@@ -1,5 +1,7 @@
 #include "forwarding.h"
 
+#include <utility>
+
 #include "../cache/hot_cache.h"
 #include "../configuration/module_configuration.h"
 #include "authorization.h"
@@ -7,10 +9,12 @@
 namespace gateway {
 namespace {
 
-void keep(ngx_http_request_t *r, const AsRequest &answer, const phantom_token_location_t &location) noexcept {
-  if (location.hot_cache != nullptr && answer.captured.cache.held_until != 0) {
-    keep_hot_copy(r, *location.hot_cache, answer.asked.key, answer.interpreted.information,
-                  answer.captured.cache.held_until);
+/// Once for each answer: a copy lives for as long as the zone's `valid` from its answer on, and not from a later use of
+/// the answer, by an include or after a redirect of the same request.
+void keep(ngx_http_request_t *r, AsRequest &answer, const phantom_token_location_t &location) noexcept {
+  const time_t until = std::exchange(answer.captured.cache.held_until, 0);
+  if (location.hot_cache != nullptr && until != 0) {
+    keep_hot_copy(r, *location.hot_cache, answer.asked.key, answer.interpreted.information, until);
   }
 }
 

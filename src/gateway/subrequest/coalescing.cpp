@@ -145,8 +145,11 @@ void copy_jwk_set_result(const AsRequest &from, AsRequest &to) noexcept {
   to.asked.bypasses_cache = from.asked.bypasses_cache;
 }
 
-void copy_result(const CapturedResponse &from, const Follower &follower) noexcept {
+void copy_result(const AsRequest &leading, const Follower &follower) noexcept {
+  const CapturedResponse &from = leading.captured;
   CapturedResponse &to = follower.request->captured;
+  // What has been sent, should the server repeat it: the log must not.
+  follower.request->asked.authorization = leading.asked.authorization;
   to.fault = from.fault;
   if (!copy_response(follower.client->pool, from, to)) {
     to.response = {};
@@ -227,7 +230,7 @@ void share(AsRequest &request) noexcept {
       return;
     }
     if (request.asked.is_about_token()) {
-      copy_result(captured, follower);
+      copy_result(request, follower);
     } else {
       copy_jwk_set_result(request, *follower.request);
     }
