@@ -1,4 +1,4 @@
-// What the functions of src/oauth take that a request may pass through.
+// What the functions of src/jose and src/oauth take that a request may pass through.
 
 #include <benchmark/benchmark.h>
 
@@ -16,10 +16,12 @@
 #include "oauth/challenge.h"
 #include "oauth/decision.h"
 #include "oauth/form.h"
-#include "oauth/introspection.h"
+#include "oauth/token_information.h"
 #include "test_jwt.h"
 
 namespace oauth {
+
+using namespace jose;
 namespace {
 
 using std::literals::operator""sv;
@@ -114,14 +116,14 @@ void decision(benchmark::State &state) {
   constexpr std::array audiences = {"https://api.example.com"sv};
   const std::string text = jwt_of_size(kib);
   static Arena arena;
-  const TokenInformation introspection = accept_jwt(text, nullptr, arena);
-  Requirements policy;
-  policy.scopes = {scopes.data(), scopes.size()};
-  policy.issuers = {issuers.data(), issuers.size()};
-  policy.audiences = {audiences.data(), audiences.size()};
-  require(decide(introspection, policy, now).outcome == Outcome::active);
+  const TokenInformation information = accept_jwt(text, nullptr, arena);
+  Requirements requirements;
+  requirements.scopes = {scopes.data(), scopes.size()};
+  requirements.issuers = {issuers.data(), issuers.size()};
+  requirements.audiences = {audiences.data(), audiences.size()};
+  require(decide(information, requirements, now).outcome == Outcome::active);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(decide(introspection, policy, now));
+    benchmark::DoNotOptimize(decide(information, requirements, now));
   }
 }
 

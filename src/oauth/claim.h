@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "../jose/json.h"
 #include "../jose/memory.h"
-#include "introspection.h"
 
 namespace oauth {
 

@@ -21,20 +21,20 @@ std::int64_t saturating_add(std::int64_t one, std::int64_t other) noexcept {
 constexpr Verdict not_a_number = {Outcome::as_bad_response, "exp or nbf is not a number"};
 
 // RFC 7519 section 4.1.4: not accepted on or after `exp`.
-Verdict check_expiry(const CheckedClaims &facts, const Requirements &policy, std::int64_t now) noexcept {
-  if (facts.exp_is_no_number) {
+Verdict check_expiry(const CheckedClaims &claims, const Requirements &requirements, std::int64_t now) noexcept {
+  if (claims.exp_is_no_number) {
     return not_a_number;
   }
-  const bool is_past = facts.exp != CheckedClaims::never && saturating_add(facts.exp, policy.leeway) <= now;
+  const bool is_past = claims.exp != CheckedClaims::never && saturating_add(claims.exp, requirements.leeway) <= now;
   return is_past ? Verdict{Outcome::expired} : holds;
 }
 
 // RFC 7519 section 4.1.5: not accepted before `nbf`.
-Verdict check_start(const CheckedClaims &facts, const Requirements &policy, std::int64_t now) noexcept {
-  if (facts.nbf_is_no_number) {
+Verdict check_start(const CheckedClaims &claims, const Requirements &requirements, std::int64_t now) noexcept {
+  if (claims.nbf_is_no_number) {
     return not_a_number;
   }
-  const bool is_ahead = facts.nbf != CheckedClaims::always && facts.nbf > saturating_add(now, policy.leeway);
+  const bool is_ahead = claims.nbf != CheckedClaims::always && claims.nbf > saturating_add(now, requirements.leeway);
   return is_ahead ? Verdict{Outcome::not_yet_valid} : holds;
 }
 
@@ -62,42 +62,44 @@ bool claim_holds(const jose::JsonValue *claim, const jose::JsonValue *of_respons
                              (of_response == nullptr || predicate(*of_response, allowed)));
 }
 
-Verdict check_issuer(const CheckedClaims &facts, const Requirements &policy, std::int64_t /*now*/) noexcept {
-  return claim_holds(facts.issuer, facts.issuer_of_response, policy.issuers, is_one_of) ? holds
-                                                                                        : Verdict{Outcome::issuer};
+Verdict check_issuer(const CheckedClaims &claims, const Requirements &requirements, std::int64_t /*now*/) noexcept {
+  return claim_holds(claims.issuer, claims.issuer_of_response, requirements.issuers, is_one_of)
+             ? holds
+             : Verdict{Outcome::issuer};
 }
 
-Verdict check_audience(const CheckedClaims &facts, const Requirements &policy, std::int64_t /*now*/) noexcept {
-  return claim_holds(facts.audience, facts.audience_of_response, policy.audiences, contains_one_of)
+Verdict check_audience(const CheckedClaims &claims, const Requirements &requirements, std::int64_t /*now*/) noexcept {
+  return claim_holds(claims.audience, claims.audience_of_response, requirements.audiences, contains_one_of)
              ? holds
              : Verdict{Outcome::audience};
 }
 
-Verdict check_binding(const CheckedClaims &facts, const Requirements &policy, std::int64_t /*now*/) noexcept {
-  return facts.is_sender_constrained && !policy.accept_sender_constrained ? Verdict{Outcome::bound} : holds;
+Verdict check_binding(const CheckedClaims &claims, const Requirements &requirements, std::int64_t /*now*/) noexcept {
+  return claims.is_sender_constrained && !requirements.accept_sender_constrained ? Verdict{Outcome::bound} : holds;
 }
 
-Verdict check_scopes(const CheckedClaims &facts, const Requirements &policy, std::int64_t /*now*/) noexcept {
-  return scopes_satisfied(policy.scopes, policy.scope_match, facts.scope) ? holds
-                                                                          : Verdict{Outcome::insufficient_scope};
+Verdict check_scopes(const CheckedClaims &claims, const Requirements &requirements, std::int64_t /*now*/) noexcept {
+  return scopes_satisfied(requirements.scopes, requirements.scope_match, claims.scope)
+             ? holds
+             : Verdict{Outcome::insufficient_scope};
 }
 
-using Check = Verdict (*)(const CheckedClaims &facts, const Requirements &policy, std::int64_t now) noexcept;
+using Check = Verdict (*)(const CheckedClaims &claims, const Requirements &requirements, std::int64_t now) noexcept;
 constexpr Check checks[] = {check_expiry, check_start, check_issuer, check_audience, check_binding, check_scopes};
 
 }  // namespace
 
-Verdict decide(const TokenInformation &introspection, const Requirements &policy, std::int64_t now) noexcept {
-  if (introspection.outcome != Outcome::active) {
-    return {introspection.outcome, introspection.problem};
+Verdict decide(const TokenInformation &information, const Requirements &requirements, std::int64_t now) noexcept {
+  if (information.outcome != Outcome::active) {
+    return {information.outcome, information.problem};
   }
-  if (!introspection.checked_claims.gathered) {
+  if (!information.checked_claims.gathered) {
     return {};
   }
   for (const Check check : checks) {
-    const Verdict decision = check(introspection.checked_claims, policy, now);
-    if (decision.outcome != Outcome::active) {
-      return decision;
+    const Verdict verdict = check(information.checked_claims, requirements, now);
+    if (verdict.outcome != Outcome::active) {
+      return verdict;
     }
   }
   return holds;

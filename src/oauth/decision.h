@@ -3,13 +3,13 @@
 #include <cstdint>
 
 #include "../jose/strings.h"
-#include "introspection.h"
 #include "outcome.h"
 #include "scope.h"
+#include "token_information.h"
 
 namespace oauth {
 
-/// What a location asks of a token.
+/// What a location requires of a token.
 struct Requirements {
   jose::Strings scopes;
   ScopeMatch scope_match = ScopeMatch::all;
@@ -19,9 +19,9 @@ struct Requirements {
   bool accept_sender_constrained = false;  ///< leave `cnf` and DPoP to the API
 };
 
-/// The one place where a request is allowed: a pure function of what the authorization server said, what the location
-/// asks, and the time. Runs on every request, cached answer or not.
+/// The one place where a request is allowed: a pure function of what is known of the token, what the location requires
+/// of it, and the time. Runs on every request, whether or not the information comes from a cache.
 /// @param now seconds since the epoch.
-Verdict decide(const TokenInformation &introspection, const Requirements &policy, std::int64_t now) noexcept;
+Verdict decide(const TokenInformation &information, const Requirements &requirements, std::int64_t now) noexcept;
 
 }  // namespace oauth

@@ -1,5 +1,6 @@
 #include "exchange.h"
 
+#include "error_response.h"
 #include "form.h"
 
 namespace oauth {
@@ -13,10 +14,6 @@ void put_parameter(jose::Writer &writer, std::string_view name, std::string_view
   writer.put(name);
   writer.put('=');
   put_form_encoded(writer, value);
-}
-
-TokenInformation bad_response(const char *problem) noexcept {
-  return refused_response(Outcome::as_bad_response, problem);
 }
 
 /// @return the response's JSON object, or nullptr and the problem.
@@ -69,16 +66,17 @@ TokenInformation read_success(const Response &response, std::string_view request
 /// RFC 8693 section 2.2.2 has invalid_request for a bad token, RFC 6749 section 5.2 invalid_grant.
 TokenInformation read_error(const jose::JsonValue &error) noexcept {
   const std::string_view code = string_member(error, "error");
-  TokenInformation result = refused_response(Outcome::as_error, "the authorization server refuses the token exchange");
+  TokenInformation information =
+      refused_response(Outcome::as_error, "the authorization server refuses the token exchange");
   if (code == "invalid_request" || code == "invalid_grant") {
-    result = refused_response(Outcome::inactive, "the authorization server refuses to exchange the token");
+    information = refused_response(Outcome::inactive, "the authorization server refuses to exchange the token");
   } else if (code == "invalid_scope") {
-    result = refused_response(Outcome::insufficient_scope, "the token lacks a scope that the exchange asks for");
+    information = refused_response(Outcome::insufficient_scope, "the token lacks a scope that the exchange asks for");
   } else if (code == "invalid_client" || code == "unauthorized_client") {
-    result = refused_response(Outcome::as_refused_client, "the authorization server refuses the gateway itself");
+    information = refused_response(Outcome::as_refused_client, "the authorization server refuses the gateway itself");
   }
-  result.server_message = server_message(error);
-  return result;
+  information.server_message = server_message(error);
+  return information;
 }
 
 }  // namespace
@@ -111,8 +109,8 @@ TokenInformation read_exchange(const Response &response, std::string_view reques
   if (const jose::JsonValue *error = read_object(response, memory, problem)) {
     return read_error(*error);
   }
-  const Verdict status = failure(response);
-  return refused_response(status.outcome, status.problem);
+  const Verdict verdict = verdict_by_status(response);
+  return refused_response(verdict.outcome, verdict.problem);
 }
 
 }  // namespace oauth

@@ -2,9 +2,11 @@
 
 #include <string_view>
 
+#include "../jose/memory.h"
 #include "../jose/strings.h"
 #include "../jose/writer.h"
-#include "introspection.h"
+#include "response.h"
+#include "token_information.h"
 
 namespace oauth {
 

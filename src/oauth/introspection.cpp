@@ -1,52 +1,10 @@
 #include "introspection.h"
 
+#include "error_response.h"
+
 namespace oauth {
 
 namespace {
-
-constexpr std::string_view envelope_type = "token-introspection+jwt";
-
-TokenInformation bad_response(const char *problem) noexcept {
-  return refused_response(Outcome::as_bad_response, problem);
-}
-
-TokenInformation inactive() noexcept {
-  return refused_response(Outcome::inactive, nullptr);
-}
-
-// Only a string has that text, whatever the member's kind.
-bool is_refresh_token(const jose::JsonValue &members) noexcept {
-  const jose::JsonValue *token_type = members.member("token_type");
-  return token_type != nullptr && jose::equal_ignoring_case(token_type->text, "refresh_token");
-}
-
-/// By its `typ` (RFC 9701 section 5), or by the claim that nothing else has: what that says of the token counts, not
-/// the JWT around it.
-bool is_envelope(const jose::Jwt &jwt) noexcept {
-  return jose::has_type(jwt, envelope_type) || jwt.claims->member("token_introspection") != nullptr;
-}
-
-/// @param members see TokenInformation.
-TokenInformation accept(const jose::Jwt &jwt, const jose::JsonValue *members) noexcept {
-  if (is_envelope(jwt)) {
-    return bad_response("the JWT to forward is itself an introspection response");
-  }
-  const jose::JsonValue *active = jwt.claims->member_or_null("active");
-  if (active != nullptr && active->kind != jose::JsonKind::boolean) {
-    return bad_response("the claim active is no boolean");
-  }
-  if ((active != nullptr && active->is_false()) || is_refresh_token(*jwt.claims) ||
-      (members != nullptr && is_refresh_token(*members))) {
-    return inactive();
-  }
-
-  TokenInformation result;
-  result.outcome = Outcome::active;
-  result.jwt = jwt;
-  result.members = members;
-  result.checked_claims = gather_checked_claims(*jwt.claims, members, nullptr);
-  return result;
-}
 
 const jose::JsonValue *first_present(const jose::JsonValue &members, jose::Strings names) noexcept {
   for (const std::string_view name : names) {
@@ -64,7 +22,7 @@ TokenInformation read_members(const jose::JsonValue &members, jose::Strings jwt_
     return bad_response("the response does not say whether the token is active");
   }
   if (active->is_false() || is_refresh_token(members)) {
-    return inactive();
+    return inactive_token();
   }
 
   const jose::JsonValue *member = first_present(members, jwt_members);
@@ -96,11 +54,11 @@ TokenInformation read_envelope(const jose::JsonValue &claims, jose::Strings jwt_
   if (members == nullptr || members->kind != jose::JsonKind::object) {
     return bad_response("the claim token_introspection is absent or no JSON object");
   }
-  TokenInformation result = read_members(*members, jwt_members, memory);
-  if (result.outcome == Outcome::active) {
-    result.checked_claims = gather_checked_claims(*result.jwt.claims, members, &claims);
+  TokenInformation information = read_members(*members, jwt_members, memory);
+  if (information.outcome == Outcome::active) {
+    information.checked_claims = gather_checked_claims(*information.jwt.claims, members, &claims);
   }
-  return result;
+  return information;
 }
 
 TokenInformation read_jwt(const Response &response, bool must_be_envelope, jose::Strings jwt_members,
@@ -110,13 +68,13 @@ TokenInformation read_jwt(const Response &response, bool must_be_envelope, jose:
   if (!jose::parse_jwt({response.body, response.body_size}, memory, jwt, problem)) {
     return bad_response(problem);
   }
-  if (jose::has_type(jwt, envelope_type)) {
+  if (jose::has_type(jwt, introspection_response_type)) {
     return read_envelope(*jwt.claims, jwt_members, memory);
   }
   if (must_be_envelope) {
     return bad_response("the response is announced as token-introspection+jwt, but its typ is another");
   }
-  return accept(jwt, nullptr);
+  return accept_jwt(jwt, nullptr);
 }
 
 TokenInformation read_body(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
@@ -135,56 +93,7 @@ TokenInformation read_body(const Response &response, jose::Strings jwt_members, 
   return bad_response("the Content-Type is neither application/jwt nor application/json");
 }
 
-/// A refusal with what the server says of its error.
-TokenInformation explained(const Response &response, Outcome outcome, const char *problem,
-                           jose::Memory &memory) noexcept {
-  TokenInformation result = refused_response(outcome, problem);
-  if (response.body_size != 0 && explain_unreadable(response) == nullptr &&
-      has_media_type(response, "application/json")) {
-    const char *unreadable = nullptr;
-    const jose::JsonValue *error = jose::parse_json(response.body, response.body_size, memory, unreadable);
-    result.server_message = error == nullptr ? std::string_view() : server_message(*error);
-  }
-  return result;
-}
-
 }  // namespace
-
-TokenInformation refused_response(Outcome outcome, const char *problem) noexcept {
-  TokenInformation result;
-  result.outcome = outcome;
-  result.problem = problem;
-  return result;
-}
-
-std::string_view server_message(const jose::JsonValue &error) noexcept {
-  for (const std::string_view name : {"error_description", "error"}) {
-    const jose::JsonValue *member = error.member(name);
-    if (member != nullptr && member->kind == jose::JsonKind::string && !member->text.empty()) {
-      return member->text;
-    }
-  }
-  return {};
-}
-
-TokenInformation refused_by_status(const Response &response, jose::Memory &memory) noexcept {
-  const Verdict status = failure(response);
-  return explained(response, status.outcome, status.problem, memory);
-}
-
-bool is_inactive_by_status(const Response &response, const InactiveStatuses &statuses) noexcept {
-  return response.answered && statuses.has(response.status);
-}
-
-TokenInformation inactive_by_status(const Response &response, jose::Memory &memory) noexcept {
-  return explained(response, Outcome::inactive, "its status is one of phantom_token_inactive_status", memory);
-}
-
-TokenInformation accept_jwt(std::string_view compact, const jose::JsonValue *members, jose::Memory &memory) noexcept {
-  jose::Jwt jwt;
-  const char *problem = nullptr;
-  return jose::parse_jwt(compact, memory, jwt, problem) ? accept(jwt, members) : bad_response(problem);
-}
 
 TokenInformation read_introspection(const Response &response, jose::Strings jwt_members,
                                     jose::Memory &memory) noexcept {
@@ -192,7 +101,7 @@ TokenInformation read_introspection(const Response &response, jose::Strings jwt_
     return read_body(response, jwt_members, memory);
   }
   if (response.status == 204) {
-    return inactive();
+    return inactive_token();
   }
   return refused_by_status(response, memory);
 }

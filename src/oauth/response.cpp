@@ -6,7 +6,7 @@ namespace oauth {
 namespace {
 
 /// By RFC 9110 section 15, RFC 7662 section 2.3 and RFC 6749 section 5.2.
-Verdict failure_of_server(unsigned status) noexcept {
+Verdict verdict_of_server(unsigned status) noexcept {
   switch (status) {
     case 301:
     case 302:
@@ -73,9 +73,9 @@ const char *explain_unreadable(const Response &response) noexcept {
   return nullptr;
 }
 
-Verdict failure(const Response &response) noexcept {
-  const Verdict of_server = failure_of_server(response.status);
-  return {of_server.outcome, response.explanation == nullptr ? of_server.problem : response.explanation};
+Verdict verdict_by_status(const Response &response) noexcept {
+  const Verdict verdict = verdict_of_server(response.status);
+  return {verdict.outcome, response.explanation == nullptr ? verdict.problem : response.explanation};
 }
 
 }  // namespace oauth

@@ -42,7 +42,7 @@ bool has_media_type(const Response &response, std::string_view type) noexcept;
 /// @return nullptr where the body is all there and plain, else a constant that says what is wrong.
 const char *explain_unreadable(const Response &response) noexcept;
 
-/// What a status means on which the body is not looked at, such as 503, and who has said it.
-Verdict failure(const Response &response) noexcept;
+/// @return what a status such as 503 means, whose body says nothing of the token, and who has said it.
+Verdict verdict_by_status(const Response &response) noexcept;
 
 }  // namespace oauth

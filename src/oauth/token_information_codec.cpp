@@ -276,20 +276,20 @@ const jose::JsonValue *Reader::members(std::string_view jwt) noexcept {
 
 }  // namespace
 
-void pack(jose::Writer &writer, const TokenInformation &introspection) noexcept {
-  put_facts(writer, introspection.checked_claims);
-  const bool is_unpacked = !introspection.packed_members.empty();
-  const bool has_members = is_unpacked || introspection.members != nullptr;
+void pack(jose::Writer &writer, const TokenInformation &information) noexcept {
+  put_facts(writer, information.checked_claims);
+  const bool is_unpacked = !information.packed_members.empty();
+  const bool has_members = is_unpacked || information.members != nullptr;
   writer.put(has_members ? '\1' : '\0');
   if (is_unpacked) {
-    writer.put(introspection.packed_members);
+    writer.put(information.packed_members);
   } else if (has_members) {
-    put_members(writer, *introspection.members, introspection.jwt);
+    put_members(writer, *information.members, information.jwt);
   }
 }
 
 bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory,
-            TokenInformation &introspection) noexcept {
+            TokenInformation &information) noexcept {
   Reader reader(bytes, memory);
   CheckedClaims checked_claims;
   reader.checked_claims(checked_claims);
@@ -297,27 +297,27 @@ bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory,
   if (!reader.good() || has_members == reader.rest().empty()) {
     return false;
   }
-  introspection = {};
-  introspection.outcome = Outcome::active;
-  introspection.jwt.compact = jwt;
-  introspection.checked_claims = checked_claims;
-  introspection.packed_members = reader.rest();
+  information = {};
+  information.outcome = Outcome::active;
+  information.jwt.compact = jwt;
+  information.checked_claims = checked_claims;
+  information.packed_members = reader.rest();
   return true;
 }
 
-bool read_all(TokenInformation &introspection, jose::Memory &memory) noexcept {
-  if (introspection.jwt.header != nullptr) {
+bool read_all(TokenInformation &information, jose::Memory &memory) noexcept {
+  if (information.jwt.header != nullptr) {
     return true;
   }
-  if (!introspection.packed_members.empty()) {
-    Reader reader(introspection.packed_members, memory);
-    introspection.members = reader.members(introspection.jwt.compact);
+  if (!information.packed_members.empty()) {
+    Reader reader(information.packed_members, memory);
+    information.members = reader.members(information.jwt.compact);
     if (!reader.good()) {
       return false;
     }
   }
   const char *problem = nullptr;
-  return jose::parse_jwt(introspection.jwt.compact, memory, introspection.jwt, problem);
+  return jose::parse_jwt(information.jwt.compact, memory, information.jwt, problem);
 }
 
 }  // namespace oauth

@@ -5,26 +5,25 @@
 
 #include "../jose/memory.h"
 #include "../jose/writer.h"
-#include "introspection.h"
+#include "token_information.h"
 
 namespace oauth {
 
-/// Puts an active introspection as bytes without pointers, for a copy that outlives the request: the facts that
-/// decide() asks for, and the members of a JSON response. The JWT is not among them: who keeps the bytes keeps it
-/// beside them. What is nested deeper than the elements of a member's array is left out, since nothing reads it.
-void pack(jose::Writer &writer, const TokenInformation &introspection) noexcept;
+/// Puts what is known of an active token as bytes without pointers, for a copy that outlives the request: the checked
+/// claims and the members of a JSON response. The JWT is left out: whoever keeps the bytes keeps it beside them. Left
+/// out is also what is nested deeper than the elements of a member's array, since nothing reads it.
+void pack(jose::Writer &writer, const TokenInformation &information) noexcept;
 
 /// The reverse of pack(), as far as decide() needs it; read_all() does the rest.
 /// @param bytes must live as long as the result, which points into them.
-/// @param jwt the introspection's jwt.compact; likewise.
-/// @param introspection set where the result is true.
+/// @param jwt the jwt.compact of what was packed; likewise.
+/// @param information set where the result is true.
 /// @return false where there is no memory, or the bytes are not what pack() puts.
-bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory,
-            TokenInformation &introspection) noexcept;
+bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory, TokenInformation &information) noexcept;
 
-/// Reads the JWT's header and claims and the members of an unpacked introspection, for what needs them; does nothing
-/// for another.
+/// Reads the JWT's header and claims and the members, which unpack() leaves unread. Does nothing where they have been
+/// read.
 /// @return as unpack().
-bool read_all(TokenInformation &introspection, jose::Memory &memory) noexcept;
+bool read_all(TokenInformation &information, jose::Memory &memory) noexcept;
 
 }  // namespace oauth

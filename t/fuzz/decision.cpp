@@ -1,5 +1,5 @@
 // The decision over claims, members and envelope: allowed exactly where jansson's reading of the same texts satisfies
-// the policy, as the contract has it.
+// the requirements.
 
 #include "oauth/decision.h"
 
@@ -16,9 +16,10 @@ namespace {
 
 constexpr std::int64_t now = 1700000000;
 
-/// The policy as a line: scopes, `all` or `any`, issuers, audiences, leeway, `refuse` or `pass`, with `;` between them.
-struct PolicyLine {
-  explicit PolicyLine(std::string_view line) {
+/// The requirements as a line: scopes, `all` or `any`, issuers, audiences, leeway, `refuse` or `pass`, with `;` between
+/// them.
+struct RequirementsLine {
+  explicit RequirementsLine(std::string_view line) {
     std::string_view fields[6];
     for (std::string_view &field : fields) {
       field = line.substr(0, line.find(';'));
@@ -37,7 +38,7 @@ struct PolicyLine {
     accept_bound = fields[5] == "pass";
   }
 
-  oauth::Requirements policy() const {
+  oauth::Requirements requirements() const {
     return {fuzz::strings(scopes),
             any ? oauth::ScopeMatch::any : oauth::ScopeMatch::all,
             fuzz::strings(issuers),
@@ -82,7 +83,7 @@ bool holds_one(const json_t *value, const std::vector<std::string_view> &allowed
   return is_among(value, allowed);
 }
 
-bool issuer_and_audience_hold(const Documents &documents, const PolicyLine &line) {
+bool issuer_and_audience_hold(const Documents &documents, const RequirementsLine &line) {
   const json_t *iss = fuzz::member(documents.members, "iss");
   const json_t *aud = fuzz::member(documents.members, "aud");
   return (line.issuers.empty() || (is_among(fuzz::member(documents.claims, "iss"), line.issuers) &&
@@ -119,14 +120,14 @@ bool has_scope(const json_t *granted, std::string_view required) {
   });
 }
 
-bool scopes_hold(const Documents &documents, const PolicyLine &line) {
+bool scopes_hold(const Documents &documents, const RequirementsLine &line) {
   const json_t *granted = granted_by(documents);
   const auto count = std::count_if(line.scopes.begin(), line.scopes.end(),
                                    [&](std::string_view scope) { return has_scope(granted, scope); });
   return line.any && !line.scopes.empty() ? count > 0 : count == static_cast<std::ptrdiff_t>(line.scopes.size());
 }
 
-bool may_pass(const Documents &documents, const PolicyLine &line) {
+bool may_pass(const Documents &documents, const RequirementsLine &line) {
   const auto leeway = static_cast<double>(line.leeway);
   return times_hold(documents.members, leeway) && times_hold(documents.claims, leeway) &&
          times_hold(documents.envelope, leeway) && issuer_and_audience_hold(documents, line) &&
@@ -161,39 +162,39 @@ struct Document {
 };
 
 /// What a copy of the answer is judged to be.
-oauth::Outcome decide_packed(const oauth::TokenInformation &introspection, const oauth::Requirements &policy) {
+oauth::Outcome decide_packed(const oauth::TokenInformation &information, const oauth::Requirements &requirements) {
   fuzz::Memory memory;
   std::string_view packed;
   oauth::TokenInformation copy;
   REQUIRE(jose::write_text(
-      memory, [&](jose::Writer &writer) { oauth::pack(writer, introspection); }, packed));
+      memory, [&](jose::Writer &writer) { oauth::pack(writer, information); }, packed));
   REQUIRE(oauth::unpack(packed, "a.b.c", memory, copy));
-  return oauth::decide(copy, policy, now).outcome;
+  return oauth::decide(copy, requirements, now).outcome;
 }
 
 }  // namespace
 
-// A line with the policy, one with the members and one with the envelope (each empty: none), then the claims.
+// A line with the requirements, one with the members and one with the envelope (each empty: none), then the claims.
 int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   fuzz::Input input(data, size);
-  const PolicyLine line(input.line());
+  const RequirementsLine line(input.line());
   const Document members(input.line());
   const Document envelope(input.line());
   const Document claims(input.rest());
   if (!claims.usable) {
     return 0;
   }
-  oauth::TokenInformation introspection;
-  introspection.members = members.usable ? members.ours : nullptr;
-  introspection.checked_claims =
-      oauth::gather_checked_claims(*claims.ours, introspection.members, envelope.usable ? envelope.ours : nullptr);
-  REQUIRE(oauth::decide(introspection, line.policy(), now).outcome != oauth::Outcome::active);
+  oauth::TokenInformation information;
+  information.members = members.usable ? members.ours : nullptr;
+  information.checked_claims =
+      oauth::gather_checked_claims(*claims.ours, information.members, envelope.usable ? envelope.ours : nullptr);
+  REQUIRE(oauth::decide(information, line.requirements(), now).outcome != oauth::Outcome::active);
 
-  introspection.outcome = oauth::Outcome::active;
+  information.outcome = oauth::Outcome::active;
   const Documents documents = {members.usable ? members.theirs.get() : nullptr, claims.theirs.get(),
                                envelope.usable ? envelope.theirs.get() : nullptr};
-  const oauth::Verdict decision = oauth::decide(introspection, line.policy(), now);
-  REQUIRE((decision.outcome == oauth::Outcome::active) == may_pass(documents, line));
-  REQUIRE(decide_packed(introspection, line.policy()) == decision.outcome);
+  const oauth::Verdict verdict = oauth::decide(information, line.requirements(), now);
+  REQUIRE((verdict.outcome == oauth::Outcome::active) == may_pass(documents, line));
+  REQUIRE(decide_packed(information, line.requirements()) == verdict.outcome);
   return 0;
 }

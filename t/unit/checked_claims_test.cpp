@@ -17,9 +17,9 @@ class Gathered {
  public:
   Gathered(std::string_view claims, std::string_view members, std::string_view envelope)
       : claims_(claims), members_(members), envelope_(envelope) {
-    facts_ = gather_checked_claims(*parse(claims_), parse(members_), parse(envelope_));
+    checked_ = gather_checked_claims(*parse(claims_), parse(members_), parse(envelope_));
   }
-  const CheckedClaims *operator->() const { return &facts_; }
+  const CheckedClaims *operator->() const { return &checked_; }
 
  private:
   const JsonValue *parse(const TestText &text) {
@@ -31,7 +31,7 @@ class Gathered {
   TestText claims_;
   TestText members_;
   TestText envelope_;
-  CheckedClaims facts_;
+  CheckedClaims checked_;
 };
 
 constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
@@ -57,10 +57,10 @@ TEST(CheckedClaims, HaveTheEarliestExpOfAllThree) {
       {R"({"nbf":1,"iat":1,"x":{"exp":1}})", "", "", CheckedClaims::never},
   };
   for (const auto &test : cases) {
-    const Gathered facts(test.claims, test.members, test.envelope);
-    EXPECT_EQ(facts->exp, test.expected) << test.claims << ' ' << test.members << ' ' << test.envelope;
-    EXPECT_FALSE(facts->exp_is_no_number);
-    EXPECT_TRUE(facts->gathered);
+    const Gathered checked(test.claims, test.members, test.envelope);
+    EXPECT_EQ(checked->exp, test.expected) << test.claims << ' ' << test.members << ' ' << test.envelope;
+    EXPECT_FALSE(checked->exp_is_no_number);
+    EXPECT_TRUE(checked->gathered);
   }
 }
 
@@ -88,23 +88,23 @@ TEST(CheckedClaims, TakeTheScopeOfTheResponseThenOfTheJwtThenScp) {
 }
 
 TEST(CheckedClaims, KeepTheIssuerAndTheAudienceOfTheJwtApartFromThoseOfTheResponse) {
-  const Gathered facts(R"({"iss":"a","aud":"b"})", R"({"iss":"c","aud":"d"})", R"({"iss":"e","aud":"f"})");
-  EXPECT_EQ(facts->issuer->text, "a");
-  EXPECT_EQ(facts->issuer_of_response->text, "c");
-  EXPECT_EQ(facts->audience->text, "b");
-  EXPECT_EQ(facts->audience_of_response->text, "d");
+  const Gathered checked(R"({"iss":"a","aud":"b"})", R"({"iss":"c","aud":"d"})", R"({"iss":"e","aud":"f"})");
+  EXPECT_EQ(checked->issuer->text, "a");
+  EXPECT_EQ(checked->issuer_of_response->text, "c");
+  EXPECT_EQ(checked->audience->text, "b");
+  EXPECT_EQ(checked->audience_of_response->text, "d");
   EXPECT_EQ(Gathered("{}", "", R"({"iss":"e"})")->issuer, nullptr);
 }
 
 TEST(CheckedClaims, TakeNullForAbsentWhereverItIs) {
   constexpr std::string_view nothing =
       R"({"exp":null,"nbf":null,"iss":null,"aud":null,"scope":null,"scp":null,"cnf":null,"token_type":null})";
-  const Gathered facts(nothing, nothing, nothing);
-  EXPECT_EQ(facts->exp, CheckedClaims::never);
-  EXPECT_EQ(facts->nbf, CheckedClaims::always);
-  EXPECT_FALSE(facts->exp_is_no_number || facts->nbf_is_no_number || facts->is_sender_constrained);
-  for (const JsonValue *value :
-       {facts->issuer, facts->issuer_of_response, facts->audience, facts->audience_of_response, facts->scope}) {
+  const Gathered checked(nothing, nothing, nothing);
+  EXPECT_EQ(checked->exp, CheckedClaims::never);
+  EXPECT_EQ(checked->nbf, CheckedClaims::always);
+  EXPECT_FALSE(checked->exp_is_no_number || checked->nbf_is_no_number || checked->is_sender_constrained);
+  for (const JsonValue *value : {checked->issuer, checked->issuer_of_response, checked->audience,
+                                 checked->audience_of_response, checked->scope}) {
     EXPECT_EQ(value, nullptr);
   }
   EXPECT_EQ(Gathered(R"({"scope":"jwt"})", nothing, "")->scope->text, "jwt");

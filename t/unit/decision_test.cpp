@@ -43,17 +43,17 @@ Strings strings(const std::vector<std::string_view> &items) {
 class Decided {
  public:
   explicit Decided(const Case &test) : claims_(test.claims), members_(test.members), envelope_(test.envelope) {
-    TokenInformation introspection;
-    introspection.outcome = Outcome::active;
-    introspection.checked_claims = gather_checked_claims(*parse(claims_), parse(members_), parse(envelope_));
-    const Requirements policy = {strings(test.scopes),    test.scope_match, strings(test.issuers),
-                                 strings(test.audiences), test.leeway,      test.accept_sender_constrained};
-    decision_ = decide(introspection, policy, test.at);
-    expect_the_same_of_a_copy(introspection, policy, test.at);
+    TokenInformation information;
+    information.outcome = Outcome::active;
+    information.checked_claims = gather_checked_claims(*parse(claims_), parse(members_), parse(envelope_));
+    const Requirements requirements = {strings(test.scopes),    test.scope_match, strings(test.issuers),
+                                       strings(test.audiences), test.leeway,      test.accept_sender_constrained};
+    verdict_ = decide(information, requirements, test.at);
+    expect_the_same_of_a_copy(information, requirements, test.at);
   }
 
-  std::string_view word() const { return meaning(decision_.outcome).word; }
-  const char *problem() const { return decision_.problem; }
+  std::string_view word() const { return meaning(verdict_.outcome).word; }
+  const char *problem() const { return verdict_.problem; }
 
  private:
   const JsonValue *parse(const TestText &text) {
@@ -67,13 +67,14 @@ class Decided {
   }
 
   /// A copy in the hot cache has only the claims that pack() knows of: a check of another one would be missed there.
-  void expect_the_same_of_a_copy(const TokenInformation &introspection, const Requirements &policy, std::int64_t at) {
+  void expect_the_same_of_a_copy(const TokenInformation &information, const Requirements &requirements,
+                                 std::int64_t at) {
     std::string_view packed;
     ASSERT_TRUE(write_text(
-        memory_, [&](Writer &writer) { pack(writer, introspection); }, packed));
+        memory_, [&](Writer &writer) { pack(writer, information); }, packed));
     TokenInformation copy;
     ASSERT_TRUE(unpack(packed, "a.b.c", memory_, copy));
-    const Verdict again = oauth::decide(copy, policy, at);
+    const Verdict again = oauth::decide(copy, requirements, at);
     EXPECT_EQ(meaning(again.outcome).word, word());
     EXPECT_STREQ(again.problem, problem());
   }
@@ -82,38 +83,38 @@ class Decided {
   TestText claims_;
   TestText members_;
   TestText envelope_;
-  Verdict decision_;
+  Verdict verdict_;
 };
 
 std::string_view decide(const Case &test) {
   return Decided(test).word();
 }
 
-TEST(Verdict, StartsAsARefusal) {
+TEST(Decision, StartsAsARefusal) {
   EXPECT_EQ(Verdict().outcome, Outcome::internal_error);
   EXPECT_EQ(decide(TokenInformation(), Requirements(), now).outcome, Outcome::internal_error);
 
-  TokenInformation without_facts;
-  without_facts.outcome = Outcome::active;
-  EXPECT_EQ(decide(without_facts, Requirements(), now).outcome, Outcome::internal_error);
+  TokenInformation without_claims;
+  without_claims.outcome = Outcome::active;
+  EXPECT_EQ(decide(without_claims, Requirements(), now).outcome, Outcome::internal_error);
 }
 
-TEST(Verdict, PassesOnWhatIntrospectionSaid) {
+TEST(Decision, PassesOnWhatTheResponseSaid) {
   for (int i = 0; i <= static_cast<int>(Outcome::internal_error); ++i) {
-    TokenInformation introspection;
-    introspection.outcome = static_cast<Outcome>(i);
-    if (introspection.outcome == Outcome::active) {
+    TokenInformation information;
+    information.outcome = static_cast<Outcome>(i);
+    if (information.outcome == Outcome::active) {
       continue;
     }
-    introspection.checked_claims.gathered = true;
-    introspection.problem = "the reason";
-    const Verdict decision = decide(introspection, Requirements(), now);
-    EXPECT_EQ(decision.outcome, introspection.outcome);
-    EXPECT_STREQ(decision.problem, "the reason");
+    information.checked_claims.gathered = true;
+    information.problem = "the reason";
+    const Verdict verdict = decide(information, Requirements(), now);
+    EXPECT_EQ(verdict.outcome, information.outcome);
+    EXPECT_STREQ(verdict.problem, "the reason");
   }
 }
 
-TEST(Verdict, AllowsATokenWithoutClaimsWhereNothingIsAsked) {
+TEST(Decision, AllowsATokenWithoutClaimsWhereNothingIsAsked) {
   EXPECT_EQ(decide(Case{}), "active");
   EXPECT_EQ(Decided(Case{}).problem(), nullptr);
 }
@@ -199,7 +200,7 @@ constexpr Time times[] = {
     {R"({"nbf":false})", 0, now, "as_bad_response"},
 };
 
-TEST(Verdict, HoldsTimesAgainstNow) {
+TEST(Decision, HoldsTimesAgainstNow) {
   for (const auto place : places) {
     for (const Time &time : times) {
       Case test;
@@ -213,7 +214,7 @@ TEST(Verdict, HoldsTimesAgainstNow) {
   }
 }
 
-TEST(Verdict, HoldsATokenToEveryTimeThatIsThere) {
+TEST(Decision, HoldsATokenToEveryTimeThatIsThere) {
   for (const auto place : places) {
     for (const std::string_view bad : {R"({"exp":1700000000})"sv, R"({"nbf":1700000001})"sv, R"({"exp":""})"sv}) {
       Case test;
@@ -225,7 +226,7 @@ TEST(Verdict, HoldsATokenToEveryTimeThatIsThere) {
   }
 }
 
-TEST(Verdict, ExpiresWhileNothingButTheTimeChanges) {
+TEST(Decision, ExpiresWhileNothingButTheTimeChanges) {
   Case test;
   test.claims = R"({"exp":1700000000})";
   test.leeway = 5;
@@ -249,7 +250,7 @@ std::string object(std::string_view name, std::string_view value) {
   return value.empty() ? "{}" : "{\"" + std::string(name) + "\":" + std::string(value) + "}";
 }
 
-TEST(Verdict, HoldsIssuerAndAudience) {
+TEST(Decision, HoldsIssuerAndAudience) {
   const Named cases[] = {
       {"", "", {}, true, true},
       {"7", "[]", {}, true, true},
@@ -309,7 +310,7 @@ TEST(Verdict, HoldsIssuerAndAudience) {
   }
 }
 
-TEST(Verdict, HoldsIssuerAndAudienceOfABareJwt) {
+TEST(Decision, HoldsIssuerAndAudienceOfABareJwt) {
   Case test;
   test.claims = R"({"iss":"i","aud":["a"]})";
   test.issuers = {"i"};
@@ -322,7 +323,7 @@ TEST(Verdict, HoldsIssuerAndAudienceOfABareJwt) {
   EXPECT_EQ(decide(test), "audience");
 }
 
-TEST(Verdict, DoesNotAskTheEnvelopeForIssuerAndAudience) {
+TEST(Decision, DoesNotAskTheEnvelopeForIssuerAndAudience) {
   Case test;
   test.claims = R"({"iss":"i","aud":"a"})";
   test.members = "{}";
@@ -334,7 +335,7 @@ TEST(Verdict, DoesNotAskTheEnvelopeForIssuerAndAudience) {
 
 // --- sender-constrained tokens ---
 
-TEST(Verdict, RefusesSenderConstrainedTokensUnlessToldOtherwise) {
+TEST(Decision, RefusesSenderConstrainedTokensUnlessToldOtherwise) {
   for (const auto place : {&Case::claims, &Case::members}) {
     for (const std::string_view constrained :
          {R"({"cnf":{"jkt":"x"}})"sv, R"({"cnf":{"x5t#S256":"x"}})"sv, R"({"cnf":{}})"sv, R"({"cnf":[]})"sv,
@@ -364,7 +365,7 @@ struct Scopes {
   bool holds;
 };
 
-TEST(Verdict, TakesScopesFromTheJsonResponseElseFromTheJwt) {
+TEST(Decision, TakesScopesFromTheJsonResponseElseFromTheJwt) {
   for (const Scopes &scopes : {
            Scopes{R"({"scope":"a"})", "", true},
            Scopes{R"({"scope":["a"]})", "", true},
@@ -405,7 +406,7 @@ TEST(Verdict, TakesScopesFromTheJsonResponseElseFromTheJwt) {
 }
 
 // CVE-2021-32701: what one location was satisfied with says nothing of another.
-TEST(Verdict, HoldsTheSameTokenToEachPolicy) {
+TEST(Decision, HoldsTheSameTokenToTheRequirementsOfEachLocation) {
   Case test;
   test.claims = R"({"scope":"read"})";
   test.scopes = {"read"};
@@ -420,7 +421,7 @@ TEST(Verdict, HoldsTheSameTokenToEachPolicy) {
   EXPECT_EQ(decide(test), "active");
 }
 
-TEST(Verdict, ChecksInOrder) {
+TEST(Decision, ChecksInOrder) {
   Case test;
   test.claims = R"({"exp":0,"nbf":9999999999,"iss":"x","aud":"x","cnf":{}})";
   test.issuers = {"i"};

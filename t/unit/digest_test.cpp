@@ -46,7 +46,7 @@ std::string key(const std::vector<std::string_view> &parts) {
 
 // Computed with Python: hashlib.sha256(b''.join(struct.pack('>Q', len(p)) + p for p in parts)).hexdigest(); the one of
 // "abc" also with: printf '\0\0\0\0\0\0\0\3abc' | openssl dgst -sha256
-TEST(CacheKey, HasKnownAnswers) {
+TEST(Digest, HasKnownAnswers) {
   EXPECT_EQ(key({}), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(key({""}), "af5570f5a1810b7af78caf4bc70a660f0df51e42baf91d4de5b2328de0e83dfc");
   EXPECT_EQ(key({std::string_view()}), "af5570f5a1810b7af78caf4bc70a660f0df51e42baf91d4de5b2328de0e83dfc");
@@ -58,7 +58,7 @@ TEST(CacheKey, HasKnownAnswers) {
             "05176437031ba8c0d4945ec5da0a03d5f81c39ae51359d985f850919245f7d65");
 }
 
-TEST(CacheKey, DiffersForListsThatReadTheSameInOneRow) {
+TEST(Digest, DiffersForListsThatReadTheSameInOneRow) {
   const std::vector<std::vector<std::string_view>> lists = {
       {"abc"},         {"ab", "c"}, {"a", "bc"},     {"a", "b", "c"},         {"", "abc"},   {"abc", ""},
       {"", "ab", "c"}, {"cab"},     {"ab", "", "c"}, {"\0\0\0\0\0\0\0\1a"sv}, {"a", "\0"sv}, {"a\0"sv},
@@ -70,7 +70,7 @@ TEST(CacheKey, DiffersForListsThatReadTheSameInOneRow) {
   EXPECT_EQ(keys.size(), lists.size());
 }
 
-TEST(CacheKey, GoesOnBehindPartsThatHaveBeenPutBefore) {
+TEST(Digest, GoesOnBehindPartsThatHaveBeenPutBefore) {
   std::string begun(600, '?');
   Writer writer(begun.data());
   put_part(writer, "introspection");
@@ -83,13 +83,13 @@ TEST(CacheKey, GoesOnBehindPartsThatHaveBeenPutBefore) {
   EXPECT_EQ(hex, key({"introspection", std::string(300, 'x'), "", "token", "/_introspect"}));
 }
 
-TEST(CacheKey, WritesNoTerminator) {
+TEST(Digest, WritesNoTerminator) {
   std::string hex(hex_digest_size + 1, '?');
   ASSERT_TRUE(hex_digest({}, hex.data()));
   EXPECT_EQ(hex.back(), '?');
 }
 
-TEST(CacheKey, FailsWithAnEmptyErrorQueueWhereOpensslHasNoMemory) {
+TEST(Digest, FailsWithAnEmptyErrorQueueWhereOpensslHasNoMemory) {
   ASSERT_TRUE(openssl_can_fail);
   const std::string expected = key({"abc"});  // what OpenSSL sets up once is there from here on
   bool succeeded = false;

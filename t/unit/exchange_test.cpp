@@ -216,14 +216,14 @@ TEST(Exchange, HoldsTheOtherMembersToTheRulesOfIntrospection) {
 
 TEST(Exchange, TakesScopesOfTheResponseBeforeThoseOfTheJwt) {
   const std::string_view wanted[] = {"write"};
-  Requirements policy;
-  policy.scopes = {wanted, 1};
-  EXPECT_EQ(decide(*Read(success()), policy, 0).outcome, Outcome::insufficient_scope);
-  EXPECT_EQ(decide(*Read(success(R"(,"scope":"read write")")), policy, 0).outcome, Outcome::active);
+  Requirements requirements;
+  requirements.scopes = {wanted, 1};
+  EXPECT_EQ(decide(*Read(success()), requirements, 0).outcome, Outcome::insufficient_scope);
+  EXPECT_EQ(decide(*Read(success(R"(,"scope":"read write")")), requirements, 0).outcome, Outcome::active);
   const std::string_view read[] = {"read"};
-  policy.scopes = {read, 1};
-  EXPECT_EQ(decide(*Read(success()), policy, 0).outcome, Outcome::active);
-  EXPECT_EQ(decide(*Read(success(R"(,"scope":"")")), policy, 0).outcome, Outcome::insufficient_scope);
+  requirements.scopes = {read, 1};
+  EXPECT_EQ(decide(*Read(success()), requirements, 0).outcome, Outcome::active);
+  EXPECT_EQ(decide(*Read(success(R"(,"scope":"")")), requirements, 0).outcome, Outcome::insufficient_scope);
 }
 
 TEST(Exchange, IsReadAsJsonOnly) {

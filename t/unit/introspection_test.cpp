@@ -63,7 +63,7 @@ std::string active_json(std::string_view jwt, std::string_view member = "jwt") {
   return R"({"active":true,")" + std::string(member) + R"(":")" + std::string(jwt) + R"("})";
 }
 
-TEST(TokenInformation, FollowsTheStatus) {
+TEST(Introspection, FollowsTheStatus) {
   const struct {
     std::vector<unsigned> statuses;
     Outcome outcome;
@@ -88,7 +88,7 @@ TEST(TokenInformation, FollowsTheStatus) {
   }
 }
 
-TEST(TokenInformation, LooksAtNothingElseWhereTheStatusDecides) {
+TEST(Introspection, LooksAtNothingElseWhereTheStatusDecides) {
   Response response;
   response.too_large = true;
   response.content_encoding = "gzip";
@@ -100,7 +100,7 @@ TEST(TokenInformation, LooksAtNothingElseWhereTheStatusDecides) {
   EXPECT_EQ(word(Read(response, "").outcome()), "as_timeout");
 }
 
-TEST(TokenInformation, NeedsAWholeReadableBody) {
+TEST(Introspection, NeedsAWholeReadableBody) {
   const std::string body = make_jwt("{}");
   Response response = Read::whole(jwt_type);
   response.too_large = true;
@@ -122,7 +122,7 @@ TEST(TokenInformation, NeedsAWholeReadableBody) {
   }
 }
 
-TEST(TokenInformation, GoesByTheMediaType) {
+TEST(Introspection, GoesByTheMediaType) {
   const std::string jwt = make_jwt("{}");
   for (const std::string_view type :
        {"application/jwt"sv, "Application/JWT"sv, "application/jwt;charset=utf-8"sv,
@@ -145,7 +145,7 @@ TEST(TokenInformation, GoesByTheMediaType) {
   EXPECT_EQ(word(Read(jwt_type, active_json(jwt)).outcome()), "as_bad_response");
 }
 
-TEST(TokenInformation, TakesABareJwt) {
+TEST(Introspection, TakesABareJwt) {
   const std::string jwt = make_jwt(R"({"sub":"alice"})");
   const Read read(jwt_type, " " + jwt + "\r\n");
   EXPECT_EQ(word(read.outcome()), "active");
@@ -154,7 +154,7 @@ TEST(TokenInformation, TakesABareJwt) {
   EXPECT_EQ(read->members, nullptr);
 }
 
-TEST(TokenInformation, LooksAtTheStateInABareJwt) {
+TEST(Introspection, LooksAtTheStateInABareJwt) {
   const struct {
     std::string_view claims;
     Outcome outcome;
@@ -178,7 +178,7 @@ TEST(TokenInformation, LooksAtTheStateInABareJwt) {
   }
 }
 
-TEST(TokenInformation, RefusesABodyThatIsNoJwt) {
+TEST(Introspection, RefusesABodyThatIsNoJwt) {
   const std::string jwt = make_jwt("{}");
   for (const std::string &body :
        {std::string(), std::string("\n"), std::string("opaque"), jwt.substr(0, jwt.size() - 1),
@@ -188,7 +188,7 @@ TEST(TokenInformation, RefusesABodyThatIsNoJwt) {
   }
 }
 
-TEST(TokenInformation, ReadsJsonWithActiveFirst) {
+TEST(Introspection, ReadsJsonWithActiveFirst) {
   const std::string jwt = make_jwt("{}");
   const std::string member = R"("jwt":")" + jwt + "\"";
   const struct {
@@ -260,7 +260,7 @@ TEST(TokenInformation, ReadsJsonWithActiveFirst) {
   }
 }
 
-TEST(TokenInformation, GivesTheJwtAndTheMembersOfJson) {
+TEST(Introspection, GivesTheJwtAndTheMembersOfJson) {
   const std::string jwt = make_jwt(R"({"sub":"alice"})");
   const Read read(json_type, R"({"scope":"a b","active":true,"jwt":" )" + jwt + "\\n\"}");
   ASSERT_EQ(word(read.outcome()), "active");
@@ -270,12 +270,12 @@ TEST(TokenInformation, GivesTheJwtAndTheMembersOfJson) {
   EXPECT_EQ(read->members->member("scope")->text, "a b");
 }
 
-TEST(TokenInformation, SaysWhereThereIsNothingToForward) {
+TEST(Introspection, SaysWhereThereIsNothingToForward) {
   EXPECT_EQ(Read(json_type, R"({"active":true})").problem(),
             "the token is active, but the response holds no JWT, so there is nothing to forward");
 }
 
-TEST(TokenInformation, PrefersJwtMembersInConfiguredOrder) {
+TEST(Introspection, PrefersJwtMembersInConfiguredOrder) {
   const std::string one = make_jwt(R"({"n":1})");
   const std::string two = make_jwt(R"({"n":2})");
   const std::string body = R"({"active":true,"token_string":")" + two + R"(","phantom_token":")" + one + "\"}";
@@ -297,7 +297,7 @@ std::string envelope(std::string_view members) {
   return make_envelope(R"({"iss":"https://as","exp":7,"token_introspection":)" + std::string(members) + "}");
 }
 
-TEST(TokenInformation, ReadsTheEnvelopeOfRfc9701UnderEitherMediaType) {
+TEST(Introspection, ReadsTheEnvelopeOfRfc9701UnderEitherMediaType) {
   const std::string jwt = make_jwt(R"({"sub":"alice"})");
   const std::string body = envelope(R"({"active":true,"scope":"a","jwt":")" + jwt + "\"}");
   for (const std::string_view type : {envelope_type, "Application/Token-Introspection+JWT; x=y"sv, jwt_type}) {
@@ -310,7 +310,7 @@ TEST(TokenInformation, ReadsTheEnvelopeOfRfc9701UnderEitherMediaType) {
   }
 }
 
-TEST(TokenInformation, NeverForwardsAnEnvelope) {
+TEST(Introspection, NeverForwardsAnEnvelope) {
   const std::string jwt = make_jwt("{}");
   const std::string good = envelope(active_json(jwt));
   const struct {
@@ -340,7 +340,7 @@ TEST(TokenInformation, NeverForwardsAnEnvelope) {
 }
 
 // RFC 9701 section 5: typ MUST be token-introspection+jwt.
-TEST(TokenInformation, RefusesAnEnvelopeWithoutItsType) {
+TEST(Introspection, RefusesAnEnvelopeWithoutItsType) {
   const std::string claims = R"({"token_introspection":)" + active_json(make_jwt("{}")) + "}";
   for (const std::string_view header : {R"({"alg":"RS256"})", R"({"alg":"RS256","typ":"JWT"})"}) {
     for (const std::string_view type : {envelope_type, jwt_type}) {
@@ -352,28 +352,7 @@ TEST(TokenInformation, RefusesAnEnvelopeWithoutItsType) {
   EXPECT_EQ(word(Read(envelope_type, make_jwt(R"({"active":true})")).outcome()), "as_bad_response");
 }
 
-TEST(TokenInformation, IsInactiveByAStatusThatTheServerGave) {
-  InactiveStatuses statuses;
-  statuses.add(401);
-  TestMemory memory;
-  const TestText text(R"({"error":"invalid_client","active":true})");
-  Response response = Read::whole(json_type);
-  response.body = text.data();
-  response.body_size = text.size();
-  for (const unsigned status : {200U, 204U, 400U, 401U, 404U, 502U}) {
-    response.status = status;
-    response.answered = true;
-    EXPECT_EQ(is_inactive_by_status(response, statuses), status == 401) << status;
-    response.answered = false;  // nginx's own
-    EXPECT_FALSE(is_inactive_by_status(response, statuses)) << status;
-  }
-  const TokenInformation introspection = inactive_by_status(response, memory);
-  EXPECT_EQ(word(introspection.outcome), "inactive");
-  EXPECT_EQ(introspection.server_message, "invalid_client");
-  EXPECT_TRUE(introspection.jwt.compact.empty());
-}
-
-TEST(TokenInformation, IsNotActiveWithoutMemory) {
+TEST(Introspection, IsNotActiveWithoutMemory) {
   const std::string jwt = make_jwt(R"({"sub":"alice","aud":["a"]})");
   const struct {
     std::string_view type;
@@ -390,8 +369,7 @@ TEST(TokenInformation, IsNotActiveWithoutMemory) {
   }
 }
 
-TEST(TokenInformation, StartsAsARefusal) {
-  EXPECT_EQ(word(TokenInformation().outcome), "internal_error");
+TEST(Introspection, OfNoResponseIsRefused) {
   TestMemory memory;
   EXPECT_EQ(word(read_introspection({}, {}, memory).outcome), "as_bad_response");
 }

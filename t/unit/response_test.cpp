@@ -79,9 +79,9 @@ TEST(Response, FailsByTheStatusThatTheServerSays) {
   for (unsigned status = 0; status <= 999; ++status) {
     Response response;
     response.status = status;
-    EXPECT_EQ(failure(response).outcome, outcome_of(status)) << status;
-    ASSERT_NE(failure(response).problem, nullptr) << status;
-    const std::string_view problem = failure(response).problem;
+    EXPECT_EQ(verdict_by_status(response).outcome, outcome_of(status)) << status;
+    ASSERT_NE(verdict_by_status(response).problem, nullptr) << status;
+    const std::string_view problem = verdict_by_status(response).problem;
     EXPECT_EQ(problem.find("gateway's own"), std::string_view::npos) << status;
     EXPECT_EQ(problem.find("reached"), std::string_view::npos) << status << ": a status has come";
   }
@@ -98,7 +98,8 @@ TEST(Response, SaysWhatTheStatusIs) {
   for (const auto &row : rows) {
     Response response;
     response.status = row.status;
-    EXPECT_NE(std::string_view(failure(response).problem).find(row.part), std::string_view::npos) << row.status;
+    EXPECT_NE(std::string_view(verdict_by_status(response).problem).find(row.part), std::string_view::npos)
+        << row.status;
   }
 }
 
@@ -107,8 +108,8 @@ TEST(Response, OfNoServerIsExplainedByTheGateway) {
     Response response;
     response.status = status;
     response.explanation = "the door was shut";
-    EXPECT_EQ(failure(response).outcome, outcome_of(status)) << status;
-    EXPECT_STREQ(failure(response).problem, "the door was shut") << status;
+    EXPECT_EQ(verdict_by_status(response).outcome, outcome_of(status)) << status;
+    EXPECT_STREQ(verdict_by_status(response).problem, "the door was shut") << status;
   }
 }
 

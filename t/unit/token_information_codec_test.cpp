@@ -11,6 +11,7 @@
 #include "oauth/claim.h"
 #include "oauth/decision.h"
 #include "oauth/exchange.h"
+#include "oauth/introspection.h"
 #include "test_jwt.h"
 #include "test_memory.h"
 
@@ -82,24 +83,24 @@ class Packed {
     response.complete = true;
     response.body = text_.data();
     response.body_size = text_.size();
-    introspection_ = answer.is_exchange ? read_exchange(response, "urn:ietf:params:oauth:token-type:jwt", memory_)
-                                        : read_introspection(response, {jwt_members, 1}, memory_);
-    EXPECT_EQ(introspection_.outcome, Outcome::active) << answer.name << ": " << introspection_.problem;
+    information_ = answer.is_exchange ? read_exchange(response, "urn:ietf:params:oauth:token-type:jwt", memory_)
+                                      : read_introspection(response, {jwt_members, 1}, memory_);
+    EXPECT_EQ(information_.outcome, Outcome::active) << answer.name << ": " << information_.problem;
     std::string_view packed;
     EXPECT_TRUE(write_text(
-        memory_, [&](Writer &writer) { pack(writer, introspection_); }, packed));
+        memory_, [&](Writer &writer) { pack(writer, information_); }, packed));
     bytes_ = packed;
-    jwt_ = introspection_.jwt.compact;
+    jwt_ = information_.jwt.compact;
   }
 
-  const TokenInformation &introspection() const { return introspection_; }
+  const TokenInformation &information() const { return information_; }
   const std::string &bytes() const { return bytes_; }
   const std::string &jwt() const { return jwt_; }
 
  private:
   TestMemory memory_;
   TestText text_;
-  TokenInformation introspection_;
+  TokenInformation information_;
   std::string bytes_;
   std::string jwt_;
 };
@@ -146,23 +147,23 @@ std::string shown_members(const JsonValue *object) {
   return text;
 }
 
-std::string shown_facts(const CheckedClaims &facts) {
-  std::string text = std::to_string(facts.exp) + ' ' + std::to_string(facts.nbf) + ' ';
+std::string shown_claims(const CheckedClaims &claims) {
+  std::string text = std::to_string(claims.exp) + ' ' + std::to_string(claims.nbf) + ' ';
   for (const bool flag :
-       {facts.gathered, facts.exp_is_no_number, facts.nbf_is_no_number, facts.is_sender_constrained}) {
+       {claims.gathered, claims.exp_is_no_number, claims.nbf_is_no_number, claims.is_sender_constrained}) {
     text += flag ? '1' : '0';
   }
   for (const JsonValue *value :
-       {facts.issuer, facts.issuer_of_response, facts.audience, facts.audience_of_response, facts.scope}) {
+       {claims.issuer, claims.issuer_of_response, claims.audience, claims.audience_of_response, claims.scope}) {
     text += ' ' + shown(value, value != nullptr && value->kind == JsonKind::array ? 1 : 0);
   }
   return text;
 }
 
-TEST(PackedIntrospection, HoldsWhatADecisionReads) {
+TEST(PackedTokenInformation, HoldsWhatADecisionReads) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
-    const TokenInformation &before = packed.introspection();
+    const TokenInformation &before = packed.information();
     const Block bytes(packed.bytes());
     const Block jwt(packed.jwt());
     TestMemory memory;
@@ -173,14 +174,14 @@ TEST(PackedIntrospection, HoldsWhatADecisionReads) {
     EXPECT_EQ(after.jwt.compact.data(), jwt.view().data()) << answer.name;
     EXPECT_EQ(after.jwt.compact.size(), jwt.view().size()) << answer.name;
     EXPECT_EQ(after.jwt.header, nullptr) << answer.name;
-    EXPECT_EQ(shown_facts(after.checked_claims), shown_facts(before.checked_claims)) << answer.name;
+    EXPECT_EQ(shown_claims(after.checked_claims), shown_claims(before.checked_claims)) << answer.name;
     ASSERT_TRUE(read_all(after, memory)) << answer.name;
     EXPECT_EQ(shown_members(after.members), shown_members(before.members)) << answer.name;
     EXPECT_EQ(after.members == nullptr, before.members == nullptr) << answer.name;
   }
 }
 
-TEST(PackedIntrospection, CanBePackedAgain) {
+TEST(PackedTokenInformation, CanBePackedAgain) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
     for (const bool read_before : {false, true}) {
@@ -196,7 +197,7 @@ TEST(PackedIntrospection, CanBePackedAgain) {
   }
 }
 
-TEST(PackedIntrospection, DoesNotHoldTheJwtTwice) {
+TEST(PackedTokenInformation, DoesNotHoldTheJwtTwice) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
     EXPECT_EQ(packed.bytes().find(packed.jwt()), std::string::npos) << answer.name;
@@ -204,10 +205,10 @@ TEST(PackedIntrospection, DoesNotHoldTheJwtTwice) {
 }
 
 /// What variables say of a claim; claims come from the JWT, else from the JSON answer.
-std::string claim(const TokenInformation &introspection, std::string_view name, Memory &memory) {
-  ClaimMatch match = find_claim(introspection.jwt.claims, name);
+std::string claim(const TokenInformation &information, std::string_view name, Memory &memory) {
+  ClaimMatch match = find_claim(information.jwt.claims, name);
   if (match.count == 0) {
-    match = find_claim(introspection.members, name);
+    match = find_claim(information.members, name);
   }
   std::string_view text;
   if (match.count == 1) {
@@ -216,7 +217,7 @@ std::string claim(const TokenInformation &introspection, std::string_view name, 
   return std::to_string(match.count) + ' ' + std::string(text);
 }
 
-TEST(PackedIntrospection, GivesAllClaimsOnceTheJwtIsReadAgain) {
+TEST(PackedTokenInformation, GivesAllClaimsOnceTheJwtIsReadAgain) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
     const Block bytes(packed.bytes());
@@ -226,8 +227,8 @@ TEST(PackedIntrospection, GivesAllClaimsOnceTheJwtIsReadAgain) {
     ASSERT_TRUE(unpack(bytes.view(), jwt.view(), memory, after)) << answer.name;
     ASSERT_TRUE(read_all(after, memory)) << answer.name;
     ASSERT_NE(after.jwt.header, nullptr) << answer.name;
-    EXPECT_EQ(shown(after.jwt.header, 9), shown(packed.introspection().jwt.header, 9)) << answer.name;
-    EXPECT_EQ(shown(after.jwt.claims, 9), shown(packed.introspection().jwt.claims, 9)) << answer.name;
+    EXPECT_EQ(shown(after.jwt.header, 9), shown(packed.information().jwt.header, 9)) << answer.name;
+    EXPECT_EQ(shown(after.jwt.claims, 9), shown(packed.information().jwt.claims, 9)) << answer.name;
     EXPECT_EQ(after.jwt.compact, packed.jwt()) << answer.name;
     for (const std::string_view name : {"exp",
                                         "nbf",
@@ -252,12 +253,12 @@ TEST(PackedIntrospection, GivesAllClaimsOnceTheJwtIsReadAgain) {
                                         "member_299",
                                         "client_id",
                                         "issued_token_type"}) {
-      EXPECT_EQ(claim(after, name, memory), claim(packed.introspection(), name, memory)) << answer.name << ' ' << name;
+      EXPECT_EQ(claim(after, name, memory), claim(packed.information(), name, memory)) << answer.name << ' ' << name;
     }
   }
 }
 
-TEST(PackedIntrospection, IsReadWholeOnlyOnce) {
+TEST(PackedTokenInformation, IsReadWholeOnlyOnce) {
   const Packed packed(answers()[1]);
   TestMemory memory;
   TokenInformation after;
@@ -268,26 +269,26 @@ TEST(PackedIntrospection, IsReadWholeOnlyOnce) {
   EXPECT_TRUE(read_all(after, none));
   EXPECT_EQ(after.jwt.claims, claims);
 
-  TokenInformation never_packed = packed.introspection();
+  TokenInformation never_packed = packed.information();
   EXPECT_TRUE(read_all(never_packed, none));
 }
 
 // --- bytes that are not what pack() has put ---
 
-/// Everything that the gateway does with an introspection that has been unpacked.
-void use(TokenInformation &introspection) {
+/// Everything that the gateway does with information that has been unpacked.
+void use(TokenInformation &information) {
   TestMemory memory;
-  Requirements policy;
+  Requirements requirements;
   constexpr std::string_view wanted[] = {"read"};
-  policy.scopes = policy.issuers = policy.audiences = {wanted, 1};
-  (void)decide(introspection, policy, 0);
-  (void)decide(introspection, Requirements(), 0);
-  (void)read_all(introspection, memory);
-  (void)shown_members(introspection.members);
-  (void)claim(introspection, "sub", memory);
+  requirements.scopes = requirements.issuers = requirements.audiences = {wanted, 1};
+  (void)decide(information, requirements, 0);
+  (void)decide(information, Requirements(), 0);
+  (void)read_all(information, memory);
+  (void)shown_members(information.members);
+  (void)claim(information, "sub", memory);
 }
 
-TEST(PackedIntrospection, RefusesEveryTruncation) {
+TEST(PackedTokenInformation, RefusesEveryTruncation) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
     for (std::size_t size = 0; size < packed.bytes().size(); ++size) {
@@ -302,7 +303,7 @@ TEST(PackedIntrospection, RefusesEveryTruncation) {
   }
 }
 
-TEST(PackedIntrospection, RefusesWhatFollows) {
+TEST(PackedTokenInformation, RefusesWhatFollows) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
     for (const std::string_view more : {"\0"sv, "\1"sv, "x"sv}) {
@@ -314,7 +315,7 @@ TEST(PackedIntrospection, RefusesWhatFollows) {
   }
 }
 
-TEST(PackedIntrospection, SurvivesEveryCorruptedByte) {
+TEST(PackedTokenInformation, SurvivesEveryCorruptedByte) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
     if (packed.bytes().size() > 1000) {
@@ -337,7 +338,7 @@ TEST(PackedIntrospection, SurvivesEveryCorruptedByte) {
   }
 }
 
-TEST(PackedIntrospection, RefusesWhatPackNeverPuts) {
+TEST(PackedTokenInformation, RefusesWhatPackNeverPuts) {
   const std::string longest_number(10, '\xff');
   const struct {
     std::string_view name;
@@ -355,19 +356,19 @@ TEST(PackedIntrospection, RefusesWhatPackNeverPuts) {
       {"a member too few", std::string("\2\1\1a\4true", 9)},
   };
   const Packed packed({"", "application/jwt", make_jwt("{}")});
-  const std::string facts = packed.bytes().substr(0, packed.bytes().size() - 1);
+  const std::string claims = packed.bytes().substr(0, packed.bytes().size() - 1);
   for (const auto &test : cases) {
-    const Block bytes(facts + '\1' + test.members);
+    const Block bytes(claims + '\1' + test.members);
     TestMemory memory;
     TokenInformation after;
     EXPECT_FALSE(unpack(bytes.view(), packed.jwt(), memory, after) && read_all(after, memory)) << test.name;
   }
   TestMemory memory;
   TokenInformation after;
-  EXPECT_FALSE(unpack(facts + std::string(1, '\0') + "x", packed.jwt(), memory, after)) << "more than no members";
+  EXPECT_FALSE(unpack(claims + std::string(1, '\0') + "x", packed.jwt(), memory, after)) << "more than no members";
 }
 
-TEST(PackedIntrospection, IsRefusedWithoutMemory) {
+TEST(PackedTokenInformation, IsRefusedWithoutMemory) {
   for (const Answer &answer : answers()) {
     const Packed packed(answer);
     expect_refusal_without_memory([&](Memory &memory) {
@@ -382,7 +383,7 @@ TEST(PackedIntrospection, IsRefusedWithoutMemory) {
     expect_refusal_without_memory([&](Memory &memory) {
       std::string_view bytes;
       return write_text(
-          memory, [&](Writer &writer) { pack(writer, packed.introspection()); }, bytes);
+          memory, [&](Writer &writer) { pack(writer, packed.information()); }, bytes);
     });
   }
 }

@@ -195,7 +195,7 @@ ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
 
 /// @return what to do, where the status alone has decided.
 const char *advice_about(const AsRequest &answer, const oauth::Verdict &verdict) noexcept {
-  return verdict.problem == oauth::failure(answer.captured.response).problem ? advice(answer) : nullptr;
+  return verdict.problem == oauth::verdict_by_status(answer.captured.response).problem ? advice(answer) : nullptr;
 }
 
 /// The client's mistakes are its own, and there can be many; the others' are for the operator.

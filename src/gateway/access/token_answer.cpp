@@ -4,7 +4,9 @@
 
 #include "../../nginx/strings.h"
 #include "../../oauth/decision.h"
+#include "../../oauth/error_response.h"
 #include "../../oauth/exchange.h"
+#include "../../oauth/introspection.h"
 #include "../../oauth/token_information_codec.h"
 #include "../cache/hot_cache.h"
 #include "../cache/parsed_answers.h"

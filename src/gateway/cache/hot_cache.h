@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../../oauth/introspection.h"
+#include "../../oauth/token_information.h"
 #include "../configuration/module_configuration.h"
 #include "../subrequest/answer_key.h"
 #include "answer_copy.h"

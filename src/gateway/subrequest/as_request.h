@@ -6,9 +6,9 @@
 
 #include "../../jose/digest.h"
 #include "../../jose/strings.h"
-#include "../../oauth/introspection.h"
 #include "../../oauth/outcome.h"
 #include "../../oauth/response.h"
+#include "../../oauth/token_information.h"
 #include "../configuration/module_configuration.h"
 #include "answer_key.h"
 #include "contact.h"

@@ -91,7 +91,7 @@ oauth::Verdict find_failure(const CapturedResponse &captured) noexcept {
     return capture;
   }
   if (captured.response.status != NGX_HTTP_OK) {
-    return oauth::failure(captured.response);
+    return oauth::verdict_by_status(captured.response);
   }
   const char *problem = oauth::explain_unreadable(captured.response);
   return {problem == nullptr ? oauth::Outcome::active : oauth::Outcome::as_bad_response, problem};

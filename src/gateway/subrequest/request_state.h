@@ -1,7 +1,7 @@
 #pragma once
 
-#include "../../oauth/introspection.h"
 #include "../../oauth/outcome.h"
+#include "../../oauth/token_information.h"
 #include "../configuration/module_configuration.h"
 #include "as_request.h"
 

@@ -1,0 +1,64 @@
+#include "token_information.h"
+
+#include "../jose/strings.h"
+
+namespace oauth {
+namespace {
+
+/// By its `typ` (RFC 9701 section 5), or by a claim that no other JWT has. The token is described inside it, so that
+/// the JWT itself must not be forwarded.
+bool is_introspection_response(const jose::Jwt &jwt) noexcept {
+  return jose::has_type(jwt, introspection_response_type) || jwt.claims->member("token_introspection") != nullptr;
+}
+
+}  // namespace
+
+TokenInformation refused_response(Outcome outcome, const char *problem) noexcept {
+  TokenInformation information;
+  information.outcome = outcome;
+  information.problem = problem;
+  return information;
+}
+
+TokenInformation bad_response(const char *problem) noexcept {
+  return refused_response(Outcome::as_bad_response, problem);
+}
+
+TokenInformation inactive_token() noexcept {
+  return refused_response(Outcome::inactive, nullptr);
+}
+
+bool is_refresh_token(const jose::JsonValue &claims) noexcept {
+  const jose::JsonValue *token_type = claims.member("token_type");
+  return token_type != nullptr && token_type->kind == jose::JsonKind::string &&
+         jose::equal_ignoring_case(token_type->text, "refresh_token");
+}
+
+TokenInformation accept_jwt(const jose::Jwt &jwt, const jose::JsonValue *members) noexcept {
+  if (is_introspection_response(jwt)) {
+    return bad_response("the JWT to forward is itself an introspection response");
+  }
+  const jose::JsonValue *active = jwt.claims->member_or_null("active");
+  if (active != nullptr && active->kind != jose::JsonKind::boolean) {
+    return bad_response("the claim active is no boolean");
+  }
+  if ((active != nullptr && active->is_false()) || is_refresh_token(*jwt.claims) ||
+      (members != nullptr && is_refresh_token(*members))) {
+    return inactive_token();
+  }
+
+  TokenInformation information;
+  information.outcome = Outcome::active;
+  information.jwt = jwt;
+  information.members = members;
+  information.checked_claims = gather_checked_claims(*jwt.claims, members, nullptr);
+  return information;
+}
+
+TokenInformation accept_jwt(std::string_view compact, const jose::JsonValue *members, jose::Memory &memory) noexcept {
+  jose::Jwt jwt;
+  const char *problem = nullptr;
+  return jose::parse_jwt(compact, memory, jwt, problem) ? accept_jwt(jwt, members) : bad_response(problem);
+}
+
+}  // namespace oauth
