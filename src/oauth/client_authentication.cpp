@@ -1,7 +1,6 @@
 #include "client_authentication.h"
 
-#include <openssl/evp.h>
-
+#include "../jose/base64.h"
 #include "form.h"
 
 namespace oauth {
@@ -46,15 +45,13 @@ bool write_basic_authorization(const ClientCredentials &credentials, jose::Memor
           memory, [&](jose::Writer &writer) { put_user_and_password(writer, credentials); }, plain)) {
     return false;
   }
-  // EVP_EncodeBlock writes four characters for each three bytes begun, and a terminator.
-  const std::size_t encoded_size = (plain.size() + 2) / 3 * 4;
-  auto *bytes = static_cast<char *>(memory.allocate(scheme.size() + encoded_size + 1));
+  const std::size_t encoded_size = jose::base64_encoded_size(plain.size());
+  auto *bytes = static_cast<char *>(memory.allocate(scheme.size() + encoded_size + 1));  // and base64's terminator
   if (bytes == nullptr) {
     return false;
   }
   scheme.copy(bytes, scheme.size());
-  EVP_EncodeBlock(reinterpret_cast<unsigned char *>(bytes + scheme.size()),
-                  reinterpret_cast<const unsigned char *>(plain.data()), static_cast<int>(plain.size()));
+  jose::base64_encode(plain, bytes + scheme.size());
   value = {bytes, scheme.size() + encoded_size};
   return true;
 }

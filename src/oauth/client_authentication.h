@@ -24,9 +24,9 @@ struct ClientCredentials {
 /// @return the word of the method as phantom_token_client_auth has it.
 std::string_view name(ClientAuthentication method) noexcept;
 
-/// @param value set to the value of the Authorization header; empty where the method or the lack of credentials asks
-/// for
-///   none.
+/// @param value set to the value of the Authorization header; empty where there are no credentials, or where their
+/// method
+///   does not use the header.
 /// @return false where there is no memory.
 bool write_basic_authorization(const ClientCredentials &credentials, jose::Memory &memory,
                                std::string_view &value) noexcept;
