@@ -6,9 +6,8 @@
 #include <limits>
 #include <utility>
 
-// An assertion must not end a worker process. None can fail on the way taken below: the stack has room for every level
-// that the handler lets the reader enter, json_max_size keeps lengths in range, and the others are invariants of the
-// reader's own state machine.
+// An assertion must not end a worker process. None can fail on the way taken below: json_max_size keeps lengths in
+// range, and the others are invariants of the reader itself.
 #define RAPIDJSON_ASSERT(condition) static_cast<void>(0)
 #include <rapidjson/reader.h>
 
@@ -16,8 +15,8 @@ namespace jose {
 
 namespace {
 
-/// The text, as an in situ stream. RapidJSON's own reads and writes behind the end where the text stops within a UTF-8
-/// sequence.
+/// The text as a stream that RapidJSON reads and rewrites in place. Its own InsituStringStream goes past the end of a
+/// text that stops within a UTF-8 sequence; this one never does.
 class TextStream {
  public:
   using Ch = char;
@@ -47,53 +46,11 @@ class TextStream {
   char *end_;
 };
 
-/// Stands where the reader wants an allocator, and chooses the Stack below.
-struct NoAllocator {};
-
 }  // namespace
 
 }  // namespace jose
 
-/// The reader's stack, in place of one that begins with arithmetic on a null pointer, grows on the heap and goes on
-/// where that fails. In situ, the reader puts there nothing but two counters a level, before it asks the handler to
-/// enter the level: hence one level more than the handler allows.
-template <>
-class rapidjson::internal::Stack<jose::NoAllocator> {
- public:
-  Stack(jose::NoAllocator * /*allocator*/, std::size_t /*capacity*/) noexcept {}
-
-  template <typename T>
-  T *Push(std::size_t count = 1) noexcept {
-    T *place = End<T>();
-    size_ += count;
-    return place;
-  }
-
-  template <typename T>
-  T *Pop(std::size_t count) noexcept {
-    size_ -= count;
-    return End<T>();
-  }
-
-  template <typename T>
-  T *Top() noexcept {
-    return End<T>() - 1;
-  }
-
-  void Clear() noexcept { size_ = 0; }
-
- private:
-  // T is SizeType: what would push anything else is compiled, but not reached.
-  template <typename T>
-  T *End() noexcept {
-    return reinterpret_cast<T *>(counters_ + size_);
-  }
-
-  SizeType counters_[2 * (jose::json_max_depth + 1)] = {};
-  std::size_t size_ = 0;
-};
-
-/// The reader finds the text of a number only in a stream that it may copy.
+/// Tells RapidJSON to work on a copy of the stream. Of a number it hands over the characters only then.
 template <>
 struct rapidjson::StreamTraits<jose::TextStream> {
   static constexpr int copyOptimization = 1;
@@ -112,8 +69,8 @@ constexpr std::size_t few_members = 16;
 constexpr const char *lone_surrogate = "the JSON has a lone surrogate";
 constexpr const char *memory_is_short = "there is no memory for the JSON";
 
-// RFC 3629 section 3: UTF-8 has no surrogates. The reader checks unescaped bytes, but encodes an escaped low surrogate
-// as it stands where no high one comes before it.
+// UTF-8 has no surrogates (RFC 3629 section 3). The reader refuses those that are written as bytes; but an escaped low
+// surrogate without a high one before it, such as \uDC00, it turns into such bytes.
 bool holds_surrogate(std::string_view text) noexcept {
   for (std::size_t at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
     if (static_cast<unsigned char>(text[at + 1]) >= 0xA0) {
@@ -134,7 +91,7 @@ bool few_names_are_unique(const JsonValue *first) noexcept {
   return true;
 }
 
-/// Builds the values out of the reader's events. What is no event of JSON read with our flags is refused by Default().
+/// Builds the values out of the reader's events. Default() refuses every event that no function below expects.
 class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
  public:
   explicit Builder(Memory &memory) noexcept : memory_(memory) {}
@@ -182,7 +139,7 @@ bool Builder::refuse(const char *problem) noexcept {
   return false;
 }
 
-/// Memory is asked for in blocks: a small JWT's payload has about as many values as one holds.
+/// Asks for memory in blocks; one block has room for the claims of a small JWT.
 JsonValue *Builder::new_value() noexcept {
   constexpr std::size_t block = 12;
   if (room_left_ == 0) {
@@ -244,7 +201,7 @@ const JsonValue *Builder::close() noexcept {
   return container;
 }
 
-// Many names are sorted, so that no response makes this quadratic.
+// Many names are sorted before they are compared, so that no response takes quadratic time.
 bool Builder::check_names(const JsonValue *first, std::size_t count) noexcept {
   constexpr const char *duplicate = "the JSON has a member twice";
   if (count <= few_members) {
@@ -263,7 +220,7 @@ bool Builder::check_names(const JsonValue *first, std::size_t count) noexcept {
   return std::adjacent_find(names, end) == end || refuse(duplicate);
 }
 
-/// @return why the reader shall not see the text; nullptr where it may.
+/// @return why the text is refused before the reader sees it; nullptr where it is not.
 const char *explain_unreadable(std::string_view text) noexcept {
   if (text.empty()) {
     return "the JSON is empty";
@@ -287,15 +244,16 @@ const char *explain(rapidjson::ParseErrorCode error) noexcept {
   }
 }
 
-/// Whether this, behind a number's integer part, is its fraction and no exponent moves the point. A double would round
-/// up what has more digits than it holds.
+/// @param rest what follows a number's integer part.
+/// @return whether it is a fraction without an exponent. Then the integer part is the number rounded to zero; a double
+///   might round it up, as it does with 1700000000.99999999999.
 bool is_fraction(std::string_view rest) noexcept {
   return rest.front() == '.' && rest.find_first_of("eE") == std::string_view::npos;
 }
 
 std::int64_t to_seconds(double number) noexcept {
   using Limits = std::numeric_limits<std::int64_t>;
-  constexpr double beyond = 9223372036854775808.0;  // 2^63: the largest 64-bit integer itself is no double
+  constexpr double beyond = 9223372036854775808.0;  // 2^63; no double is the largest 64-bit integer, 2^63 - 1
   if (number >= beyond) {
     return Limits::max();
   }
@@ -332,9 +290,10 @@ bool is_array_of_strings(const JsonValue &value) noexcept {
 }
 
 const JsonValue *parse_json(char *text, std::size_t size, Memory &memory, const char *&problem) noexcept {
-  using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, NoAllocator>;
-  constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                             rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+  // RapidJSON's recursive reader, not its iterative one, which needs a stack on the heap: the handler refuses a level
+  // too many before the reader enters it, so that json_max_depth bounds the recursion too.
+  constexpr unsigned flags =
+      rapidjson::kParseInsituFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
 
   if (const char *unreadable = explain_unreadable({text, size})) {
     problem = unreadable;
@@ -342,14 +301,14 @@ const JsonValue *parse_json(char *text, std::size_t size, Memory &memory, const 
   }
   TextStream stream(text, size);
   Builder builder(memory);
-  Reader reader;
+  rapidjson::Reader reader;
   const rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
   if (result.IsError()) {
     problem = builder.problem() != nullptr ? builder.problem() : explain(result.Code());
     return nullptr;
   }
   if (!stream.at_end()) {
-    problem = "the JSON has a NUL behind it";  // which the reader takes for the end
+    problem = "the JSON has a NUL behind it";  // the reader takes a NUL for the end of the text
     return nullptr;
   }
   return builder.root();
