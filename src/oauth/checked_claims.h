@@ -7,31 +7,45 @@
 
 namespace oauth {
 
-/// What an answer says of the token as far as decide() asks. Gathered once, so that a copy of the answer can be judged
-/// again without being read again. The values are nullptr where they are absent.
+/// The claims of a token that decide() checks, wherever they came from: the JWT, the JSON response around it, or the
+/// JWT around that response. They are gathered once and can be kept, so that a cached token is checked again without
+/// being parsed again. A pointer is nullptr where the claim is absent.
 struct CheckedClaims {
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   static constexpr std::int64_t always = std::numeric_limits<std::int64_t>::min();
 
-  bool gathered = false;  ///< decide() refuses what has not been
+  bool gathered = false;  ///< set by gather_checked_claims(); decide() refuses a token without it
 
-  bool exp_is_no_number = false;  ///< one of them
+  bool exp_is_no_number = false;  ///< at least one `exp` is there and is not a number
   bool nbf_is_no_number = false;
-  std::int64_t exp = never;   ///< the earliest, in seconds since the epoch
-  std::int64_t nbf = always;  ///< the latest, likewise
+  std::int64_t exp = never;   ///< the earliest `exp`, in seconds since the epoch
+  std::int64_t nbf = always;  ///< the latest `nbf`, likewise
 
-  const jose::JsonValue *issuer = nullptr;              ///< the JWT's `iss`
-  const jose::JsonValue *issuer_of_response = nullptr;  ///< the JSON response's, which must hold too where it is there
-  const jose::JsonValue *audience = nullptr;            ///< the JWT's `aud`
+  const jose::JsonValue *issuer = nullptr;              ///< `iss` of the JWT
+  const jose::JsonValue *issuer_of_response = nullptr;  ///< `iss` of the JSON response; both must be right
+  const jose::JsonValue *audience = nullptr;            ///< `aud` of the JWT
   const jose::JsonValue *audience_of_response = nullptr;
-  const jose::JsonValue *scope = nullptr;  ///< the response's `scope`, else the JWT's `scope` or `scp`
+  const jose::JsonValue *scope = nullptr;  ///< `scope` of the response, else `scope` of the JWT, else its `scp`
 
   bool is_sender_constrained = false;  ///< `cnf` (RFC 7800 section 3.1) or `token_type` DPoP (RFC 9449 section 6.2)
 };
 
-/// @param claims the JWT's.
-/// @param members the JSON response's; nullptr where there is none.
-/// @param envelope the claims of an RFC 9701 response, whose `exp` and `nbf` count; likewise.
+/// Calls `visit` with each member in turn. This is the one list of the members, for whoever copies or compares them: a
+/// member that is missing in the first line does not compile.
+/// @param checked_claims CheckedClaims, const or not.
+template <typename Claims, typename Visit>
+void for_each_member(Claims &checked_claims, Visit visit) {
+  auto &[gathered, exp_is_no_number, nbf_is_no_number, exp, nbf, iss, iss_of_response, aud, aud_of_response, scope,
+         is_sender_constrained] = checked_claims;
+  const auto visit_all = [&visit](auto &...members) { (visit(members), ...); };
+  visit_all(gathered, exp_is_no_number, nbf_is_no_number, exp, nbf, iss, iss_of_response, aud, aud_of_response, scope,
+            is_sender_constrained);
+}
+
+/// @param claims the claims of the JWT that is forwarded.
+/// @param members the members of the JSON response; nullptr where there is none.
+/// @param envelope the claims of the JWT around that response (RFC 9701), of which `exp` and `nbf` count; nullptr where
+///   there is none.
 CheckedClaims gather_checked_claims(const jose::JsonValue &claims, const jose::JsonValue *members,
                                     const jose::JsonValue *envelope) noexcept;
 

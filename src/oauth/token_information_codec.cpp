@@ -1,12 +1,12 @@
 #include "token_information_codec.h"
 
 #include <cstring>
-#include <iterator>
 
 namespace oauth {
 namespace {
 
-constexpr unsigned low_bits = 7;  // of a number in each byte; the eighth says that more follow
+/// A number is put seven bits to a byte, the lowest first; the eighth bit says that another byte follows.
+constexpr unsigned low_bits = 7;
 constexpr unsigned more_follow = 1U << low_bits;
 
 void put_number(jose::Writer &writer, std::size_t number) noexcept {
@@ -21,10 +21,10 @@ void put_string(jose::Writer &writer, std::string_view text) noexcept {
   writer.put(text);
 }
 
-/// What a byte of a packed value says beside its kind.
+/// A flag in the byte that holds a member's kind: the member's text is the JWT, which is left out.
 constexpr unsigned is_the_jwt = 0x80;
 
-/// A JSON response holds the JWT as a member's text.
+/// @return whether the text of this member is where the JWT was read from.
 bool holds(const jose::JsonValue &value, const jose::Jwt &jwt) noexcept {
   return value.text.data() == jwt.compact.data() && value.text.size() == jwt.compact.size() && !value.text.empty();
 }
@@ -73,46 +73,34 @@ void put_members(jose::Writer &writer, const jose::JsonValue &object, const jose
   }
 }
 
-/// The values among the checked_claims, in the order in which they are packed.
-constexpr const jose::JsonValue *CheckedClaims::*values_of_facts[] = {
-    &CheckedClaims::issuer, &CheckedClaims::issuer_of_response, &CheckedClaims::audience,
-    &CheckedClaims::audience_of_response, &CheckedClaims::scope};
-
 constexpr unsigned is_absent = 0x7F;  // in the place of a kind
 
-void put_value(jose::Writer &writer, const jose::JsonValue *value) noexcept {
-  if (value == nullptr) {
-    writer.put(static_cast<char>(is_absent));
-    return;
-  }
-  put_kind(writer, value->kind, 0);
-  put_content(writer, *value);
-}
+/// Puts the members of CheckedClaims, whatever their type.
+class ClaimWriter {
+ public:
+  explicit ClaimWriter(jose::Writer &writer) noexcept : writer_(writer) {}
 
-/// The checked_claims that are no values, as they lie in memory: packed bytes never leave the machine.
-struct FixedFacts {
-  std::int64_t exp;
-  std::int64_t nbf;
-  unsigned char exp_is_no_number;
-  unsigned char nbf_is_no_number;
-  unsigned char is_sender_constrained;
+  void operator()(bool flag) noexcept { writer_.put(flag ? '\1' : '\0'); }
+
+  /// As it lies in memory: packed bytes never leave the machine.
+  void operator()(std::int64_t seconds) noexcept {
+    writer_.put({reinterpret_cast<const char *>(&seconds), sizeof(seconds)});
+  }
+
+  void operator()(const jose::JsonValue *value) noexcept {
+    if (value == nullptr) {
+      writer_.put(static_cast<char>(is_absent));
+      return;
+    }
+    put_kind(writer_, value->kind, 0);
+    put_content(writer_, *value);
+  }
+
+ private:
+  jose::Writer &writer_;
 };
 
-void put_facts(jose::Writer &writer, const CheckedClaims &checked_claims) noexcept {
-  FixedFacts fixed;
-  std::memset(&fixed, 0, sizeof(fixed));
-  fixed.exp = checked_claims.exp;
-  fixed.nbf = checked_claims.nbf;
-  fixed.exp_is_no_number = checked_claims.exp_is_no_number ? 1 : 0;
-  fixed.nbf_is_no_number = checked_claims.nbf_is_no_number ? 1 : 0;
-  fixed.is_sender_constrained = checked_claims.is_sender_constrained ? 1 : 0;
-  writer.put({reinterpret_cast<const char *>(&fixed), sizeof(fixed)});
-  for (const auto value : values_of_facts) {
-    put_value(writer, checked_claims.*value);
-  }
-}
-
-/// Reads what pack() has put; from the first thing that is wrong on, everything is.
+/// Reads what pack() has put. After the first fault it is not good() any more, and what it returns means nothing.
 class Reader {
  public:
   Reader(std::string_view bytes, jose::Memory &memory) noexcept : bytes_(bytes), memory_(memory) {}
@@ -120,8 +108,10 @@ class Reader {
   bool good() const noexcept { return good_; }
   std::string_view rest() const noexcept { return bytes_; }
 
-  void checked_claims(CheckedClaims &checked_claims) noexcept;
   bool flag() noexcept { return byte() == 1; }
+  std::int64_t seconds() noexcept;
+  /// @return the value; nullptr where it is absent or not good().
+  const jose::JsonValue *value() noexcept;
   /// @return the object; nullptr where it is not good().
   const jose::JsonValue *members(std::string_view jwt) noexcept;
 
@@ -176,7 +166,7 @@ std::string_view Reader::take(std::size_t size) noexcept {
 
 /// @return that many linked values, or nullptr for none or where there is no memory for them.
 jose::JsonValue *Reader::array_of(std::size_t count) noexcept {
-  // Each takes at least two bytes, which bounds what is asked for.
+  // A packed value has at least two bytes: no count in broken bytes makes this ask for more memory than they justify.
   if (count > bytes_.size() / 2) {
     fail();
   }
@@ -221,30 +211,28 @@ void Reader::content(jose::JsonValue &value) noexcept {
   }
 }
 
-void Reader::checked_claims(CheckedClaims &checked_claims) noexcept {
-  FixedFacts fixed;
-  const std::string_view bytes = take(sizeof(fixed));
-  auto *values = static_cast<jose::JsonValue *>(memory_.allocate(std::size(values_of_facts) * sizeof(jose::JsonValue)));
-  if (!good_ || values == nullptr) {
+std::int64_t Reader::seconds() noexcept {
+  std::int64_t seconds = 0;
+  const std::string_view bytes = take(sizeof(seconds));
+  if (!bytes.empty()) {
+    std::memcpy(&seconds, bytes.data(), bytes.size());
+  }
+  return seconds;
+}
+
+const jose::JsonValue *Reader::value() noexcept {
+  const unsigned packed = byte();
+  if (packed == is_absent || !good_) {
+    return nullptr;
+  }
+  auto *present = memory_.make<jose::JsonValue>();
+  if (present == nullptr) {
     fail();
-    return;
+    return nullptr;
   }
-  std::memcpy(&fixed, bytes.data(), sizeof(fixed));
-  checked_claims.exp = fixed.exp;
-  checked_claims.nbf = fixed.nbf;
-  checked_claims.exp_is_no_number = fixed.exp_is_no_number != 0;
-  checked_claims.nbf_is_no_number = fixed.nbf_is_no_number != 0;
-  checked_claims.is_sender_constrained = fixed.is_sender_constrained != 0;
-  for (const auto value : values_of_facts) {
-    const unsigned packed = byte();
-    if (packed != is_absent) {
-      auto *present = new (values++) jose::JsonValue();
-      kind(*present, packed);
-      content(*present);
-      checked_claims.*value = present;
-    }
-  }
-  checked_claims.gathered = good_;
+  kind(*present, packed);
+  content(*present);
+  return present;
 }
 
 void Reader::member(jose::JsonValue &value, std::string_view jwt) noexcept {
@@ -274,10 +262,23 @@ const jose::JsonValue *Reader::members(std::string_view jwt) noexcept {
   return object;
 }
 
+/// Takes the members of CheckedClaims as ClaimWriter has put them.
+class ClaimReader {
+ public:
+  explicit ClaimReader(Reader &reader) noexcept : reader_(reader) {}
+
+  void operator()(bool &flag) noexcept { flag = reader_.flag(); }
+  void operator()(std::int64_t &seconds) noexcept { seconds = reader_.seconds(); }
+  void operator()(const jose::JsonValue *&value) noexcept { value = reader_.value(); }
+
+ private:
+  Reader &reader_;
+};
+
 }  // namespace
 
 void pack(jose::Writer &writer, const TokenInformation &information) noexcept {
-  put_facts(writer, information.checked_claims);
+  for_each_member(information.checked_claims, ClaimWriter(writer));
   const bool is_unpacked = !information.packed_members.empty();
   const bool has_members = is_unpacked || information.members != nullptr;
   writer.put(has_members ? '\1' : '\0');
@@ -292,9 +293,9 @@ bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory,
             TokenInformation &information) noexcept {
   Reader reader(bytes, memory);
   CheckedClaims checked_claims;
-  reader.checked_claims(checked_claims);
+  for_each_member(checked_claims, ClaimReader(reader));
   const bool has_members = reader.flag();
-  if (!reader.good() || has_members == reader.rest().empty()) {
+  if (!reader.good() || !checked_claims.gathered || has_members == reader.rest().empty()) {
     return false;
   }
   information = {};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -33,6 +34,34 @@ class Gathered {
   TestText envelope_;
   CheckedClaims checked_;
 };
+
+/// The bytes of an object that members take.
+class Covered {
+ public:
+  explicit Covered(const CheckedClaims &claims) : begin_(reinterpret_cast<const char *>(&claims)) {}
+
+  template <typename T>
+  void operator()(const T &member) {
+    const auto offset = static_cast<std::size_t>(reinterpret_cast<const char *>(&member) - begin_);
+    EXPECT_GE(offset, end_) << "visited before, or out of order";
+    EXPECT_EQ((end_ + alignof(T) - 1) / alignof(T) * alignof(T), offset) << "a member before this one is not visited";
+    end_ = offset + sizeof(T);
+  }
+
+  std::size_t end() const { return end_; }
+
+ private:
+  const char *begin_;
+  std::size_t end_ = 0;
+};
+
+// A list that lacks a member altogether does not compile.
+TEST(CheckedClaims, AreAllVisited) {
+  const CheckedClaims claims;
+  Covered covered(claims);
+  for_each_member(claims, [&covered](const auto &member) { covered(member); });
+  EXPECT_GT(covered.end() + alignof(CheckedClaims), sizeof(claims)) << "the last member is not visited";
+}
 
 constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
 
