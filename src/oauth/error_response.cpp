@@ -3,8 +3,7 @@
 namespace oauth {
 namespace {
 
-TokenInformation with_server_message(TokenInformation information, const Response &response,
-                                     jose::Memory &memory) noexcept {
+TokenInformation with_server_message(TokenInformation information, Response &response, jose::Memory &memory) noexcept {
   if (response.body_size != 0 && explain_unreadable(response) == nullptr &&
       has_media_type(response, "application/json")) {
     const char *problem = nullptr;
@@ -26,7 +25,7 @@ std::string_view server_message(const jose::JsonValue &error) noexcept {
   return {};
 }
 
-TokenInformation refused_by_status(const Response &response, jose::Memory &memory) noexcept {
+TokenInformation refused_by_status(Response &response, jose::Memory &memory) noexcept {
   const Verdict verdict = verdict_by_status(response);
   return with_server_message(refused_response(verdict.outcome, verdict.problem), response, memory);
 }
@@ -35,7 +34,7 @@ bool is_inactive_by_status(const Response &response, const InactiveStatuses &sta
   return response.answered && statuses.has(response.status);
 }
 
-TokenInformation inactive_by_status(const Response &response, jose::Memory &memory) noexcept {
+TokenInformation inactive_by_status(Response &response, jose::Memory &memory) noexcept {
   return with_server_message(refused_response(Outcome::inactive, "its status is one of phantom_token_inactive_status"),
                              response, memory);
 }

@@ -17,7 +17,7 @@ void put_parameter(jose::Writer &writer, std::string_view name, std::string_view
 }
 
 /// @return the response's JSON object, or nullptr and the problem.
-const jose::JsonValue *read_object(const Response &response, jose::Memory &memory, const char *&problem) noexcept {
+const jose::JsonValue *read_object(Response &response, jose::Memory &memory, const char *&problem) noexcept {
   problem = explain_unreadable(response);
   if (problem != nullptr) {
     return nullptr;
@@ -45,7 +45,7 @@ bool is_type_of_jwt(const jose::JsonValue &issued, std::string_view requested) n
          (issued.text == requested || issued.text == jwt_type || issued.text == access_token_type);
 }
 
-TokenInformation read_success(const Response &response, std::string_view requested_token_type,
+TokenInformation read_success(Response &response, std::string_view requested_token_type,
                               jose::Memory &memory) noexcept {
   const char *problem = nullptr;
   const jose::JsonValue *members = read_object(response, memory, problem);
@@ -97,7 +97,7 @@ void put_exchange_parameters(jose::Writer &writer, const ExchangeParameters &par
   }
 }
 
-TokenInformation read_exchange(const Response &response, std::string_view requested_token_type,
+TokenInformation read_exchange(Response &response, std::string_view requested_token_type,
                                jose::Memory &memory) noexcept {
   if (response.status == 200) {
     return read_success(response, requested_token_type, memory);

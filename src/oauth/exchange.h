@@ -28,8 +28,9 @@ void put_exchange_parameters(jose::Writer &writer, const ExchangeParameters &par
 /// Reads the token endpoint's response (RFC 8693 section 2.2): the JWT is its access_token, the other members count as
 /// an introspection response's do. `invalid_request` and `invalid_grant` mean an inactive token, `invalid_scope` a
 /// missing scope; result.server_message then says what the server said.
+/// @param response its body is rewritten.
 /// @param requested_token_type the type that was asked for.
-TokenInformation read_exchange(const Response &response, std::string_view requested_token_type,
+TokenInformation read_exchange(Response &response, std::string_view requested_token_type,
                                jose::Memory &memory) noexcept;
 
 }  // namespace oauth

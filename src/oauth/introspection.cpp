@@ -35,7 +35,7 @@ TokenInformation read_members(const jose::JsonValue &members, jose::Strings jwt_
   return accept_jwt(member->text, &members, memory);
 }
 
-TokenInformation read_json(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_json(Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
   const char *problem = nullptr;
   const jose::JsonValue *members = jose::parse_json(response.body, response.body_size, memory, problem);
   if (members == nullptr) {
@@ -77,7 +77,7 @@ TokenInformation read_jwt(const Response &response, bool must_be_envelope, jose:
   return accept_jwt(jwt, nullptr);
 }
 
-TokenInformation read_body(const Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_body(Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
   if (const char *problem = explain_unreadable(response)) {
     return bad_response(problem);
   }
@@ -95,8 +95,7 @@ TokenInformation read_body(const Response &response, jose::Strings jwt_members, 
 
 }  // namespace
 
-TokenInformation read_introspection(const Response &response, jose::Strings jwt_members,
-                                    jose::Memory &memory) noexcept {
+TokenInformation read_introspection(Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
   if (response.status == 200) {
     return read_body(response, jwt_members, memory);
   }

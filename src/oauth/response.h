@@ -17,7 +17,7 @@ struct Response {
   std::string_view content_encoding;  ///< empty where there was none
   bool complete = false;              ///< the body arrived whole
   bool too_large = false;             ///< the body is longer than phantom_token_max_response_size
-  char *body = nullptr;               ///< rewritten while it is read; body[body_size] must be writable
+  char *body = nullptr;               ///< the reader rewrites it; body[body_size] must be writable, for a terminator
   std::size_t body_size = 0;          ///< bytes
 };
 

@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const fuzz::Answer answer(fuzz::Input(data, size));
   const fuzz::Text copy(answer.body());
   fuzz::Memory memory;
-  const oauth::TokenInformation result = oauth::read_exchange(answer.response(copy), jwt_type, memory);
+  oauth::Response response = answer.response(copy);
+  const oauth::TokenInformation result = oauth::read_exchange(response, jwt_type, memory);
   fuzz::require_same(result, judge(answer));
   if (result.outcome == oauth::Outcome::inactive || result.outcome == oauth::Outcome::insufficient_scope) {
     REQUIRE(answer.status() == 200 || answer.status() == 400);

@@ -58,12 +58,14 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const fuzz::Text copy(answer.body());
   fuzz::Memory memory;
   const jose::Strings names = {jwt_members, 3};
-  fuzz::require_same(oauth::read_introspection(answer.response(copy), names, memory), judge(answer));
+  oauth::Response response = answer.response(copy);
+  fuzz::require_same(oauth::read_introspection(response, names, memory), judge(answer));
 
   for (std::size_t allowed = 0; allowed < std::min<std::size_t>(memory.allocations(), 8); ++allowed) {
     const fuzz::Text again(answer.body());
     fuzz::Memory short_memory(allowed);
-    const oauth::TokenInformation result = oauth::read_introspection(answer.response(again), names, short_memory);
+    response = answer.response(again);
+    const oauth::TokenInformation result = oauth::read_introspection(response, names, short_memory);
     REQUIRE(result.outcome != oauth::Outcome::active);
   }
   return 0;

@@ -371,7 +371,8 @@ TEST(Introspection, IsNotActiveWithoutMemory) {
 
 TEST(Introspection, OfNoResponseIsRefused) {
   TestMemory memory;
-  EXPECT_EQ(word(read_introspection({}, {}, memory).outcome), "as_bad_response");
+  Response response;
+  EXPECT_EQ(word(read_introspection(response, {}, memory).outcome), "as_bad_response");
 }
 
 }  // namespace

@@ -85,9 +85,9 @@ AccessStep ask(ngx_http_request_t *r, RequestState &state, const phantom_token_l
   return await(request);
 }
 
-oauth::TokenInformation read_response(const AsRequest &request, jose::Memory &memory) noexcept {
+oauth::TokenInformation read_response(AsRequest &request, jose::Memory &memory) noexcept {
   const AsRequestTemplate &asked = request.asked;
-  const oauth::Response &response = request.captured.response;
+  oauth::Response &response = request.captured.response;
   if (oauth::is_inactive_by_status(response, *asked.inactive_statuses)) {
     return oauth::inactive_by_status(response, memory);
   }
