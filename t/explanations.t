@@ -118,7 +118,7 @@ my @spoken = (
     [502, 'as_error',          qr/a proxy before the authorization server cannot reach it/],
     [503, 'as_busy',           qr/is busy or being serviced/],
     [504, 'as_timeout',        qr/a proxy before the authorization server had no answer from it in time/],
-    [201, 'as_bad_response',   qr/the status of the response is none that its endpoint may have/],
+    [201, 'as_bad_response',   qr/the authorization server answered with an unexpected status/],
 );
 my %status_of = (as_busy => 503, as_timeout => 504);
 $as->answers(

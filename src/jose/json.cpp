@@ -203,7 +203,7 @@ const JsonValue *Builder::close() noexcept {
 
 // Many names are sorted before they are compared, so that no response takes quadratic time.
 bool Builder::check_names(const JsonValue *first, std::size_t count) noexcept {
-  constexpr const char *duplicate = "the JSON has a member twice";
+  constexpr const char *duplicate = "the JSON has an object with duplicate members";
   if (count <= few_members) {
     return few_names_are_unique(first) || refuse(duplicate);
   }
@@ -308,7 +308,7 @@ const JsonValue *parse_json(char *text, std::size_t size, Memory &memory, const 
     return nullptr;
   }
   if (!stream.at_end()) {
-    problem = "the JSON has a NUL behind it";  // the reader takes a NUL for the end of the text
+    problem = "the JSON is followed by a NUL";  // the reader takes a NUL for the end of the text
     return nullptr;
   }
   return builder.root();

@@ -30,7 +30,7 @@ const JsonValue *decode_object(std::string_view part, Memory &memory, const char
   }
   const JsonValue *value = parse_json(json, size, memory, problem);
   if (value != nullptr && value->kind != JsonKind::object) {
-    problem = "a part of the JWT is no JSON object";
+    problem = "a part of the JWT is not a JSON object";
     return nullptr;
   }
   return value;

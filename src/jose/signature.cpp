@@ -178,7 +178,7 @@ KeySetResult parse_key_set(std::string_view json) noexcept {
   const json_t *array = json_object_get(root, "keys");
   KeySetResult result;
   if (root == nullptr) {
-    result.problem = "the JWK Set is no JSON, or has duplicate members";
+    result.problem = "the JWK Set is not JSON, or has duplicate members";
   } else if (!json_is_array(array)) {
     result.problem = "the JWK Set has no array \"keys\"";
   } else {
@@ -208,14 +208,14 @@ bool has_verified(const KeySet &keys, std::string_view compact) noexcept {
 VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept {
   const SignatureAlgorithm *algorithm = find_signature_algorithm(jwt.header->member("alg")->text);
   if (algorithm == nullptr) {
-    return {Verification::bad, "its alg is not one that may sign access tokens"};
+    return {Verification::bad, "its alg is not supported"};
   }
   if (jwt.header->member_or_null("crit") != nullptr) {
-    return {Verification::bad, "its header has crit, which asks for what is not understood"};
+    return {Verification::bad, "its header has crit, which is not supported"};
   }
   SignedText text;
   if (!text.read(jwt.compact) || !may_have_size(*algorithm, text.signature().size())) {
-    return {Verification::bad, "its signature does not have the size that its alg asks for"};
+    return {Verification::bad, "its signature has the wrong size for its alg"};
   }
   return verify_by_any(keys, *algorithm, jwt, text);
 }

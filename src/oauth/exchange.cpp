@@ -28,7 +28,7 @@ const jose::JsonValue *read_object(Response &response, jose::Memory &memory, con
   }
   const jose::JsonValue *object = jose::parse_json(response.body, response.body_size, memory, problem);
   if (object != nullptr && object->kind != jose::JsonKind::object) {
-    problem = "the response is no JSON object";
+    problem = "the response is not a JSON object";
     return nullptr;
   }
   return object;
@@ -67,9 +67,9 @@ TokenInformation read_success(Response &response, std::string_view requested_tok
 TokenInformation read_error(const jose::JsonValue &error) noexcept {
   const std::string_view code = string_member(error, "error");
   TokenInformation information =
-      refused_response(Outcome::as_error, "the authorization server refuses the token exchange");
+      refused_response(Outcome::as_error, "the authorization server answered the token exchange with an error");
   if (code == "invalid_request" || code == "invalid_grant") {
-    information = refused_response(Outcome::inactive, "the authorization server refuses to exchange the token");
+    information = refused_response(Outcome::inactive, "the authorization server refuses to exchange this token");
   } else if (code == "invalid_scope") {
     information = refused_response(Outcome::insufficient_scope, "the token lacks a scope that the exchange asks for");
   } else if (code == "invalid_client" || code == "unauthorized_client") {

@@ -30,7 +30,7 @@ TokenInformation read_members(const jose::JsonValue &members, jose::Strings jwt_
     return bad_response("the token is active, but the response holds no JWT, so there is nothing to forward");
   }
   if (member->kind != jose::JsonKind::string) {
-    return bad_response("the member that should hold the JWT is no string");
+    return bad_response("the member that should hold the JWT is not a string");
   }
   return accept_jwt(member->text, &members, memory);
 }
@@ -42,7 +42,7 @@ TokenInformation read_json(Response &response, jose::Strings jwt_members, jose::
     return bad_response(problem);
   }
   if (members->kind != jose::JsonKind::object) {
-    return bad_response("the response is no JSON object");
+    return bad_response("the response is not a JSON object");
   }
   return read_members(*members, jwt_members, memory);
 }
@@ -52,7 +52,7 @@ TokenInformation read_envelope(const jose::JsonValue &claims, jose::Strings jwt_
                                jose::Memory &memory) noexcept {
   const jose::JsonValue *members = claims.member("token_introspection");
   if (members == nullptr || members->kind != jose::JsonKind::object) {
-    return bad_response("the claim token_introspection is absent or no JSON object");
+    return bad_response("the claim token_introspection is absent or not a JSON object");
   }
   TokenInformation information = read_members(*members, jwt_members, memory);
   if (information.outcome == Outcome::active) {
@@ -72,7 +72,7 @@ TokenInformation read_jwt(const Response &response, bool must_be_envelope, jose:
     return read_envelope(*jwt.claims, jwt_members, memory);
   }
   if (must_be_envelope) {
-    return bad_response("the response is announced as token-introspection+jwt, but its typ is another");
+    return bad_response("the Content-Type is application/token-introspection+jwt, but the JWT has another typ");
   }
   return accept_jwt(jwt, nullptr);
 }

@@ -48,7 +48,7 @@ Verdict verdict_of_server(unsigned status) noexcept {
       break;
   }
   if (status < 300) {
-    return {Outcome::as_bad_response, "the status of the response is none that its endpoint may have"};
+    return {Outcome::as_bad_response, "the authorization server answered with an unexpected status"};
   }
   return {Outcome::as_error, "the authorization server answered with an error"};
 }

@@ -40,7 +40,7 @@ TokenInformation accept_jwt(const jose::Jwt &jwt, const jose::JsonValue *members
   }
   const jose::JsonValue *active = jwt.claims->member_or_null("active");
   if (active != nullptr && active->kind != jose::JsonKind::boolean) {
-    return bad_response("the claim active is no boolean");
+    return bad_response("the claim active is not a boolean");
   }
   if ((active != nullptr && active->is_false()) || is_refresh_token(*jwt.claims) ||
       (members != nullptr && is_refresh_token(*members))) {

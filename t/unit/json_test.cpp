@@ -343,11 +343,11 @@ TEST(Json, NamesTheProblem) {
   for (const Problem &test :
        {Problem{"", "the JSON is empty"}, Problem{"{", "the JSON is malformed"},
         Problem{"\xEF\xBB\xBF{}", "the JSON begins with a byte order mark"},
-        Problem{"{}\0"sv, "the JSON has a NUL behind it"}, Problem{R"("\uDC00")", "the JSON has a lone surrogate"},
+        Problem{"{}\0"sv, "the JSON is followed by a NUL"}, Problem{R"("\uDC00")", "the JSON has a lone surrogate"},
         Problem{R"("\uD800")", "the JSON has a lone surrogate"},
         Problem{R"({"\uDC00":1})", "the JSON has a lone surrogate"}, Problem{"\"\xFF\"", "the JSON has invalid UTF-8"},
         Problem{R"({"\u0000":1})", "the JSON has a NUL in a member's name"},
-        Problem{R"({"a":1,"a":1})", "the JSON has a member twice"},
+        Problem{R"({"a":1,"a":1})", "the JSON has an object with duplicate members"},
         Problem{"1e999", "the JSON has a number that is too large"}}) {
     EXPECT_EQ(Parsed(test.text).problem(), test.problem) << test.text;
   }

@@ -44,7 +44,7 @@ std::string_view refuse(std::string_view json) {
   return result.problem == nullptr ? "it is accepted" : result.problem;
 }
 
-constexpr std::string_view no_json = "the JWK Set is no JSON, or has duplicate members";
+constexpr std::string_view no_json = "the JWK Set is not JSON, or has duplicate members";
 constexpr std::string_view no_array = "the JWK Set has no array \"keys\"";
 constexpr std::string_view no_key = "the JWK Set has no key that could verify a signature";
 
