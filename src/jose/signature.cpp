@@ -220,9 +220,4 @@ VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept {
   return verify_by_any(keys, *algorithm, jwt, text);
 }
 
-bool is_access_token_type(const Jwt &jwt) noexcept {
-  const JsonValue *typ = jwt.header->member("typ");
-  return typ == nullptr || has_type(jwt, "JWT") || has_type(jwt, "at+jwt");
-}
-
 }  // namespace jose

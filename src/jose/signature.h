@@ -44,7 +44,4 @@ VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept;
 /// some of the last.
 bool has_verified(const KeySet &keys, std::string_view compact) noexcept;
 
-/// Whether an access token that a client sends may have this `typ`: absent, `JWT` or `at+jwt` (RFC 9068 section 4).
-bool is_access_token_type(const Jwt &jwt) noexcept;
-
 }  // namespace jose

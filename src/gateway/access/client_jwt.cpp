@@ -2,6 +2,7 @@
 
 #include "../../jose/signature.h"
 #include "../../nginx/pool.h"
+#include "../../oauth/access_token.h"
 #include "../../oauth/decision.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/pool_memory.h"
@@ -35,7 +36,7 @@ oauth::Verdict judge_client_jwt(const oauth::TokenInformation &client_jwt,
   if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_REJECT) {
     return {Outcome::rejected_jwt, "JWTs are not accepted from clients"};
   }
-  if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY && !jose::is_access_token_type(client_jwt.jwt)) {
+  if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY && !oauth::is_access_token_type(client_jwt.jwt)) {
     return {Outcome::signature_of_client, "the typ of the client's JWT is not that of an access token"};
   }
   const oauth::Verdict verdict = oauth::decide(client_jwt, location.policy->requirements, ngx_time());
