@@ -13,6 +13,7 @@
 #include "test_jwt.h"
 #include "test_keys.h"
 #include "test_memory.h"
+#include "test_rfc7517.h"
 
 namespace jose {
 namespace {
@@ -697,6 +698,50 @@ TEST(KeySet, MayHavePrivateKeys) {
   const Keys keys = parse(jwks({jwk_of_rsa(rsa(), R"(,"d":")" + d + "\"")}));
   EXPECT_EQ(verify(keys, sign_jwt(rsa(), "RS256")), "good");
   EXPECT_EQ(verify(keys, sign_jwt(other_rsa(), "RS256")), "bad");
+}
+
+// --- the examples of RFC 7517 appendix A ---
+
+/// A JWT signed by the RSA key of RFC 7517 appendix A, whose `alg` is RS256.
+std::string signed_by_rfc7517_rsa() {
+  return sign_jwt(rfc7517::rsa_key(), "RS256", R"(,"kid":"2011-04-29")");
+}
+
+std::string signed_by_rfc7517_ec() {
+  return sign_jwt(rfc7517::ec_key(), "ES256", R"(,"kid":"1")");
+}
+
+TEST(KeySet, UsesThePublicKeysOfRfc7517AppendixA1) {
+  const Keys keys = parse(rfc7517::public_keys());
+  EXPECT_EQ(verify(keys, signed_by_rfc7517_rsa()), "good");
+  EXPECT_EQ(verify(keys, sign_jwt(rfc7517::rsa_key(), "RS512", R"(,"kid":"2011-04-29")")), "unknown_key");
+  EXPECT_EQ(verify(keys, sign_jwt(rsa(), "RS256", R"(,"kid":"2011-04-29")")), "bad");
+}
+
+TEST(KeySet, LeavesOutTheKeyForEncryptionOfRfc7517AppendixA1) {
+  EXPECT_EQ(verify(parse(rfc7517::public_keys()), signed_by_rfc7517_ec()), "unknown_key");
+  const Keys without_use = parse(jwks({"{" + std::string(rfc7517::ec) + R"(,"kid":"1"})"}));
+  EXPECT_EQ(verify(without_use, signed_by_rfc7517_ec()), "good") << "it is the use alone that speaks against it";
+}
+
+TEST(KeySet, IgnoresThePrivatePartsOfRfc7517AppendixA2) {
+  const Keys keys = parse(rfc7517::private_keys());
+  EXPECT_EQ(verify(keys, signed_by_rfc7517_rsa()), "good");
+  EXPECT_EQ(verify(keys, signed_by_rfc7517_ec()), "unknown_key");
+  const Keys wrong_parts = parse(jwks({rfc7517::rsa_jwk(rfc7517::member("d", "AQAB") + rfc7517::member("p", ""))}));
+  EXPECT_EQ(verify(wrong_parts, signed_by_rfc7517_rsa()), "good");
+}
+
+TEST(KeySet, UsesNoneOfTheSymmetricKeysOfRfc7517AppendixA3) {
+  EXPECT_EQ(refuse(rfc7517::symmetric_keys()), no_key);
+  const Keys keys = parse(jwks({rfc7517::a128kw_jwk(), rfc7517::hmac_jwk(), rfc7517::rsa_jwk()}));
+  EXPECT_EQ(verify(keys, signed_by_rfc7517_rsa()), "good");
+  // The JWS of RFC 7515 appendix A.1, for which the second key is.
+  EXPECT_EQ(verify(keys,
+                   "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+                   "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+                   "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+            "bad");
 }
 
 TEST(KeySet, OfNothingIsFreed) {
