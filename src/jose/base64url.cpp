@@ -12,8 +12,8 @@ constexpr std::string_view alphabet =
     "abcdefghijklmnopqrstuvwxyz"
     "0123456789-_";
 
-/// What each character stands for, at its place among the 24 bits of its group; `invalid` for those that stand for
-/// nothing.
+/// The six bits that each character encodes, shifted to the character's place in the 24 bits of a group of four;
+/// `invalid` for a character that is not of the alphabet.
 using Table = std::array<std::uint32_t, 256>;
 
 constexpr std::uint32_t invalid = 1U << 31U;
@@ -42,7 +42,7 @@ void write_bytes(std::uint32_t group, std::size_t count, char *out) noexcept {
 }
 
 /// @param text less than four characters.
-/// @return its bits, or `invalid` among others where it is not base64url.
+/// @return the bits that it encodes, with the bit `invalid` set where it is not base64url.
 std::uint32_t decode_rest(std::string_view text, char *out) noexcept {
   std::uint32_t group = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -59,10 +59,10 @@ std::uint32_t decode_rest(std::string_view text, char *out) noexcept {
   return group;
 }
 
-/// @tparam Out whether there is room for what is decoded.
+/// @tparam Out whether to write what is decoded to `out`, or only to check it.
 template <bool Out>
 bool decode(std::string_view text, char *out) noexcept {
-  std::uint32_t seen = 0;  // checked once at the end: checking each character doubles the time
+  std::uint32_t seen = 0;  // all bits so far, checked once at the end: a check of each character doubles the time
   const char *at = text.data();
   for (std::size_t groups = text.size() / 4; groups != 0; --groups, at += 4) {
     const std::uint32_t group = bits_of(at[0], 0) | bits_of(at[1], 1) | bits_of(at[2], 2) | bits_of(at[3], 3);

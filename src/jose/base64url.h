@@ -5,13 +5,13 @@
 
 namespace jose {
 
-/// Bytes that `encoded_size` characters of unpadded base64url decode to.
+/// @return how many bytes `encoded_size` characters of unpadded base64url decode to.
 constexpr std::size_t base64url_decoded_size(std::size_t encoded_size) noexcept {
   return encoded_size * 3 / 4;
 }
 
-/// Decodes base64url without padding, as JWS wants it (RFC 7515 section 2). Refused: other characters, `=`, a length
-/// that no input encodes to, and unused trailing bits that are not zero (RFC 4648 section 3.5).
+/// Decodes base64url without padding (RFC 7515 section 2). Refuses other characters, padding, a length that no bytes
+/// encode to, and unused bits at the end that are not zero (RFC 4648 section 3.5).
 /// @param out room for base64url_decoded_size(text.size()) bytes, or nullptr where only the check is wanted.
 /// @return whether `text` is base64url; out is undefined where it is not.
 bool base64url_decode(std::string_view text, char *out) noexcept;

@@ -20,7 +20,7 @@ using Digest = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
 
 constexpr std::size_t digest_size = hex_digest_size / 2;
 
-/// Fetched once a process: each implicit fetch costs as much as the digest itself.
+/// Fetched once in each process: an implicit fetch for each digest costs as much as the digest itself.
 EVP_MD *fetched_sha256 = nullptr;
 
 const EVP_MD *sha256_algorithm() noexcept {
@@ -30,7 +30,7 @@ const EVP_MD *sha256_algorithm() noexcept {
   return fetched_sha256;
 }
 
-/// Hands small pieces to a digest together.
+/// Collects small pieces, so that OpenSSL is called once for many of them.
 class DigestWriter {
  public:
   explicit DigestWriter(EVP_MD_CTX *digest) noexcept : digest_(digest) {}
@@ -95,7 +95,7 @@ bool hex_digest(std::string_view begun, Strings parts, char *hex) noexcept {
   constexpr std::string_view hex_digits = "0123456789abcdef";
   unsigned char hash[digest_size];
   if (!sha256(begun, parts, hash)) {
-    ERR_clear_error();  // or nginx would log it against the next TLS connection
+    ERR_clear_error();  // nginx would log what is left in it with the next TLS connection
     return false;
   }
   for (const unsigned char byte : hash) {

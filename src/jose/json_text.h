@@ -6,7 +6,8 @@
 
 namespace jose {
 
-/// @return the text of a member, a view into it; empty where it is absent or no string. For JSON that jansson has read.
+/// @param object an object that jansson has read.
+/// @return a view of the member's text; empty where the member is absent or not a string.
 inline std::string_view string_member(const json_t *object, const char *name) noexcept {
   const json_t *member = json_object_get(object, name);
   return json_is_string(member) ? std::string_view(json_string_value(member), json_string_length(member))

@@ -19,9 +19,8 @@
 namespace jose {
 namespace {
 
-/// RFC 7518 section 3.3; OpenSSL verifies with no larger one (OPENSSL_RSA_MAX_MODULUS_BITS).
-constexpr std::size_t smallest_rsa_bits = 2048;
-constexpr std::size_t largest_rsa_bits = 16384;
+constexpr std::size_t smallest_rsa_bits = 2048;  // RFC 7518 section 3.3
+constexpr std::size_t largest_rsa_bits = 16384;  // OpenSSL verifies with no larger one: OPENSSL_RSA_MAX_MODULUS_BITS
 
 constexpr std::size_t largest_exponent = 8;  // bytes
 
@@ -30,10 +29,10 @@ using Builder = std::unique_ptr<OSSL_PARAM_BLD, Release<OSSL_PARAM_BLD_free>>;
 using Parameters = std::unique_ptr<OSSL_PARAM, Release<OSSL_PARAM_free>>;
 using Context = std::unique_ptr<EVP_PKEY_CTX, Release<EVP_PKEY_CTX_free>>;
 
-/// A member's bytes, without the zeros before them.
+/// The bytes that a member of a JWK encodes; begin() skips the zeros before a number.
 class Bytes {
  public:
-  /// @return false where the member is no base64url, empty, or longer than any key has it.
+  /// @return false where the member is not base64url, is empty, or is too long for any key.
   bool read(const json_t *jwk, const char *name) noexcept {
     const std::string_view encoded = string_member(jwk, name);
     const std::size_t size = base64url_decoded_size(encoded.size());
@@ -58,8 +57,8 @@ class Bytes {
   std::size_t first_ = 0;
 };
 
-/// OpenSSL has refused the key: it is broken, unless there was no memory to find out. Of a broken key it says what is
-/// wrong; where it says nothing, there was no memory.
+/// @return why OpenSSL has refused a key. If the key is broken, OpenSSL's error queue says so; if the queue is empty or
+///   tells of an allocation, there was no memory.
 Import refused_by_openssl() noexcept {
   return take_openssl_error() == OpensslError::other ? Import::broken : Import::no_memory;
 }
@@ -130,7 +129,8 @@ const Curve *find_curve(const Curve (&curves)[count], const json_t *jwk) noexcep
   return found == std::end(curves) ? nullptr : found;
 }
 
-/// As RFC 7518 section 6.2.1.2 has it, but for servers that leave out the zeros before a number.
+/// Puts the coordinate with zeros before it up to its full size. RFC 7518 section 6.2.1.2 demands them in the JWK
+/// already, but some servers leave them out.
 unsigned char *put_coordinate(const Bytes &coordinate, std::size_t size, unsigned char *out) noexcept {
   out = std::fill_n(out, size - coordinate.size(), static_cast<unsigned char>(0));
   return std::copy(coordinate.begin(), coordinate.end(), out);
@@ -143,7 +143,7 @@ Import import_ec(const json_t *jwk, PublicKey &key) noexcept {
   if (curve == nullptr || !x.read(jwk, "x") || !y.read(jwk, "y") || x.size() > curve->size || y.size() > curve->size) {
     return Import::broken;
   }
-  // An uncompressed point (SEC 1 section 2.3.3); OpenSSL looks whether it is on the curve.
+  // An uncompressed point (SEC 1 section 2.3.3); OpenSSL checks that it is on the curve.
   unsigned char point[1 + 2 * 66] = {POINT_CONVERSION_UNCOMPRESSED};
   unsigned char *end = put_coordinate(y, curve->size, put_coordinate(x, curve->size, point + 1));
   OSSL_PARAM parameters[] = {
@@ -154,7 +154,7 @@ Import import_ec(const json_t *jwk, PublicKey &key) noexcept {
   return build_key("EC", parameters, key);
 }
 
-// RFC 8037 section 2. The curves for key agreement are of no use here.
+// RFC 8037 section 2. The curves for key agreement, X25519 and X448, sign nothing.
 Import import_okp(const json_t *jwk, PublicKey &key) noexcept {
   const Curve *curve = find_curve(edwards_curves, jwk);
   if (curve == nullptr) {

@@ -7,10 +7,10 @@
 
 namespace jose {
 
-/// What a public key is for, by the type and curve of its JWK.
+/// The type of a public key, with its curve where it has one.
 enum class KeyKind : std::uint8_t { rsa, p256, p384, p521, ed25519, ed448 };
 
-/// A public key out of a JWK (RFC 7517), as OpenSSL has it; freed with free_public_key().
+/// A public key from a JWK (RFC 7517), imported into OpenSSL. The caller frees it with free_public_key().
 struct PublicKey {
   EVP_PKEY *key = nullptr;
   KeyKind kind = KeyKind::rsa;
@@ -24,7 +24,7 @@ enum class Import : std::uint8_t {
 };
 
 /// Reads `kty`, `crv` and the public members: RFC 7518 sections 6.2.1 and 6.3.1, RFC 8037 section 2. Private members
-/// are neither read nor minded. RSA must have 2048 to 16384 bits (RFC 7518 section 3.3) and an odd exponent from 3 to
+/// are not looked at. RSA must have 2048 to 16384 bits (RFC 7518 section 3.3) and an odd exponent from 3 to
 /// 2^64.
 /// @param key set where the result is good.
 Import import_public_key(const json_t *jwk, PublicKey &key) noexcept;

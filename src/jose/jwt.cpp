@@ -36,7 +36,7 @@ const JsonValue *decode_object(std::string_view part, Memory &memory, const char
   return value;
 }
 
-// RFC 7515 section 4.1.1 demands `alg`; RFC 8725 section 3.2: `none` in no case.
+// RFC 7515 section 4.1.1 demands `alg`. RFC 8725 section 3.2 forbids `none`, here in upper or lower case.
 bool is_signed(const JsonValue &header) noexcept {
   const JsonValue *algorithm = header.member("alg");
   return algorithm != nullptr && algorithm->kind == JsonKind::string && !algorithm->text.empty() &&

@@ -7,15 +7,16 @@
 
 namespace jose {
 
-/// A signed JWT in compact form (RFC 7515 section 7.1, RFC 7519), its signature not verified.
+/// A signed JWT (RFC 7519) in compact serialization (RFC 7515 section 7.1). Its signature is not verified yet.
 struct Jwt {
-  std::string_view compact;           ///< the three parts as they came, white space around them trimmed
+  std::string_view compact;           ///< the three parts as received, without white space around them
   const JsonValue *header = nullptr;  ///< an object with `alg`
   const JsonValue *claims = nullptr;  ///< an object
 };
 
-/// Refused: anything but three non-empty base64url parts, a header or payload that is no JSON object (see parse_json),
-/// `alg` absent, no string, empty or `none` in any case (RFC 8725 section 3.2).
+/// Reads a signed JWT. It must have three parts of base64url, none of them empty; header and payload must be JSON
+/// objects as parse_json() reads them; and `alg` must be a string that is neither empty nor `none`, in upper or lower
+/// case (RFC 8725 section 3.2).
 /// @param text the JWT; must live as long as the result, which is a view of it.
 /// @param memory where the decoded parts and their values are put.
 /// @param jwt set where the result is true.

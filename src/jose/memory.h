@@ -6,8 +6,7 @@
 
 namespace jose {
 
-/// Where parsed values live: memory that the caller owns and frees as a whole (nginx's request pool; an array in
-/// tests).
+/// Where parsed values are put. The caller owns this memory and frees it as a whole; a request's pool is one.
 class Memory {
  public:
   /// @param size bytes, not zero.

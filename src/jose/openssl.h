@@ -6,7 +6,7 @@
 
 namespace jose {
 
-/// For std::unique_ptr: frees an object of OpenSSL's by the function that its documentation names.
+/// A deleter for std::unique_ptr that frees an object of OpenSSL by the function given.
 template <auto release>
 struct Release {
   template <typename T>
@@ -17,13 +17,13 @@ struct Release {
 
 enum class OpensslError : std::uint8_t {
   none,
-  no_memory,  ///< whatever else OpenSSL says, it is no answer
+  no_memory,  ///< an allocation failed, whatever other errors there are: what was asked is not known
   other,
 };
 
-/// Empties OpenSSL's error queue of this thread: what is left in it, nginx would log against the next TLS connection.
-/// @return what the queue held. A failed allocation is ERR_R_MALLOC_FAILURE, or ERR_R_INTERNAL_ERROR where OpenSSL 3
-/// does not look why a function of its own has failed (EVP_PKEY_set_type_by_keymgmt()).
+/// Empties OpenSSL's error queue of this thread. Whatever is left in it, nginx logs with the next TLS connection.
+/// @return what the queue held. A failed allocation is ERR_R_MALLOC_FAILURE; or ERR_R_INTERNAL_ERROR, where OpenSSL 3
+///   drops the reason for which a function of its own has failed, as it does with EVP_PKEY_set_type_by_keymgmt().
 inline OpensslError take_openssl_error() noexcept {
   OpensslError result = OpensslError::none;
   for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error()) {

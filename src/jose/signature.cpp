@@ -22,10 +22,11 @@ constexpr std::size_t largest_signature = 2048;  // bytes: that of the largest R
 
 struct Key {
   PublicKey key;
-  json_t *json;  ///< the JWK as it came, for `kid` and `alg`
+  json_t *json;  ///< the JWK, for its `kid` and `alg`
 };
 
-/// RFC 7517 sections 4.2 and 4.3: where a key says what it is for, it must be for signatures.
+/// @return whether `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3) allow to verify signatures, where they are
+///   there.
 bool is_for_verifying(const json_t *jwk) noexcept {
   const json_t *use = json_object_get(jwk, "use");
   if (use != nullptr && string_member(jwk, "use") != "sig") {
@@ -53,11 +54,11 @@ bool is_named(const Key &key, const JsonValue *kid) noexcept {
   return kid == nullptr || (kid->kind == JsonKind::string && string_member(key.json, "kid") == kid->text);
 }
 
-/// A JWS taken apart: what is signed, and the signature, decoded.
+/// The JWS signing input (RFC 7515 section 2) and the decoded signature of a JWT.
 class SignedText {
  public:
   /// @param compact a JWT that parse_jwt() has accepted.
-  /// @return false where the signature is longer than any that can be good.
+  /// @return false where the signature is longer than that of any supported key.
   bool read(std::string_view compact) noexcept {
     const std::size_t dot = compact.rfind('.');
     const std::string_view encoded = compact.substr(dot + 1);
@@ -77,8 +78,8 @@ class SignedText {
 
 }  // namespace
 
-/// To verify costs more than all else that is done for a request, and a JWT comes again with each: what has been
-/// verified is remembered by its hash, as long as the set lives.
+/// The keys, and the hashes of JWTs that they have verified. To verify a signature costs more than all else that is
+/// done for a request, and a client sends the same JWT again and again.
 struct KeySet {
   Key *keys = nullptr;
   std::size_t count = 0;
@@ -87,7 +88,7 @@ struct KeySet {
 
 namespace {
 
-/// @return where a JWT of this hash is remembered, in place of the last one that had the same place.
+/// @return the place of a JWT with this hash. It takes the place of another JWT that has the same one.
 std::size_t place_of(const char *hash) noexcept {
   return std::hash<std::string_view>()({hash, hex_digest_size}) % most_verified;
 }

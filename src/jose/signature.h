@@ -8,8 +8,9 @@
 
 namespace jose {
 
-/// Public keys that verify JWTs, made from a JWK Set (RFC 7517). Lives on the heap, since it outlives requests; freed
-/// with free_key_set(). Keys that are not for verifying, or of kinds that no supported algorithm has, are left out.
+/// The keys of a JWK Set (RFC 7517) that can verify JWTs. Those that are not for signatures, or are of a kind that no
+/// supported algorithm uses, are left out. A set outlives requests, so that it lives on the heap; the caller frees it
+/// with free_key_set().
 struct KeySet;
 
 struct KeySetResult {
@@ -18,7 +19,8 @@ struct KeySetResult {
   std::size_t ignored = 0;        ///< keys of the set that are broken or too weak
 };
 
-/// @param json the JWK Set; duplicate members and a set without any usable key are refused.
+/// Refuses a set with duplicate members and one without any key that can verify.
+/// @param json the JWK Set.
 KeySetResult parse_key_set(std::string_view json) noexcept;
 
 void free_key_set(KeySet *keys) noexcept;
@@ -27,7 +29,7 @@ enum class Verification : std::uint8_t {
   good,
   bad,          ///< the signature is wrong, or the header asks for what is not supported
   unknown_key,  ///< no key of the set fits; a newer set may have one
-  no_memory,    ///< nothing is known of the signature
+  no_memory,    ///< the signature could not be looked at
 };
 
 struct VerificationResult {
@@ -35,13 +37,14 @@ struct VerificationResult {
   const char *problem = nullptr;  ///< a constant for the log line; nullptr where the signature is good
 };
 
-/// Verifies a JWS with RS256 to RS512, PS256 to PS512 or ES256 to ES512 (RFC 7518). The key must be of the algorithm's
-/// kind (RFC 8725 section 3.1); `none`, HMAC and any `crit` are refused. The set remembers what is good.
+/// Verifies the signature of a JWT by any algorithm that find_signature_algorithm() knows. The key must be of the
+/// algorithm's kind (RFC 8725 section 3.1). `none`, HMAC and any `crit` are refused. A JWT whose signature is good is
+/// remembered for has_verified().
 VerificationResult verify_signature(KeySet &keys, const Jwt &jwt) noexcept;
 
-/// @param compact a JWT; nothing of it needs to have been read.
-/// @return whether verify_signature() has found this set to verify the same bytes, by their SHA-256. A set remembers
-/// some of the last.
+/// @param compact a JWT, which need not have been parsed.
+/// @return whether verify_signature() found its signature good before, for the same set and the same bytes (by their
+///   SHA-256). A set remembers some of the latest JWTs, not all.
 bool has_verified(const KeySet &keys, std::string_view compact) noexcept;
 
 }  // namespace jose

@@ -18,11 +18,11 @@ struct SignatureAlgorithm {
   enum class Padding : std::uint8_t { none, pkcs1, pss };
 
   std::string_view name;
-  const char *digest;          ///< OpenSSL's name; nullptr where the scheme has its own
+  const char *digest;          ///< its name in OpenSSL; nullptr for EdDSA, which hashes by itself
   std::size_t signature_size;  ///< bytes; 0 where it depends on the key
   KeyKind kind;
-  KeyKind other_kind;  ///< a second one that the name stands for, or the first again
-  Padding padding;     ///< of RSA
+  KeyKind other_kind;  ///< EdDSA has two kinds; for all others, the same as `kind`
+  Padding padding;     ///< none but for RSA
 };
 
 namespace {
@@ -63,7 +63,7 @@ const unsigned char *bytes(std::string_view text) noexcept {
   return reinterpret_cast<const unsigned char *>(text.data());
 }
 
-/// Room for what OpenSSL takes an ECDSA signature as: a DER sequence of two numbers.
+/// An ECDSA signature in the form that OpenSSL verifies: a DER sequence of two numbers.
 struct Der {
   unsigned char bytes[2 * 66 + 16];
   std::size_t size = 0;
@@ -98,7 +98,7 @@ bool set_padding(EVP_PKEY_CTX *context, Padding padding) noexcept {
   return false;
 }
 
-/// The kind of the key is the algorithm's, so that nothing but memory can be missing before the signature is looked at.
+/// The key fits the algorithm, so that the steps before EVP_DigestVerify() fail only for lack of memory.
 Match verify_by_openssl(const SignatureAlgorithm &algorithm, const PublicKey &key, std::string_view signed_part,
                         std::string_view signature) noexcept {
   const Digest digest(EVP_MD_CTX_new());
@@ -108,8 +108,8 @@ Match verify_by_openssl(const SignatureAlgorithm &algorithm, const PublicKey &ke
       !set_padding(context, algorithm.padding)) {
     return Match::no_memory;
   }
-  // Without it EVP_DigestVerifyFinal() works on a copy, and may say of one that it has no memory for that the signature
-  // is wrong, with nothing in the error queue.
+  // Without this flag EVP_DigestVerifyFinal() works on a copy of the context. If there is no memory for the copy, it
+  // says that the signature is wrong, and leaves nothing in the error queue.
   EVP_MD_CTX_set_flags(digest.get(), EVP_MD_CTX_FLAG_FINALISE);
   const int result =
       EVP_DigestVerify(digest.get(), bytes(signature), signature.size(), bytes(signed_part), signed_part.size());

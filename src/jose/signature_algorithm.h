@@ -12,23 +12,23 @@ namespace jose {
 struct SignatureAlgorithm;
 
 /// @param name the header's `alg`.
-/// @return nullptr for what is unknown, is `none`, or works with a secret.
+/// @return nullptr for `none`, for HMAC, and for whatever else is not supported.
 const SignatureAlgorithm *find_signature_algorithm(std::string_view name) noexcept;
 
 std::string_view name(const SignatureAlgorithm &algorithm) noexcept;
 
-/// @return whether keys of this kind sign by the algorithm (RFC 8725 section 3.1).
+/// @return whether the algorithm uses keys of this kind (RFC 8725 section 3.1).
 bool fits(const SignatureAlgorithm &algorithm, KeyKind kind) noexcept;
 
 /// @param size bytes.
-/// @return whether a signature may have this size; RSA's is the key's, which verify() looks at.
+/// @return whether a signature may have this size. For RSA always: the size depends on the key, and verify() checks it.
 bool may_have_size(const SignatureAlgorithm &algorithm, std::size_t size) noexcept;
 
 enum class Match : std::uint8_t { good, bad, no_memory };
 
 /// @param key one that fits the algorithm.
 /// @param signed_part the JWS signing input (RFC 7515 section 5.2).
-/// @param signature decoded. For ES* both numbers in a row (RFC 7518 section 3.4).
+/// @param signature decoded from base64url. That of ES256 and the like is two numbers in a row (RFC 7518 section 3.4).
 Match verify(const SignatureAlgorithm &algorithm, const PublicKey &key, std::string_view signed_part,
              std::string_view signature) noexcept;
 

@@ -6,7 +6,7 @@ namespace jose {
 
 namespace {
 
-// std::tolower would ask the locale.
+// std::tolower() depends on the locale.
 char to_lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

@@ -5,7 +5,7 @@
 
 namespace jose {
 
-/// A list of strings that somebody else owns, in configuration order.
+/// A view of a list of strings, in the order of the configuration.
 struct Strings {
   const std::string_view *items = nullptr;
   std::size_t count = 0;
@@ -15,7 +15,8 @@ struct Strings {
   bool empty() const noexcept { return count == 0; }
 };
 
-/// ASCII only, as the protocols compare scheme names and media types (RFC 9110 sections 8.3.1 and 11.1).
+/// Compares without regard to the case of ASCII letters, as HTTP compares schemes and media types (RFC 9110 sections
+/// 8.3.1 and 11.1).
 bool equal_ignoring_case(std::string_view one, std::string_view other) noexcept;
 
 }  // namespace jose

@@ -7,7 +7,8 @@
 
 namespace jose {
 
-/// Counts what is put, and writes it where there is room: one description of a text serves for its size and its bytes.
+/// Writes a text, or only counts its bytes. One function that puts a text thus serves both to find its size and to
+/// write it.
 class Writer {
  public:
   /// @param out nullptr to count only, else room for all that will be put.
@@ -29,7 +30,7 @@ class Writer {
     size_ += text.size();
   }
 
-  /// The inside of a quoted-string (RFC 9110 section 5.6.4).
+  /// Puts the inside of a quoted-string (RFC 9110 section 5.6.4).
   void put_escaped(std::string_view text) noexcept {
     for (const char c : text) {
       if (c == '"' || c == '\\') {
@@ -39,7 +40,8 @@ class Writer {
     }
   }
 
-  /// @return room for so many bytes, which are put by this; nullptr where they are only counted.
+  /// Counts so many bytes, which the caller writes.
+  /// @return where to write them; nullptr where they are only counted.
   char *take(std::size_t size) noexcept {
     char *place = out_ == nullptr ? nullptr : out_ + size_;
     size_ += size;
@@ -51,7 +53,7 @@ class Writer {
   std::size_t size_ = 0;
 };
 
-/// @param describe a function that puts the text into the Writer that it is given; called twice.
+/// @param describe a function that puts the text into a Writer. It is called twice, to count and to write.
 /// @param text set to the text, in `memory`, where the result is true.
 /// @return false where there is no memory.
 template <typename Describe>

@@ -24,8 +24,8 @@ constexpr CharacterTable b64token_table() noexcept {
   return table;
 }
 
-// What RFC 6749 appendix A.12 allows, less the space that ends a token in the header and what RFC 9110 has for lists,
-// parameters and quoted strings: a second token behind a comma is none.
+// RFC 6749 appendix A.12 allows any visible character and the space. Left out are the space, which ends a token in the
+// header, and the characters that separate and quote in RFC 9110: with a comma allowed, two tokens would pass for one.
 constexpr CharacterTable visible_table() noexcept {
   CharacterTable table{};
   for (unsigned char c = 0x21; c <= 0x7E; ++c) {

@@ -8,14 +8,14 @@ namespace oauth {
 /// What stands before the token in the value of Authorization (RFC 6750 section 2.1).
 constexpr std::string_view bearer_scheme = "Bearer ";
 
-/// What an Authorization header holds, as far as RFC 6750 is concerned.
+/// Whether an Authorization header holds a bearer token (RFC 6750).
 enum class Credentials : std::uint8_t {
   missing,    ///< no header, or another scheme
   malformed,  ///< scheme Bearer without a well-formed token
   bearer,
 };
 
-/// What a token may be made of.
+/// Which characters a token may have.
 enum class TokenSyntax : std::uint8_t {
   b64token,  ///< RFC 6750 section 2.1
   visible,   ///< any visible ASCII but `"`, `,`, `;` and `\`: some servers' tokens have `!`, `|`, `:`, `%`, `@`, `*`
@@ -31,9 +31,8 @@ struct BearerCredentials {
 /// @param authorization the header's value; empty where there is none.
 BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept;
 
-/// @return whether somebody who reads more leniently may find a bearer token in it: behind white space, which nginx
-///   leaves before a value (a TAB, a blank in HTTP/2) and an HTTP parser takes away (RFC 9110 section 5.5), behind what
-///   only a language's trim() does, or behind another credential and a comma.
+/// @return whether a server that is more lenient than parse_bearer() may find a bearer token in the header. It may skip
+///   white space and control characters before the scheme, or read a list of credentials separated by commas.
 bool may_hold_bearer_token(std::string_view authorization) noexcept;
 
 }  // namespace oauth

@@ -25,7 +25,7 @@ void gather_times(const jose::JsonValue *source, CheckedClaims &checked_claims) 
   }
 }
 
-// Only a string has the text that token_type is compared with.
+// A value that is not a string never has the text "DPoP", so that its kind need not be checked.
 bool is_sender_constrained(const jose::JsonValue *source) noexcept {
   const jose::JsonValue *token_type = member_of(source, "token_type");
   return member_of(source, "cnf") != nullptr ||

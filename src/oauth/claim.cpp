@@ -15,7 +15,7 @@ char variable_character(char c) noexcept {
   return stays ? c : '_';
 }
 
-/// Whether this byte goes on with a character that began before it (RFC 3629 section 3).
+/// @return whether this is not the first byte of a character in UTF-8 (RFC 3629 section 3).
 bool is_continuation(char c) noexcept {
   return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
 }

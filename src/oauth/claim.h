@@ -8,20 +8,20 @@
 
 namespace oauth {
 
-/// What a name as nginx's variables have it stands for: lower case, and `_` for every character outside `a-z0-9_`.
+/// The claims that have the name of a variable. In that name, letters are in lower case, and every character outside
+/// `a-z0-9_` is a `_`; so that two claims may have the same.
 struct ClaimMatch {
   const jose::JsonValue *claim = nullptr;  ///< the first that matches
   std::size_t count = 0;                   ///< how many do
 };
 
-/// A claim that is `null` counts as absent.
-/// @param object may be nullptr.
+/// Finds the claims of an object by the name of a variable. A claim that is `null` counts as absent.
+/// @param object the claims; nullptr where there are none.
 ClaimMatch find_claim(const jose::JsonValue *object, std::string_view variable_name) noexcept;
 
-/// The value of a claim as text: strings unescaped, numbers and booleans as written, arrays of strings joined by
-/// spaces.
-/// @param text set, to an empty view for every other kind and for a value with control characters, where the result is
-///   true.
+/// Turns the value of a claim into text: a string unescaped, a number or boolean as written, an array of strings joined
+/// by spaces. Any other value, and one with control characters, becomes an empty text.
+/// @param text set where the result is true.
 /// @return false where there is no memory.
 bool claim_text(const jose::JsonValue &claim, jose::Memory &memory, std::string_view &text) noexcept;
 

@@ -11,7 +11,7 @@ namespace oauth {
 /// How the gateway authenticates at the authorization server (RFC 6749 section 2.3.1).
 enum class ClientAuthentication : std::uint8_t {
   basic,      ///< both parts form-encoded, then base64
-  basic_raw,  ///< as they are, for servers that do not decode them
+  basic_raw,  ///< both parts as they are, then base64, for servers that do not decode the form
   post,       ///< client_id and client_secret in the body
 };
 
@@ -21,17 +21,16 @@ struct ClientCredentials {
   ClientAuthentication method = ClientAuthentication::basic;
 };
 
-/// @return the word of the method as phantom_token_client_auth has it.
+/// @return the word by which the configuration names the method.
 std::string_view name(ClientAuthentication method) noexcept;
 
-/// @param value set to the value of the Authorization header; empty where there are no credentials, or where their
-/// method
-///   does not use the header.
+/// Writes the value of the Authorization header.
+/// @param value set to it; empty where the method does not use the header, or there are no credentials.
 /// @return false where there is no memory.
 bool write_basic_authorization(const ClientCredentials &credentials, jose::Memory &memory,
                                std::string_view &value) noexcept;
 
-/// Puts `&client_id=...&client_secret=...` where the credentials go into the body.
+/// Puts `&client_id=...&client_secret=...` where the method is `post`; nothing otherwise.
 void put_client_parameters(jose::Writer &writer, const ClientCredentials &credentials) noexcept;
 
 }  // namespace oauth

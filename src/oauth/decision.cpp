@@ -20,7 +20,7 @@ std::int64_t saturating_add(std::int64_t one, std::int64_t other) noexcept {
 
 constexpr Verdict not_a_number = {Outcome::as_bad_response, "exp or nbf is not a number"};
 
-// RFC 7519 section 4.1.4: not accepted on or after `exp`.
+// RFC 7519 section 4.1.4: the token must not be accepted on or after `exp`.
 Verdict check_expiry(const CheckedClaims &claims, const Requirements &requirements, std::int64_t now) noexcept {
   if (claims.exp_is_no_number) {
     return not_a_number;
@@ -29,7 +29,7 @@ Verdict check_expiry(const CheckedClaims &claims, const Requirements &requiremen
   return is_past ? Verdict{Outcome::expired} : holds;
 }
 
-// RFC 7519 section 4.1.5: not accepted before `nbf`.
+// RFC 7519 section 4.1.5: the token must not be accepted before `nbf`.
 Verdict check_start(const CheckedClaims &claims, const Requirements &requirements, std::int64_t now) noexcept {
   if (claims.nbf_is_no_number) {
     return not_a_number;
@@ -54,7 +54,8 @@ bool contains_one_of(const jose::JsonValue &value, jose::Strings allowed) noexce
   return element != nullptr;
 }
 
-/// The JWT must carry the claim; a JSON response need not, but what it says must hold too.
+/// The JWT must have the claim, and its value must be allowed. A JSON response need not have it; if it does, that value
+/// must be allowed too.
 using Predicate = bool (*)(const jose::JsonValue &value, jose::Strings allowed) noexcept;
 bool claim_holds(const jose::JsonValue *claim, const jose::JsonValue *of_response, jose::Strings allowed,
                  Predicate predicate) noexcept {

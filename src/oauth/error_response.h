@@ -18,7 +18,7 @@ std::string_view server_message(const jose::JsonValue &error) noexcept;
 TokenInformation refused_by_status(Response &response, jose::Memory &memory) noexcept;
 
 /// @return whether the server has answered with a status that says that the token is inactive, whatever the body says.
-///   A status that nginx made up because no server answered never does.
+///   A status that the server did not send never does.
 bool is_inactive_by_status(const Response &response, const InactiveStatuses &statuses) noexcept;
 
 /// @param response its body is rewritten.

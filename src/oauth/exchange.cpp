@@ -16,7 +16,7 @@ void put_parameter(jose::Writer &writer, std::string_view name, std::string_view
   put_form_encoded(writer, value);
 }
 
-/// @return the response's JSON object, or nullptr and the problem.
+/// @return the response's JSON object; nullptr, with `problem` set, where it has none.
 const jose::JsonValue *read_object(Response &response, jose::Memory &memory, const char *&problem) noexcept {
   problem = explain_unreadable(response);
   if (problem != nullptr) {
@@ -39,7 +39,8 @@ std::string_view string_member(const jose::JsonValue &object, std::string_view n
   return member != nullptr && member->kind == jose::JsonKind::string ? member->text : std::string_view();
 }
 
-/// RFC 8693 section 2.2.1: what was issued may be a JWT under any of these names.
+/// @return whether a token of this `issued_token_type` (RFC 8693 section 2.2.1) may be a JWT: one of the requested
+///   type, of the type for JWTs, or of the type for access tokens.
 bool is_type_of_jwt(const jose::JsonValue &issued, std::string_view requested) noexcept {
   return issued.kind == jose::JsonKind::string && !issued.text.empty() &&
          (issued.text == requested || issued.text == jwt_type || issued.text == access_token_type);
@@ -63,7 +64,8 @@ TokenInformation read_success(Response &response, std::string_view requested_tok
   return accept_jwt(token, members, memory);
 }
 
-/// RFC 8693 section 2.2.2 has invalid_request for a bad token, RFC 6749 section 5.2 invalid_grant.
+/// Reads an error response. By RFC 8693 section 2.2.2 `invalid_request` says that the client's token is not valid; some
+/// servers say `invalid_grant` (RFC 6749 section 5.2).
 TokenInformation read_error(const jose::JsonValue &error) noexcept {
   const std::string_view code = string_member(error, "error");
   TokenInformation information =

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view unescaped_characters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     "abcdefghijklmnopqrstuvwxyz"
-    "0123456789-._* ";  // a space becomes one character too
+    "0123456789-._* ";  // a space becomes `+`, which is one character too
 
 constexpr std::array<bool, 256> escape_table() noexcept {
   std::array<bool, 256> table{};

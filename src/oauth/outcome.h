@@ -5,7 +5,7 @@
 
 namespace oauth {
 
-/// How a request to a protected location ends: the words of $phantom_token_status.
+/// How a request to a protected location ends. Each has a word, which users see.
 enum class Outcome : std::uint8_t {
   active,
   missing,
@@ -31,21 +31,21 @@ enum class Outcome : std::uint8_t {
   passed_jwt,
   preflight,
   bypassed,
-  anonymous,  ///< without a token, under `phantom_token optional`
+  anonymous,  ///< without a token, where tokens are optional
   internal_error,
 };
 
 /// What an outcome means to the client.
 struct OutcomeMeaning {
-  std::string_view word;   ///< the value of $phantom_token_status
-  unsigned status;         ///< HTTP status; 0 where the API answers
-  std::string_view error;  ///< RFC 6750 section 3.1 error code of the challenge; empty where it has none
+  std::string_view word;   ///< the name that users see
+  unsigned status;         ///< of the HTTP response; 0 where the request goes on to the API
+  std::string_view error;  ///< the error code of the challenge (RFC 6750 section 3.1); empty where it has none
 };
 
-/// What comes of a request, an answer or a look at one, and why. A verdict that nobody has reached is a refusal.
+/// The outcome of a request, or of one step of it, and why. A verdict that was never set is a refusal.
 struct Verdict {
   Outcome outcome = Outcome::internal_error;
-  const char *problem = nullptr;  ///< a constant for the log line; nullptr where the outcome's word says it all
+  const char *problem = nullptr;  ///< a constant for the log line; nullptr where the outcome's word is enough
 };
 
 const OutcomeMeaning &meaning(Outcome outcome) noexcept;

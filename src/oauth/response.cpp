@@ -5,7 +5,7 @@
 namespace oauth {
 namespace {
 
-/// By RFC 9110 section 15, RFC 7662 section 2.3 and RFC 6749 section 5.2.
+/// @return what a status means by RFC 9110 section 15, RFC 7662 section 2.3 and RFC 6749 section 5.2.
 Verdict verdict_of_server(unsigned status) noexcept {
   switch (status) {
     case 301:

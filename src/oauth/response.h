@@ -8,20 +8,20 @@
 
 namespace oauth {
 
-/// What came back from an endpoint of the authorization server, before anybody has looked into it.
+/// A response of the authorization server, not read yet.
 struct Response {
   unsigned status = 0;                ///< HTTP status
-  bool answered = false;              ///< the status is the server's own, not nginx's for it
-  const char *explanation = nullptr;  ///< a constant: who has said the status, where the server has not
+  bool answered = false;              ///< the server sent the status, not nginx in its place
+  const char *explanation = nullptr;  ///< a constant that says why there is a status, where the server did not send it
   std::string_view content_type;      ///< with parameters, as sent
   std::string_view content_encoding;  ///< empty where there was none
   bool complete = false;              ///< the body arrived whole
-  bool too_large = false;             ///< the body is longer than phantom_token_max_response_size
+  bool too_large = false;             ///< the body is longer than the configured limit
   char *body = nullptr;               ///< the reader rewrites it; body[body_size] must be writable, for a terminator
   std::size_t body_size = 0;          ///< bytes
 };
 
-/// Statuses by which an authorization server says that it does not know a token.
+/// The statuses that mean that a token is inactive: some authorization servers answer so instead of `"active":false`.
 class InactiveStatuses {
  public:
   static constexpr unsigned lowest = 400;
@@ -36,13 +36,15 @@ class InactiveStatuses {
   std::bitset<highest - lowest + 1> statuses_;
 };
 
-/// @return whether the response's media type is this one, whatever its parameters and its case.
+/// @return whether the response has this media type, without regard to its parameters and to upper or lower case.
 bool has_media_type(const Response &response, std::string_view type) noexcept;
 
-/// @return nullptr where the body is all there and plain, else a constant that says what is wrong.
+/// @return a constant that says why the body cannot be read: it is incomplete, too large or encoded. nullptr where it
+///   can.
 const char *explain_unreadable(const Response &response) noexcept;
 
-/// @return what a status such as 503 means, whose body says nothing of the token, and who has said it.
+/// @return what a status means by itself, without the body, such as 503. The problem is response.explanation where that
+///   is set.
 Verdict verdict_by_status(const Response &response) noexcept;
 
 }  // namespace oauth
