@@ -9,14 +9,15 @@
 namespace jose {
 
 /// Lets each allocation of a parser that accepts its input fail in turn.
-/// @param accepts whether the parser accepts, given a Memory.
-template <typename Accepts>
+/// @tparam Place where it allocates; its constructor takes how often.
+/// @param accepts whether the parser accepts, given a Place.
+template <typename Place = TestMemory, typename Accepts>
 void expect_refusal_without_memory(Accepts accepts) {
-  TestMemory plenty;
+  Place plenty;
   ASSERT_TRUE(accepts(plenty));
   ASSERT_NE(plenty.allocations(), 0U);
   for (std::size_t allowed = 0; allowed < plenty.allocations(); ++allowed) {
-    TestMemory memory(allowed);
+    Place memory(allowed);
     EXPECT_FALSE(accepts(memory)) << "with " << allowed << " allocations";
   }
 }
