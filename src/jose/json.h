@@ -47,7 +47,7 @@ constexpr std::size_t json_max_depth = 64;
 /// rounded down too; if it were rounded up, a token would not be valid in the second in which it was issued.
 /// @param value any JSON value.
 /// @param seconds since the epoch, set where the result is true; numbers beyond 64 bits become the nearest limit.
-/// @return whether `value` is a number.
+/// @return whether `value` is a number; false also for one too close to 0 for any double, such as 1e-400.
 bool read_numeric_date(const JsonValue &value, std::int64_t &seconds) noexcept;
 
 }  // namespace jose
