@@ -24,4 +24,14 @@ inline const ngx_http_core_loc_conf_t &core_location_of(const ngx_http_request_t
   return *static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
 }
 
+/// @return that of the server that is being read or merged.
+inline ngx_http_core_srv_conf_t &core_server_of(const ngx_conf_t *cf) noexcept {
+  return *static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+}
+
+/// @return that of the location that is being read or merged.
+inline ngx_http_core_loc_conf_t &core_location_of(const ngx_conf_t *cf) noexcept {
+  return *static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+}
+
 }  // namespace nginx

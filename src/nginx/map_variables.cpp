@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "modules.h"
 #include "strings.h"
 #include "variable_lookup.h"
 
@@ -15,15 +16,6 @@ struct MapContext {
   ngx_http_map_t map;
   ngx_http_complex_value_t source;
 };
-
-const ngx_module_t *find_module(const ngx_conf_t *cf, std::string_view name) noexcept {
-  for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
-    if (cf->cycle->modules[i]->name == name) {
-      return cf->cycle->modules[i];
-    }
-  }
-  return nullptr;
-}
 
 ngx_command_t *find_command(const ngx_module_t &module, std::string_view name) noexcept {
   for (ngx_command_t *command = module.commands; command != nullptr && command->name.len != 0; command++) {

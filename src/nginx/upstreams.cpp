@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 
 namespace nginx {
 namespace {
@@ -17,22 +18,6 @@ bool passes_on(const ngx_module_t &module) noexcept {
 }
 
 }  // namespace
-
-bool has_module(const ngx_conf_t *cf, std::string_view name) noexcept {
-  ngx_module_t **module = cf->cycle->modules;
-  while (*module != nullptr && name != (*module)->name) {
-    module++;
-  }
-  return *module != nullptr;
-}
-
-bool has_module_before(const ngx_conf_t *cf, std::string_view name, const ngx_module_t &other) noexcept {
-  ngx_module_t **module = cf->cycle->modules;
-  while (*module != nullptr && *module != &other && name != (*module)->name) {
-    module++;
-  }
-  return *module != nullptr && *module != &other;
-}
 
 ngx_http_upstream_conf_t *upstream_of(const ngx_conf_t *cf, const ngx_http_core_loc_conf_t &location,
                                       void *const *configurations) noexcept {

@@ -3,7 +3,7 @@
 #include "handlers.h"
 
 #include "../../nginx/core_configuration.h"
-#include "../../nginx/upstreams.h"
+#include "../../nginx/modules.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/variable_indices.h"
 #include "../observation/metrics.h"
@@ -139,12 +139,12 @@ bool append_handler(ngx_array_t &handlers, ngx_http_handler_pt handler) noexcept
 }  // namespace
 
 ngx_int_t install_handlers(ngx_conf_t *cf) noexcept {
-  auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  ngx_http_core_main_conf_t &cmcf = core_main_of(cf);
   // nginx runs the handlers of a phase from the last of its array to the first, and those of the log phase forwards.
-  if (!insert_handler(cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers, place_of_access_handler(cf), access_handler) ||
-      !append_handler(cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers, preaccess_handler) ||
-      !append_handler(cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers, precontent_handler) ||
-      !insert_handler(cmcf->phases[NGX_HTTP_LOG_PHASE].handlers, 0, log_handler)) {
+  if (!insert_handler(cmcf.phases[NGX_HTTP_ACCESS_PHASE].handlers, place_of_access_handler(cf), access_handler) ||
+      !append_handler(cmcf.phases[NGX_HTTP_PREACCESS_PHASE].handlers, preaccess_handler) ||
+      !append_handler(cmcf.phases[NGX_HTTP_PRECONTENT_PHASE].handlers, precontent_handler) ||
+      !insert_handler(cmcf.phases[NGX_HTTP_LOG_PHASE].handlers, 0, log_handler)) {
     return NGX_ERROR;
   }
   next_header_filter = ngx_http_top_header_filter;

@@ -1,5 +1,6 @@
 // What a block has when nginx has merged it: the scopes that count, its policy, its place in the list of all blocks.
 
+#include "../../nginx/core_configuration.h"
 #include "module_configuration.h"
 #include "policy.h"
 
@@ -25,8 +26,8 @@ bool add_block(ngx_conf_t *cf, phantom_token_location_t &parent, phantom_token_l
   }
   block->location = &location;
   block->parent = &parent;
-  block->core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-  block->server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+  block->core = &core_location_of(cf);
+  block->server = &core_server_of(cf);
   block->configurations = static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf;
   block->upstream = nullptr;
   // nginx merges a location before the blocks in it, so the parent knows its own by now.

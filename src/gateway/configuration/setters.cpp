@@ -7,6 +7,7 @@
 
 #include "../../jose/strings.h"
 #include "../../jose/writer.h"
+#include "../../nginx/core_configuration.h"
 #include "../../nginx/locations.h"
 #include "../../nginx/strings.h"
 #include "pool_memory.h"
@@ -77,8 +78,7 @@ ngx_str_t place_of(ngx_conf_t *cf) noexcept {
   if ((static_cast<unsigned long>(cf->cmd_type) & NGX_HTTP_MAIN_CONF) != 0) {
     return to_ngx_str("http");
   }
-  return display_name(
-      *static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module)));
+  return display_name(core_location_of(cf));
 }
 
 }  // namespace gateway

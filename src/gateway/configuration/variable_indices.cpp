@@ -1,9 +1,9 @@
 #include "variable_indices.h"
 
 #include "../../nginx/core_configuration.h"
+#include "../../nginx/modules.h"
 #include "../../nginx/pool.h"
 #include "../../nginx/strings.h"
-#include "../../nginx/upstreams.h"
 #include "../../nginx/variable_lookup.h"
 #include "module_configuration.h"
 
@@ -42,7 +42,7 @@ ngx_int_t index_variables(ngx_conf_t *cf) noexcept {
   variables->key = find_variable_index(cf, "phantom_token_key");
   variables->request_body = find_variable_index(cf, "request_body");
   const ngx_int_t request_id = find_variable_index(cf, "request_id");
-  if (has_module(cf, "ngx_http_proxy_module")) {
+  if (find_module(cf, "ngx_http_proxy_module") != nullptr) {
     // Not to be found by its name at request time: it is not in the hash of variables.
     ngx_str_t proxy_host = ngx_string("proxy_host");
     variables->proxy_host = ngx_http_get_variable_index(cf, &proxy_host);

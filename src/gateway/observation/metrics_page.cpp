@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "../../jose/writer.h"
+#include "../../nginx/core_configuration.h"
 #include "../../nginx/pool.h"
 #include "../../nginx/strings.h"
 #include "../cache/hot_cache_zone.h"
@@ -284,10 +285,10 @@ ngx_int_t metrics_handler(ngx_http_request_t *r) noexcept {
 }  // namespace gateway
 
 extern "C" char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t * /*cmd*/, void * /*conf*/) {
-  auto *location = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-  if (location->handler == gateway::metrics_handler) {
+  ngx_http_core_loc_conf_t &location = nginx::core_location_of(cf);
+  if (location.handler == gateway::metrics_handler) {
     return const_cast<char *>("is duplicate");
   }
-  location->handler = gateway::metrics_handler;
+  location.handler = gateway::metrics_handler;
   return gateway::declare_metrics(cf) ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
 }

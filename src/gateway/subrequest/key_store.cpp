@@ -1,6 +1,7 @@
 #include "key_store.h"
 
 #include "../../jose/digest.h"
+#include "../../nginx/core_configuration.h"
 #include "../../nginx/strings.h"
 #include "advice.h"
 
@@ -130,7 +131,7 @@ time_t key_store_time() noexcept {
 }
 
 KeyStoreEntry *find_keys(const ngx_http_request_t *r, std::string_view endpoint) noexcept {
-  const auto *server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+  const ngx_http_core_srv_conf_t *server = &core_server_of(r);
   for (KeyStoreEntry **link = &entries; *link != nullptr; link = &(*link)->next) {
     KeyStoreEntry *entry = *link;
     if (entry->server == server && entry->endpoint == endpoint) {
