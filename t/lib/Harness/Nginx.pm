@@ -103,6 +103,8 @@ sub start {
         . _numbered($self->{text}) if $result->{code};
     $self->_keep_errors($result->{err});
     $self->{pid} = until_true(patience(5), sub { _first_number($pidfile) }) // die "nginx wrote no pid file\n";
+    # nginx has written it before its workers are there.
+    until_true(patience(5), sub { $self->workers }) or die "nginx started no worker process\n";
     return $self;
 }
 
