@@ -25,7 +25,8 @@ enum class AsRequestKind : std::uint8_t {
   jwk_set,         ///< RFC 7517 section 5: it is about no token
 };
 
-/// What is asked, and how the answer is to be read: worked out before anything runs, and never changed.
+/// What is asked, and how the answer is to be read: worked out before anything runs. Afterwards only a follower's takes
+/// over what its leader has sent: see share().
 struct AsRequestTemplate {
   AsRequestKind kind = AsRequestKind::introspection;
   AnswerKey key;
