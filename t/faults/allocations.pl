@@ -288,8 +288,15 @@ sub replace_worker {
         // die "no new worker\n";
 }
 
-# A worker's sockets: those that it listens on, and its connections.
-sub sockets { my ($pid) = @_; return scalar grep { (readlink // q{}) =~ /^socket:/ } glob "/proc/$pid/fd/*" }
+# The TCP connections that a worker has, to clients and to servers: none of them is kept alive here, so that a worker at
+# rest has none. The sockets that it listens on (state 0A of /proc/net/tcp) do not count, nor its channels.
+sub connections {
+    my ($pid) = @_;
+    my %its = map { (readlink // q{}) =~ /^socket:\[(\d+)\]$/ ? ($1 => 1) : () } glob "/proc/$pid/fd/*";
+    open my $table, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+    my @rows = map { [split] } <$table>;
+    return scalar grep { $its{ $_->[9] } && $_->[3] ne '0A' } @rows[1 .. $#rows];
+}
 
 # A request whose response is read later, when the authorization server has been asked.
 sub send_first {
@@ -301,7 +308,7 @@ sub send_first {
 }
 
 sub outcome_of {
-    my ($request, $worker, $sockets, $first) = @_;
+    my ($request, $worker, $first) = @_;
     my $outcome = send_request($request);
     if ($first) {
         my $answered = eval { $first->response; 1 };
@@ -309,7 +316,7 @@ sub outcome_of {
         return 'the client waits for ever' if !$answered && $@ =~ /timeout/;
     }
     return 'the worker ended' if !alive($worker);
-    return $outcome if $outcome =~ /^the/ || until_true($silence, sub { sockets($worker) <= $sockets });
+    return $outcome if $outcome =~ /^the/ || until_true($silence, sub { !connections($worker) });
     return 'a connection stays open';
 }
 
@@ -317,12 +324,11 @@ sub outcome_of {
 sub try_allocation {
     my ($kind, $number) = @_;
     my ($worker) = $gateway->workers;
-    my $sockets  = sockets($worker);
     my $request  = $kind->{request}->("f$number");
     $_->forget_requests for $api, $as;
     my $first = $kind->{behind} ? send_first($request) : undef;
     fail_allocation($worker, $number);
-    my $outcome = outcome_of($request, $worker, $sockets, $first);
+    my $outcome = outcome_of($request, $worker, $first);
     my (undef, $failed, $stack) = read_control();
     fail_none();
     return if !$failed;
