@@ -46,6 +46,13 @@ ngx_conf_enum_t  phantom_token_client_auth_words[] = {
     { ngx_string("basic"), PHANTOM_TOKEN_CLIENT_AUTH_BASIC },
     { ngx_string("basic_raw"), PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW },
     { ngx_string("post"), PHANTOM_TOKEN_CLIENT_AUTH_POST },
+    { ngx_string("client_secret_jwt"),
+      PHANTOM_TOKEN_CLIENT_AUTH_CLIENT_SECRET_JWT },
+    { ngx_string("private_key_jwt"),
+      PHANTOM_TOKEN_CLIENT_AUTH_PRIVATE_KEY_JWT },
+    { ngx_string("none"), PHANTOM_TOKEN_CLIENT_AUTH_NONE },
+    { ngx_string("client_secret_basic"), PHANTOM_TOKEN_CLIENT_AUTH_BASIC },
+    { ngx_string("client_secret_post"), PHANTOM_TOKEN_CLIENT_AUTH_POST },
     { ngx_null_string, 0 }
 };
 

@@ -71,13 +71,18 @@ sub level_of {
     return 'location';
 }
 
+# What is in a file whose name ends like this one's.
+sub content_of {
+    my ($name) = @_;
+    return qq{proxy_set_header Authorization "Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==";\n} if $name =~ /\.conf$/;
+    return run([qw(openssl genpkey -algorithm ED25519)])->{out} if $name =~ /\.pem$/;
+    return "gateway-secret\n";
+}
+
 # The places and servers that a document names are the test's own. What is under /etc/nginx is made.
 sub local_text {
     my ($text) = @_;
-    for my $name ($text =~ m{/etc/nginx/([\w.-]+)}g) {
-        spill("$files/$name", $name =~ /\.conf$/
-                ? qq{proxy_set_header Authorization "Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==";\n} : "gateway-secret\n");
-    }
+    spill("$files/$_", content_of($_)) for $text =~ m{/etc/nginx/([\w.-]+)}g;
     $text =~ s{/etc/nginx/}{$files/}g;
     $text =~ s{/var/(?:cache|log)/}{%%DIR%%/}g;
     $text =~ s{unix:/run/}{unix:%%DIR%%/}g;

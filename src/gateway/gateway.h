@@ -40,7 +40,10 @@ typedef enum {
 typedef enum {
     PHANTOM_TOKEN_CLIENT_AUTH_BASIC,
     PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW,
-    PHANTOM_TOKEN_CLIENT_AUTH_POST
+    PHANTOM_TOKEN_CLIENT_AUTH_POST,
+    PHANTOM_TOKEN_CLIENT_AUTH_CLIENT_SECRET_JWT,
+    PHANTOM_TOKEN_CLIENT_AUTH_PRIVATE_KEY_JWT,
+    PHANTOM_TOKEN_CLIENT_AUTH_NONE
 } phantom_token_client_auth_e;
 
 /** What phantom_token_inbound_jwt says. */
@@ -66,6 +69,9 @@ typedef struct {
 
 /** What a location asks of a request, in the form that src/oauth reads: see configuration/policy.h. */
 typedef struct phantom_token_policy_s  phantom_token_policy_t;
+
+/** A private key that the gateway signs with: see configuration/client_key.h. */
+typedef struct phantom_token_private_key_s  phantom_token_private_key_t;
 
 /** Where the variables are that the gateway reads itself: see configuration/variable_indices.h. */
 typedef struct phantom_token_variables_s  phantom_token_variables_t;
@@ -105,6 +111,9 @@ typedef struct phantom_token_location_s {
     ngx_str_t                  client_id;
     ngx_str_t                  client_secret;            /* what the file holds */
     ngx_uint_t                 client_auth;
+    phantom_token_private_key_t
+                              *client_key;               /* NULL: none */
+    ngx_str_t                  client_assertion_audience;  /* empty: the only issuer */
     ngx_uint_t                 inbound_jwt;
     ngx_flag_t                 verify_jwt;
     ngx_uint_t                 preflight;
@@ -188,6 +197,7 @@ char *phantom_token_set_type_hint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
 char *phantom_token_set_inactive_statuses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_exchange_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_client_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -78,6 +78,20 @@ bool decode(std::string_view text, char *out) noexcept {
 
 }  // namespace
 
+void base64url_encode(std::string_view bytes, char *out) noexcept {
+  std::uint32_t group = 0;
+  unsigned bits = 0;  // of the group that have no character yet
+  for (const char byte : bytes) {
+    group = group << 8U | static_cast<unsigned char>(byte);
+    for (bits += 8; bits >= 6; bits -= 6) {
+      *out++ = alphabet[group >> (bits - 6) & 0x3FU];
+    }
+  }
+  if (bits != 0) {
+    *out = alphabet[group << (6 - bits) & 0x3FU];
+  }
+}
+
 bool base64url_decode(std::string_view text, char *out) noexcept {
   if (text.size() % 4 == 1) {
     return false;

@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::size_t most_verified = 1024;
 
-constexpr std::size_t largest_signature = 2048;  // bytes: that of the largest RSA key that import_public_key() takes
-
 struct Key {
   PublicKey key;
   json_t *json;  ///< the JWK, for its `kid` and `alg`

@@ -119,6 +119,35 @@ Match verify_by_openssl(const SignatureAlgorithm &algorithm, const PublicKey &ke
   return take_openssl_error() == OpensslError::no_memory ? Match::no_memory : Match::bad;
 }
 
+bool sign_by_openssl(const SignatureAlgorithm &algorithm, EVP_PKEY &key, std::string_view text, char *signature,
+                     std::size_t &size) noexcept {
+  const Digest digest(EVP_MD_CTX_new());
+  EVP_PKEY_CTX *context = nullptr;
+  if (digest == nullptr ||
+      EVP_DigestSignInit_ex(digest.get(), &context, algorithm.digest, nullptr, nullptr, &key, nullptr) != 1 ||
+      !set_padding(context, algorithm.padding)) {
+    return false;
+  }
+  size = largest_signature;
+  return EVP_DigestSign(digest.get(), reinterpret_cast<unsigned char *>(signature), &size, bytes(text), text.size()) ==
+         1;
+}
+
+/// Writes the two numbers of an ECDSA signature in a row, in place of OpenSSL's DER.
+bool write_numbers(const SignatureAlgorithm &algorithm, char *signature, std::size_t &size) noexcept {
+  const auto *der = bytes({signature, size});
+  const Numbers numbers(d2i_ECDSA_SIG(nullptr, &der, static_cast<long>(size)));
+  const auto half = static_cast<int>(algorithm.signature_size / 2);
+  auto *out = reinterpret_cast<unsigned char *>(signature);
+  size = algorithm.signature_size;
+  return numbers != nullptr && BN_bn2binpad(ECDSA_SIG_get0_r(numbers.get()), out, half) == half &&
+         BN_bn2binpad(ECDSA_SIG_get0_s(numbers.get()), out + half, half) == half;
+}
+
+bool is_ecdsa(const SignatureAlgorithm &algorithm) noexcept {
+  return algorithm.digest != nullptr && algorithm.padding == Padding::none;
+}
+
 }  // namespace
 
 const SignatureAlgorithm *find_signature_algorithm(std::string_view name) noexcept {
@@ -145,18 +174,25 @@ Match verify(const SignatureAlgorithm &algorithm, const PublicKey &key, std::str
   if (!may_have_size(algorithm, signature.size())) {
     return Match::bad;
   }
-  const bool is_ecdsa = algorithm.digest != nullptr && algorithm.padding == Padding::none;
   Der der;
-  if (is_ecdsa && !write_der(signature, der)) {
+  if (is_ecdsa(algorithm) && !write_der(signature, der)) {
     (void)take_openssl_error();
     return Match::no_memory;
   }
-  if (is_ecdsa) {
+  if (is_ecdsa(algorithm)) {
     signature = {reinterpret_cast<const char *>(der.bytes), der.size};
   }
   const Match match = verify_by_openssl(algorithm, key, signed_part, signature);
   (void)take_openssl_error();
   return match;
+}
+
+bool sign(const SignatureAlgorithm &algorithm, EVP_PKEY &key, std::string_view text, char *signature,
+          std::size_t &size) noexcept {
+  const bool is_signed = sign_by_openssl(algorithm, key, text, signature, size) &&
+                         (!is_ecdsa(algorithm) || write_numbers(algorithm, signature, size));
+  (void)take_openssl_error();
+  return is_signed;
 }
 
 }  // namespace jose

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <openssl/types.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -31,5 +34,17 @@ enum class Match : std::uint8_t { good, bad, no_memory };
 /// @param signature decoded from base64url. That of ES256 and the like is two numbers in a row (RFC 7518 section 3.4).
 Match verify(const SignatureAlgorithm &algorithm, const PublicKey &key, std::string_view signed_part,
              std::string_view signature) noexcept;
+
+/// That of the largest RSA key that import_public_key() and read_signing_key() take; bytes.
+constexpr std::size_t largest_signature = 2048;
+
+/// @param key private, and one that fits the algorithm. OpenSSL takes no const.
+/// @param text the JWS signing input (RFC 7515 section 5.1).
+/// @param signature room for largest_signature bytes. For ES* both numbers in a row (RFC 7518 section 3.4).
+/// @param size set where the result is true.
+/// @return false where there is no memory, or OpenSSL cannot sign: of which of them, it does not always say. Its error
+///   queue is empty then.
+bool sign(const SignatureAlgorithm &algorithm, EVP_PKEY &key, std::string_view text, char *signature,
+          std::size_t &size) noexcept;
 
 }  // namespace jose

@@ -8,6 +8,10 @@ namespace {
 
 constexpr std::string_view scheme = "Basic ";
 
+/// The form-encoded parameters before an assertion (RFC 7523 section 2.2).
+constexpr std::string_view assertion_parameters =
+    "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=";
+
 void put_user_and_password(jose::Writer &writer, const ClientCredentials &credentials) noexcept {
   if (credentials.method == ClientAuthentication::basic_raw) {
     writer.put(credentials.id);
@@ -30,6 +34,12 @@ std::string_view name(ClientAuthentication method) noexcept {
       return "basic_raw";
     case ClientAuthentication::post:
       return "post";
+    case ClientAuthentication::client_secret_jwt:
+      return "client_secret_jwt";
+    case ClientAuthentication::private_key_jwt:
+      return "private_key_jwt";
+    case ClientAuthentication::none:
+      return "none";
   }
   return {};
 }
@@ -37,7 +47,7 @@ std::string_view name(ClientAuthentication method) noexcept {
 bool write_basic_authorization(const ClientCredentials &credentials, jose::Memory &memory,
                                std::string_view &value) noexcept {
   value = {};
-  if (credentials.id.empty() || credentials.method == ClientAuthentication::post) {
+  if (credentials.id.empty() || !has_basic_authorization(credentials.method)) {
     return true;
   }
   std::string_view plain;
@@ -57,13 +67,17 @@ bool write_basic_authorization(const ClientCredentials &credentials, jose::Memor
 }
 
 void put_client_parameters(jose::Writer &writer, const ClientCredentials &credentials) noexcept {
-  if (credentials.id.empty() || credentials.method != ClientAuthentication::post) {
+  if (credentials.id.empty() || has_basic_authorization(credentials.method)) {
     return;
   }
   writer.put("&client_id=");
   put_form_encoded(writer, credentials.id);
-  writer.put("&client_secret=");
-  put_form_encoded(writer, credentials.secret);
+  if (credentials.method == ClientAuthentication::post) {
+    writer.put("&client_secret=");
+    put_form_encoded(writer, credentials.secret);
+  } else if (uses_assertion(credentials.method)) {
+    writer.put(assertion_parameters);
+  }
 }
 
 }  // namespace oauth

@@ -148,6 +148,7 @@ constexpr struct {
     {phantom_token_set_type_hint, text},
     {phantom_token_set_exchange_scope, text},
     {phantom_token_set_secret_file, text},
+    {phantom_token_set_client_key, none},
     {phantom_token_set_introspection_endpoint, none},
     {phantom_token_set_exchange_endpoint, none},
     {phantom_token_set_jwks_endpoint, none},

@@ -31,6 +31,20 @@ TEST(Base64url, DecodesTheVectorsOfRfc4648Section10WithoutPadding) {
   EXPECT_EQ(decode("Zm9vYmFy"), "foobar");
 }
 
+TEST(Base64url, EncodesWhatItDecodes) {
+  std::mt19937 random(1);
+  for (std::size_t size = 0; size < 200; ++size) {
+    std::string bytes(size, '\0');
+    for (char &byte : bytes) {
+      byte = static_cast<char>(random());
+    }
+    std::string text(base64url_encoded_size(size), '?');
+    base64url_encode(bytes, text.data());
+    EXPECT_EQ(text, base64url(bytes));
+    EXPECT_EQ(decode(text), bytes);
+  }
+}
+
 TEST(Base64url, DecodesTheExampleOfRfc7515AppendixC) {
   EXPECT_EQ(decode("A-z_4ME"), "\x03\xEC\xFF\xE0\xC1"sv);
 }

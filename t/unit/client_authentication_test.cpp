@@ -14,8 +14,12 @@ namespace {
 
 using std::literals::operator""sv;
 
-constexpr ClientAuthentication methods[] = {ClientAuthentication::basic, ClientAuthentication::basic_raw,
-                                            ClientAuthentication::post};
+constexpr ClientAuthentication methods[] = {ClientAuthentication::basic,
+                                            ClientAuthentication::basic_raw,
+                                            ClientAuthentication::post,
+                                            ClientAuthentication::client_secret_jwt,
+                                            ClientAuthentication::private_key_jwt,
+                                            ClientAuthentication::none};
 
 std::string authorization(const ClientCredentials &credentials) {
   TestMemory memory;
@@ -72,6 +76,22 @@ TEST(ClientAuthentication, IsInTheHeaderOrInTheBody) {
   }
 }
 
+TEST(ClientAuthentication, LeavesRoomForAnAssertion) {
+  for (const ClientAuthentication method :
+       {ClientAuthentication::client_secret_jwt, ClientAuthentication::private_key_jwt}) {
+    EXPECT_TRUE(uses_assertion(method));
+    EXPECT_EQ(authorization({"a:b", "secret", method}), "");
+    EXPECT_EQ(parameters({"a:b", "secret", method}),
+              "&client_id=a%3Ab&client_assertion_type="
+              "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=");
+  }
+}
+
+TEST(ClientAuthentication, OfNoneHasTheIdAlone) {
+  EXPECT_EQ(authorization({"a:b", "", ClientAuthentication::none}), "");
+  EXPECT_EQ(parameters({"a:b", "", ClientAuthentication::none}), "&client_id=a%3Ab");
+}
+
 TEST(ClientAuthentication, IsNoneWithoutAnId) {
   for (const ClientAuthentication method : methods) {
     for (const std::string_view secret : {""sv, "secret"sv}) {
@@ -96,6 +116,9 @@ TEST(ClientAuthentication, HasTheNamesOfItsDirective) {
   EXPECT_EQ(name(ClientAuthentication::basic), "basic");
   EXPECT_EQ(name(ClientAuthentication::basic_raw), "basic_raw");
   EXPECT_EQ(name(ClientAuthentication::post), "post");
+  EXPECT_EQ(name(ClientAuthentication::client_secret_jwt), "client_secret_jwt");
+  EXPECT_EQ(name(ClientAuthentication::private_key_jwt), "private_key_jwt");
+  EXPECT_EQ(name(ClientAuthentication::none), "none");
   EXPECT_EQ(ClientCredentials().method, ClientAuthentication::basic);
 }
 

@@ -39,5 +39,22 @@ TEST(EqualIgnoringCase, ComparesEverythingElseExactly) {
   EXPECT_FALSE(equal_ignoring_case("a\0b"sv, "a\0c"sv));
 }
 
+TEST(IsUtf8, TakesWhatRfc3629Section4Has) {
+  for (const std::string_view text :
+       {""sv, "a"sv, "\0\x7F"sv, "\xC2\x80"sv, "\xDF\xBF"sv, "\xE0\xA0\x80"sv, "\xED\x9F\xBF"sv, "\xEE\x80\x80"sv,
+        "\xEF\xBF\xBF"sv, "\xF0\x90\x80\x80"sv, "\xF4\x8F\xBF\xBF"sv, "gateway\xC3\xA9\xE2\x82\xACx"sv}) {
+    EXPECT_TRUE(is_utf8(text)) << text;
+  }
+}
+
+TEST(IsUtf8, RefusesWhatIsNotInIt) {
+  for (const std::string_view text :
+       {"\x80"sv, "\xBF"sv, "\xC0\x80"sv, "\xC1\xBF"sv, "\xC2"sv, "\xC2\x41"sv, "a\xC2\xC0"sv, "\xE0\x9F\xBF"sv,
+        "\xE0\xA0"sv, "\xE0\xA0\x41"sv, "\xED\xA0\x80"sv, "\xF0\x8F\xBF\xBF"sv, "\xF0\x90\x80"sv, "\xF1\x80\x80\xC0"sv,
+        "\xF4\x90\x80\x80"sv, "\xF5\x80\x80\x80"sv, "\xFF"sv, "a\xE9"sv}) {
+    EXPECT_FALSE(is_utf8(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace jose

@@ -190,7 +190,8 @@ ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
   return printable(r->pool,
                    redact(r->pool, said.empty() ? to_view(answer->captured.redirect_target) : said,
                           {oauth::parse_bearer(to_view(state.authorization), location.policy->token_syntax).token,
-                           to_view(location.client_secret), basic_credentials(answer->asked.authorization)}));
+                           to_view(location.client_secret), basic_credentials(answer->asked.authorization),
+                           answer->asked.client_assertion}));
 }
 
 /// @return what to do, where the status alone has decided.

@@ -7,6 +7,7 @@
 #include "../../nginx/locations.h"
 #include "../../nginx/strings.h"
 #include "blocks.h"
+#include "client_contradictions.h"
 #include "endpoint_targets.h"
 #include "policy.h"
 #include "zones.h"
@@ -19,21 +20,6 @@ bool uses_token_endpoints(const phantom_token_block_t &block) noexcept {
   const phantom_token_location_t &location = *block.location;
   return is_protected(block) || location.exchange_endpoint != block.parent->exchange_endpoint ||
          location.introspection_endpoint != block.parent->introspection_endpoint;
-}
-
-const char *find_client_fault(const phantom_token_location_t &location) noexcept {
-  if (location.client_id.len != 0 && location.client_secret.len == 0) {
-    return "\"phantom_token_client_id\" but no \"phantom_token_client_secret_file\": add the file, or remove the id";
-  }
-  if (location.client_id.len == 0 && location.client_secret.len != 0) {
-    return "\"phantom_token_client_secret_file\" but no \"phantom_token_client_id\": add the id, or remove the file";
-  }
-  if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW &&
-      to_view(location.client_id).find(':') != std::string_view::npos) {
-    return "a \"phantom_token_client_id\" with a colon, which \"phantom_token_client_auth basic_raw\" cannot send: use "
-           "\"basic\" or \"post\"";
-  }
-  return nullptr;
 }
 
 const char *find_signature_fault(const phantom_token_location_t &location) noexcept {
@@ -56,7 +42,7 @@ const char *find_contradiction(const phantom_token_location_t &location) noexcep
     return "no \"phantom_token_introspection_endpoint\": add it with the URI of the internal location that reaches the "
            "authorization server";
   }
-  const char *client_fault = find_client_fault(location);
+  const char *client_fault = find_client_contradiction(location);
   return client_fault != nullptr ? client_fault : find_signature_fault(location);
 }
 

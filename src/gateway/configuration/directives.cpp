@@ -146,8 +146,8 @@ char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *co
     secret = path;  // no credentials where outer levels have some
     return NGX_CONF_OK;
   }
-  const bool is_read =
-      ngx_conf_full_name(cf->cycle, &path, 1) == NGX_OK && read_secret(cf, {cmd->name, place_of(cf)}, path, secret);
+  const bool is_read = ngx_conf_full_name(cf->cycle, &path, 1) == NGX_OK &&
+                       read_secret(cf, {cmd->name, place_of(cf), "secret"}, path, secret);
   return is_read ? NGX_CONF_OK : refuse();
 }
 

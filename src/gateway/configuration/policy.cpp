@@ -7,6 +7,7 @@
 #include "../../nginx/strings.h"
 #include "../../oauth/exchange.h"
 #include "../../oauth/form.h"
+#include "client_key.h"
 #include "module_configuration.h"
 #include "pool_memory.h"
 
@@ -51,13 +52,21 @@ void read_statuses(const ngx_array_t *array, oauth::InactiveStatuses &statuses) 
 }
 
 oauth::ClientCredentials client_credentials(const phantom_token_location_t &location) noexcept {
-  oauth::ClientCredentials credentials = {to_view(location.client_id), to_view(location.client_secret)};
-  if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW) {
-    credentials.method = oauth::ClientAuthentication::basic_raw;
-  } else if (location.client_auth == PHANTOM_TOKEN_CLIENT_AUTH_POST) {
-    credentials.method = oauth::ClientAuthentication::post;
+  return {to_view(location.client_id), to_view(location.client_secret), client_authentication(location)};
+}
+
+oauth::ClientAssertionTemplate client_assertion(const phantom_token_location_t &location,
+                                                const oauth::ClientCredentials &credentials) noexcept {
+  oauth::ClientAssertionTemplate assertion;
+  assertion.client_id = credentials.id;
+  assertion.audience = client_assertion_audience(location);
+  if (credentials.method == oauth::ClientAuthentication::client_secret_jwt) {
+    assertion.signer.secret = credentials.secret;
+  } else if (location.client_key != nullptr) {
+    assertion.signer = {location.client_key->algorithm, location.client_key->key.key, {}};
+    assertion.kid = location.client_key->kid;
   }
-  return credentials;
+  return assertion;
 }
 
 void put_parts(jose::Writer &writer, std::string_view name, const jose::Strings &values) noexcept {
@@ -121,7 +130,10 @@ bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &locati
   // One media type and no list: Keycloak compares the whole header with it.
   token_request.accept = token_request.is_exchange ? "application/json" : "application/jwt";
   token_request.body_prefix = token_request.is_exchange ? oauth::exchange_body_prefix : introspection_body_prefix;
-  token_request.body_has_secret = !credentials.id.empty() && credentials.method == oauth::ClientAuthentication::post;
+  token_request.has_client_assertion = !credentials.id.empty() && oauth::uses_assertion(credentials.method);
+  token_request.client_assertion = client_assertion(location, credentials);
+  token_request.body_has_secret = token_request.has_client_assertion ||
+                                  (!credentials.id.empty() && credentials.method == oauth::ClientAuthentication::post);
 
   PoolMemory memory(pool);
   const auto describe_suffix = [&](jose::Writer &writer) {
@@ -139,6 +151,32 @@ bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &locati
 }
 
 }  // namespace
+
+oauth::ClientAuthentication client_authentication(const phantom_token_location_t &location) noexcept {
+  switch (location.client_auth) {
+    case PHANTOM_TOKEN_CLIENT_AUTH_BASIC_RAW:
+      return oauth::ClientAuthentication::basic_raw;
+    case PHANTOM_TOKEN_CLIENT_AUTH_POST:
+      return oauth::ClientAuthentication::post;
+    case PHANTOM_TOKEN_CLIENT_AUTH_CLIENT_SECRET_JWT:
+      return oauth::ClientAuthentication::client_secret_jwt;
+    case PHANTOM_TOKEN_CLIENT_AUTH_PRIVATE_KEY_JWT:
+      return oauth::ClientAuthentication::private_key_jwt;
+    case PHANTOM_TOKEN_CLIENT_AUTH_NONE:
+      return oauth::ClientAuthentication::none;
+    default:
+      return oauth::ClientAuthentication::basic;
+  }
+}
+
+std::string_view client_assertion_audience(const phantom_token_location_t &location) noexcept {
+  if (location.client_assertion_audience.len != 0) {
+    return to_view(location.client_assertion_audience);
+  }
+  const ngx_array_t *issuers = location.issuers;
+  return issuers != nullptr && issuers->nelts == 1 ? to_view(*static_cast<const ngx_str_t *>(issuers->elts))
+                                                   : std::string_view();
+}
 
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept {
   auto *policy = make<phantom_token_policy_t>(pool);

@@ -4,6 +4,7 @@
 
 #include "../../jose/strings.h"
 #include "../../oauth/bearer.h"
+#include "../../oauth/client_assertion.h"
 #include "../../oauth/client_authentication.h"
 #include "../../oauth/decision.h"
 #include "../../oauth/response.h"
@@ -20,7 +21,9 @@ struct TokenRequestTemplate {
   std::string_view authorization;                ///< header; empty: none is sent
   std::string_view body_prefix;                  ///< the form-encoded token comes behind it
   std::string_view body_suffix;
-  bool body_has_secret = false;
+  bool body_has_secret = false;       ///< a client_secret, or a client_assertion behind the suffix
+  bool has_client_assertion = false;  ///< one comes behind the suffix, new for each request
+  oauth::ClientAssertionTemplate client_assertion;
 
   /// What the location adds to $phantom_token_key, as jose::put_part() puts it: hex_digest() goes on behind it.
   std::string_view cache_key_begin;
@@ -47,6 +50,11 @@ struct phantom_token_policy_s {
 };
 
 namespace gateway {
+
+oauth::ClientAuthentication client_authentication(const phantom_token_location_t &location) noexcept;
+
+/// @return phantom_token_client_assertion_audience, else the only issuer; empty where neither is there.
+std::string_view client_assertion_audience(const phantom_token_location_t &location) noexcept;
 
 /// @return the policy of a merged location, in the configuration's pool; nullptr where there is no memory.
 phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_location_t &location) noexcept;

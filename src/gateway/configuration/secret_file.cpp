@@ -9,54 +9,6 @@ namespace {
 
 constexpr size_t largest_secret = 4096;
 
-class File {
- public:
-  explicit File(const ngx_str_t &path) noexcept
-      : descriptor_(ngx_open_file(path.data, NGX_FILE_RDONLY | NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0)) {}
-  ~File() {
-    if (is_open()) {
-      ngx_close_file(descriptor_);
-    }
-  }
-  File(const File &) = delete;
-  File &operator=(const File &) = delete;
-
-  bool is_open() const noexcept { return descriptor_ != NGX_INVALID_FILE; }
-  ngx_fd_t descriptor() const noexcept { return descriptor_; }
-
- private:
-  ngx_fd_t descriptor_;
-};
-
-/// Reading a pipe could keep nginx waiting, at its start and in each reload.
-bool is_regular(const File &file) noexcept {
-  ngx_file_info_t info;
-  return ngx_fd_info(file.descriptor(), &info) != NGX_FILE_ERROR && ngx_is_file(&info);
-}
-
-void warn_of_readers(ngx_conf_t *cf, const File &file, const ngx_str_t &path) noexcept {
-  ngx_file_info_t info;
-  if (ngx_fd_info(file.descriptor(), &info) != NGX_FILE_ERROR && (info.st_mode & S_IROTH) != 0) {
-    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "the secret in \"%V\" can be read by everybody: set its mode to 600",
-                       &path);
-  }
-}
-
-ssize_t read_all(const File &file, u_char *buffer, size_t size) noexcept {
-  size_t length = 0;
-  while (length < size) {
-    const ssize_t n = ngx_read_fd(file.descriptor(), buffer + length, size - length);
-    if (n < 0) {
-      return n;
-    }
-    if (n == 0) {
-      break;
-    }
-    length += static_cast<size_t>(n);
-  }
-  return static_cast<ssize_t>(length);
-}
-
 bool begins_with(std::string_view text, std::string_view start) noexcept {
   return text.substr(0, start.size()) == start;
 }
@@ -115,27 +67,14 @@ void warn_of_blanks(ngx_conf_t *cf, std::string_view secret, const ngx_str_t &pa
 
 }  // namespace
 
-bool read_secret(ngx_conf_t *cf, const SecretLine &line, const ngx_str_t &path, ngx_str_t &secret) noexcept {
-  const File file(path);
+bool read_secret(ngx_conf_t *cf, const FileLine &line, const ngx_str_t &path, ngx_str_t &secret) noexcept {
   constexpr size_t largest_file = largest_secret + sizeof("\r\n") - 1;
   auto *buffer = static_cast<u_char *>(ngx_pnalloc(cf->pool, largest_file + 1));
-  if (buffer == nullptr) {
+  std::string_view content;
+  if (buffer == nullptr || !read_private_file(cf, line, path, buffer, largest_file + 1, content)) {
     return false;
   }
-  if (file.is_open() && !is_regular(file)) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V\" of location \"%V\": the secret in \"%V\" cannot be read: it is no regular file",
-                       &line.directive, &line.location, &path);
-    return false;
-  }
-  const ssize_t length = file.is_open() ? read_all(file, buffer, largest_file + 1) : -1;
-  if (length < 0) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "\"%V\" of location \"%V\": the secret in \"%V\" cannot be read",
-                       &line.directive, &line.location, &path);
-    return false;
-  }
-  warn_of_readers(cf, file, path);
-  secret = to_ngx_str(without_newline(to_view({static_cast<size_t>(length), buffer})));
+  secret = to_ngx_str(without_newline(content));
   if (const char *fault = find_fault(to_view(secret))) {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" of location \"%V\": the file \"%V\" of the secret %s",
                        &line.directive, &line.location, &path, fault);

@@ -2,9 +2,11 @@
 
 #include <iterator>
 
+#include "../../jose/random_id.h"
 #include "../../jose/writer.h"
 #include "../../nginx/core_configuration.h"
 #include "../../nginx/pool.h"
+#include "../../oauth/client_assertion.h"
 #include "../../oauth/form.h"
 #include "../configuration/endpoint.h"
 #include "../configuration/module_configuration.h"
@@ -15,7 +17,7 @@ namespace gateway {
 namespace {
 
 bool build_body(ngx_pool_t *pool, const TokenRequestTemplate &location, std::string_view token,
-                std::string_view &body) noexcept {
+                std::string_view client_assertion, std::string_view &body) noexcept {
   PoolMemory memory(pool);
   return jose::write_text(
       memory,
@@ -23,8 +25,22 @@ bool build_body(ngx_pool_t *pool, const TokenRequestTemplate &location, std::str
         writer.put(location.body_prefix);
         oauth::put_form_encoded(writer, token);
         writer.put(location.body_suffix);
+        writer.put(client_assertion);
       },
       body);
+}
+
+/// @param assertion set, in the pool, where the result is true; empty where the location has none.
+bool make_client_assertion(ngx_pool_t *pool, const TokenRequestTemplate &location,
+                           std::string_view &assertion) noexcept {
+  assertion = {};
+  if (!location.has_client_assertion) {
+    return true;
+  }
+  char jti[jose::random_id_size];
+  PoolMemory memory(pool);
+  return jose::make_random_id(jti) &&
+         oauth::make_client_assertion(location.client_assertion, ngx_time(), {jti, sizeof(jti)}, memory, assertion);
 }
 
 AsRequest *make_as_request(ngx_http_request_t *r, const phantom_token_location_t &location,
@@ -67,7 +83,10 @@ oauth::Verdict prepare_token_request(ngx_http_request_t *r, const phantom_token_
   if (!make_cache_key(r, token_request.cache_key_begin, asked.key.endpoint, asked.key.token, asked.cache_key)) {
     return {oauth::Outcome::internal_error, "OpenSSL failed to compute a cache key"};
   }
-  if (!build_body(r->pool, token_request, asked.key.token, asked.body)) {
+  if (!make_client_assertion(r->pool, token_request, asked.client_assertion)) {
+    return {oauth::Outcome::internal_error, "no client assertion can be signed: no memory, or OpenSSL failed"};
+  }
+  if (!build_body(r->pool, token_request, asked.key.token, asked.client_assertion, asked.body)) {
     return {oauth::Outcome::internal_error, "no memory, or no more subrequests"};
   }
   return {oauth::Outcome::active};

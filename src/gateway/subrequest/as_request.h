@@ -35,7 +35,8 @@ struct AsRequestTemplate {
   std::string_view authorization;              ///< header: the gateway's own; empty: none is sent
   std::string_view body;                       ///< empty: the method is GET
   std::size_t max_response_size = 0;           ///< bytes
-  bool body_has_secret = false;                ///< the gateway's client_secret
+  std::string_view client_assertion;           ///< the one in the body; empty: there is none
+  bool body_has_secret = false;                ///< the gateway's client_secret or client_assertion
   bool endpoint_has_variables = false;         ///< whose values are a part of the key
   bool bypasses_cache = false;                 ///< $phantom_token_jwks_refresh
   bool feeds_hot_cache = false;                ///< so that it matters how long proxy_cache holds the answer

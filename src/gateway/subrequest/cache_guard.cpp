@@ -156,8 +156,8 @@ const char *find_unsafe_cache_key(ngx_http_request_t *subrequest, const AsReques
   const bool holds_key = comes_from(subrequest, variables.key, {asked.cache_key, sizeof(asked.cache_key)}, keys);
   const bool holds_body = comes_from(subrequest, variables.request_body, asked.body, keys);
   if (holds_secret(keys, asked)) {
-    return "its location's cache key holds the gateway's client_secret, which would be written to disk: use "
-           "\"proxy_cache_key $phantom_token_key;\"";
+    return "its location's cache key holds the gateway's client_secret or client_assertion, which would be written to "
+           "disk: use \"proxy_cache_key $phantom_token_key;\"";
   }
   if (!holds_key && !holds_body) {
     return add_key;

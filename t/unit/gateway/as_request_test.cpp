@@ -192,6 +192,45 @@ TEST(PrepareTokenRequest, FillsInTheKeyAndTheFormEncodedToken) {
             digest_of({"introspection", "client", "a+b", "/_introspect", "a", "0"}));
 }
 
+/// The location's requests end with an assertion.
+void add_client_assertion(Location &location) {
+  TokenRequestTemplate &token_request = location.policy.token_request;
+  token_request.body_suffix = "&client_assertion=";
+  token_request.has_client_assertion = true;
+  token_request.client_assertion = {{nullptr, nullptr, "secret"}, "", "gateway", "https://as.example"};
+}
+
+TEST(PrepareTokenRequest, SignsANewAssertionEachTime) {
+  Server server("a", "0");
+  Location location;
+  add_client_assertion(location);
+  Pool pool;
+  const auto r = make_request(pool, server);
+  AsRequest requests[2];
+  for (AsRequest &request : requests) {
+    request.asked.key = some_key();
+    EXPECT_EQ(prepare_token_request(r.get(), location.location, request).outcome, oauth::Outcome::active);
+    EXPECT_EQ(request.asked.client_assertion.substr(0, 3), "eyJ");
+    EXPECT_EQ(request.asked.body, "token=a%2Bb&client_assertion=" + std::string(request.asked.client_assertion));
+  }
+  EXPECT_NE(requests[0].asked.client_assertion, requests[1].asked.client_assertion);
+  EXPECT_EQ(std::string_view(requests[0].asked.cache_key, jose::hex_digest_size),
+            std::string_view(requests[1].asked.cache_key, jose::hex_digest_size));
+}
+
+TEST(PrepareTokenRequest, RefusesWithoutMemoryForAnAssertion) {
+  Server server("a", "0");
+  Location location;
+  add_client_assertion(location);
+  jose::expect_refusal_without_memory<Pool>([&](Pool &pool) {
+    AsRequest request;
+    request.asked.key = some_key();
+    const oauth::Verdict verdict = prepare_token_request(make_request(pool, server).get(), location.location, request);
+    EXPECT_TRUE(verdict.outcome == oauth::Outcome::active || verdict.outcome == oauth::Outcome::internal_error);
+    return verdict.outcome == oauth::Outcome::active;
+  });
+}
+
 TEST(PrepareTokenRequest, RefusesWithoutMemory) {
   Server server("a", "0");
   const Location location;

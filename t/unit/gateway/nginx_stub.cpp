@@ -62,6 +62,9 @@ extern "C" {
 
 ngx_uint_t ngx_pagesize = 4096;
 
+static ngx_time_t second_1000 = {1000, 0, 0};
+volatile ngx_time_t *ngx_cached_time = &second_1000;
+
 ngx_module_t ngx_http_core_module = {};
 ngx_module_t ngx_http_phantom_token_module = [] {
   ngx_module_t module = {};
