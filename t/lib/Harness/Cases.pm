@@ -26,7 +26,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Harness::Challenge 'parse_challenge';
-use Harness::Process 'run';
+use Harness::Process qw(run until_true patience);
 use Harness::Secrets 'secret_in';
 use JSON::PP ();
 use Test::More;
@@ -169,8 +169,10 @@ sub _check_challenge {
 sub _check_requests {
     my ($name, $server, $expected, $jwt) = @_;
     return if !defined $expected || !ref $server || !$server->can('requests');
-    my @seen  = $server->requests;
     my $count = ref $expected ? @{$expected} : $expected;
+    my @seen;
+    # nginx may have given a slow server up before that had the time to write the request down
+    until_true(patience(1), sub { @seen = $server->requests; @seen >= $count });
     is scalar @seen, $count, "$name: saw $count" or diag join "\n",
         map { "$name saw: " . ($_->{method} // '') . ' ' . ($_->{uri} // '') . ' ' . ($_->{body} // '') } @seen;
     return if !ref $expected;
