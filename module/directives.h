@@ -98,6 +98,7 @@ extern ngx_conf_enum_t  phantom_token_scope_match_words[];
 extern ngx_conf_enum_t  phantom_token_confirmation_words[];
 extern ngx_conf_enum_t  phantom_token_error_format_words[];
 extern ngx_conf_enum_t  phantom_token_client_auth_words[];
+extern ngx_conf_enum_t  phantom_token_forward_words[];
 extern ngx_conf_enum_t  phantom_token_inbound_jwt_words[];
 extern ngx_conf_enum_t  phantom_token_preflight_words[];
 

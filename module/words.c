@@ -57,6 +57,14 @@ ngx_conf_enum_t  phantom_token_client_auth_words[] = {
 };
 
 
+ngx_conf_enum_t  phantom_token_forward_words[] = {
+    { ngx_string("jwt"), PHANTOM_TOKEN_FORWARD_JWT },
+    { ngx_string("sign"), PHANTOM_TOKEN_FORWARD_SIGN },
+    { ngx_string("none"), PHANTOM_TOKEN_FORWARD_NONE },
+    { ngx_null_string, 0 }
+};
+
+
 ngx_conf_enum_t  phantom_token_inbound_jwt_words[] = {
     { ngx_string("introspect"), PHANTOM_TOKEN_INBOUND_INTROSPECT },
     { ngx_string("verify"), PHANTOM_TOKEN_INBOUND_VERIFY },

@@ -12,6 +12,8 @@ use Harness::Murmur 'colliding_tokens';
 use Time::HiRes qw(sleep time);
 
 my $key   = rsa_key('k1');
+my $signing_key = "$key->{folder}/key.pem";
+chmod 0600, $signing_key;
 my $other = authorization_server();
 my $gateway = gateway(
     clock   => 'slow', # nobody waits for another's answer longer than a second
@@ -78,6 +80,10 @@ my $gateway = gateway(
         location /alone     { phantom_token on; phantom_token_hot_cache off; proxy_pass http://%%API%%; }
         location /cached    { phantom_token on; phantom_token_introspection_endpoint /_cached;
                               proxy_pass http://%%API%%; }
+        location /signed    { phantom_token on; phantom_token_introspection_endpoint /_cached;
+                              phantom_token_forward sign; phantom_token_signing_key %%KEY%%;
+                              phantom_token_signed_issuer gateway; phantom_token_signed_audience api;
+                              proxy_pass http://%%API%%; }
         location /stale     { phantom_token on; phantom_token_introspection_endpoint /_cached; phantom_token_stale on;
                               proxy_pass http://%%API%%; }
         location /second    { phantom_token on; phantom_token_introspection_endpoint /_second;
@@ -95,7 +101,7 @@ my $gateway = gateway(
                                   proxy_cache_valid 200 10m; proxy_cache_use_stale error timeout; }
         location = /_unsafe     { internal; proxy_pass http://%%AS%%/introspect; proxy_cache tokens;
                                   proxy_cache_methods POST; proxy_cache_valid 200 10m; }
-    },
+    } =~ s/%%KEY%%/$signing_key/r,
 );
 my ($as, $api) = ($gateway->as, $gateway->api);
 $as->answers('sentinel-token' => { jwt => { sub => 'sentinel' } }, '/jwks' => { json => jwks($key) });
@@ -178,6 +184,16 @@ together('an active token, with proxy_cache', 20, 'cached-token', sub {
 }, path => '/cached', status => 200, outcome => 'active', cache => 'MISS');
 is $gateway->logged($gateway->get('/cached', token => 'cached-token'))->{cache}, 'HOT',
     'an active token, with proxy_cache: hot afterwards';
+{
+    $_->forget_requests for $as, $api;
+    $as->answers('signed-token' => { hold => 'signed', json => { active => true, sub => 'signed' } });
+    my @connections = send_all(map { { path => '/signed', token => 'signed-token' } } 1 .. 20);
+    $as->wait_for_requests(2);
+    $as->release('signed');
+    my %jwts = map { jwt_of($_->response('GET')) => 1 } @connections;
+    is calls('signed-token'), 1, 'a JWT that the gateway signs: 20 requests, one call';
+    is_deeply [map { jwt_claims($_)->{sub} } keys %jwts], ['signed'], 'a JWT that the gateway signs: once for all';
+}
 together('a large chunked answer', 20, 'large-token', sub {
     { hold => $_[0], jwt => $large, framing => 'chunked', split => 999 };
 }, status => 200, outcome => 'active');

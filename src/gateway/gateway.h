@@ -46,6 +46,13 @@ typedef enum {
     PHANTOM_TOKEN_CLIENT_AUTH_NONE
 } phantom_token_client_auth_e;
 
+/** What phantom_token_forward says. */
+typedef enum {
+    PHANTOM_TOKEN_FORWARD_JWT,
+    PHANTOM_TOKEN_FORWARD_SIGN,
+    PHANTOM_TOKEN_FORWARD_NONE
+} phantom_token_forward_e;
+
 /** What phantom_token_inbound_jwt says. */
 typedef enum {
     PHANTOM_TOKEN_INBOUND_INTROSPECT,
@@ -70,7 +77,7 @@ typedef struct {
 /** What a location asks of a request, in the form that src/oauth reads: see configuration/policy.h. */
 typedef struct phantom_token_policy_s  phantom_token_policy_t;
 
-/** A private key that the gateway signs with: see configuration/client_key.h. */
+/** A private key that the gateway signs with: see configuration/private_key.h. */
 typedef struct phantom_token_private_key_s  phantom_token_private_key_t;
 
 /** Where the variables are that the gateway reads itself: see configuration/variable_indices.h. */
@@ -114,11 +121,21 @@ typedef struct phantom_token_location_s {
     phantom_token_private_key_t
                               *client_key;               /* NULL: none */
     ngx_str_t                  client_assertion_audience;  /* empty: the only issuer */
+    ngx_uint_t                 forward;
+    ngx_array_t               *signing_keys;             /* phantom_token_private_key_t *: the first signs */
+    ngx_str_t                  signed_issuer;
+    ngx_array_t               *signed_audiences;
+    time_t                     signed_lifetime;
+    ngx_array_t               *signed_claims;            /* empty: all */
     ngx_uint_t                 inbound_jwt;
     ngx_flag_t                 verify_jwt;
     ngx_uint_t                 preflight;
     ngx_http_complex_value_t  *resource_metadata;
     ngx_shm_zone_t            *hot_cache;                /* NULL: off */
+
+    /* Not inherited. */
+
+    phantom_token_position_t   publishes_keys_at;        /* phantom_token_jwks; no file: it does not */
 
     /* Where some of them stand. Written by the same setters, and inherited with the directive. */
 
@@ -186,7 +203,10 @@ char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* Each of these is for one: configuration/directives.cpp, cache/hot_cache_zone.cpp, observation/metrics_page.cpp. */
+/*
+ * Each of these is for one: configuration/directives.cpp, configuration/key_directives.cpp, cache/hot_cache_zone.cpp,
+ * observation/metrics_page.cpp, access/key_set_page.cpp.
+ */
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_exchange_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -198,6 +218,10 @@ char *phantom_token_set_inactive_statuses(ngx_conf_t *cf, ngx_command_t *cmd, vo
 char *phantom_token_set_exchange_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_client_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_add_signing_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_signed_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_signed_claims(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -16,9 +16,7 @@ struct FreeDigest {
   void operator()(EVP_MD_CTX *digest) const noexcept { EVP_MD_CTX_free(digest); }
 };
 
-using Digest = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
-
-constexpr std::size_t digest_size = hex_digest_size / 2;
+using Context = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
 
 /// Fetched once in each process: an implicit fetch for each digest costs as much as the digest itself.
 EVP_MD *fetched_sha256 = nullptr;
@@ -76,26 +74,34 @@ bool digest_part(DigestWriter &writer, std::string_view part) noexcept {
   return writer.put(LengthPrefix(part).view()) && writer.put(part);
 }
 
-bool sha256(std::string_view begun, Strings parts, unsigned char *hash) noexcept {
+bool digest(std::string_view begun, Strings parts, unsigned char *hash) noexcept {
   const EVP_MD *algorithm = sha256_algorithm();
-  const Digest digest(algorithm == nullptr ? nullptr : EVP_MD_CTX_new());
-  if (digest == nullptr || EVP_DigestInit_ex(digest.get(), algorithm, nullptr) != 1) {
+  const Context context(algorithm == nullptr ? nullptr : EVP_MD_CTX_new());
+  if (context == nullptr || EVP_DigestInit_ex(context.get(), algorithm, nullptr) != 1) {
     return false;
   }
-  DigestWriter writer(digest.get());
+  DigestWriter writer(context.get());
   return writer.put(begun) &&
          std::all_of(parts.begin(), parts.end(),
                      [&writer](std::string_view part) noexcept { return digest_part(writer, part); }) &&
-         writer.flush() && EVP_DigestFinal_ex(digest.get(), hash, nullptr) == 1;
+         writer.flush() && EVP_DigestFinal_ex(context.get(), hash, nullptr) == 1;
+}
+
+/// nginx would log what is left in OpenSSL's error queue with the next TLS connection.
+bool digest_quietly(std::string_view begun, Strings parts, unsigned char *hash) noexcept {
+  const bool is_good = digest(begun, parts, hash);
+  if (!is_good) {
+    ERR_clear_error();
+  }
+  return is_good;
 }
 
 }  // namespace
 
 bool hex_digest(std::string_view begun, Strings parts, char *hex) noexcept {
   constexpr std::string_view hex_digits = "0123456789abcdef";
-  unsigned char hash[digest_size];
-  if (!sha256(begun, parts, hash)) {
-    ERR_clear_error();  // nginx would log what is left in it with the next TLS connection
+  unsigned char hash[sha256_size];
+  if (!digest_quietly(begun, parts, hash)) {
     return false;
   }
   for (const unsigned char byte : hash) {
@@ -107,6 +113,10 @@ bool hex_digest(std::string_view begun, Strings parts, char *hex) noexcept {
 
 bool hex_digest(Strings parts, char *hex) noexcept {
   return hex_digest({}, parts, hex);
+}
+
+bool sha256(std::string_view text, unsigned char *hash) noexcept {
+  return digest_quietly(text, {}, hash);
 }
 
 void put_part(Writer &writer, std::string_view part) noexcept {

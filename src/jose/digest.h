@@ -21,6 +21,13 @@ bool hex_digest(Strings parts, char *hex) noexcept;
 /// @param parts the other texts.
 bool hex_digest(std::string_view begun, Strings parts, char *hex) noexcept;
 
+constexpr std::size_t sha256_size = hex_digest_size / 2;  // bytes
+
+/// Writes the SHA-256 of a text as it is.
+/// @param hash room for sha256_size bytes.
+/// @return as hex_digest().
+bool sha256(std::string_view text, unsigned char *hash) noexcept;
+
 /// Puts a part with its length before it: 8 bytes, the most significant first.
 void put_part(Writer &writer, std::string_view part) noexcept;
 

@@ -94,6 +94,10 @@ void ChunkCursor::read(char *out, std::size_t size) noexcept {
   });
 }
 
+void ChunkCursor::skip(std::size_t size) noexcept {
+  (void)each(size, [](const char * /*place*/, std::size_t /*count*/) noexcept { return true; });
+}
+
 bool ChunkCursor::skip_equal(std::string_view text) noexcept {
   return each(text.size(), [&](const char *place, std::size_t count) noexcept {
     const bool equal = text.substr(0, count) == std::string_view(place, count);

@@ -30,6 +30,8 @@ class ChunkCursor {
   void write(std::string_view bytes) noexcept;
   void read(char *out, std::size_t size) noexcept;
 
+  void skip(std::size_t size) noexcept;
+
   /// @return whether this text comes next; then the cursor is behind it.
   bool skip_equal(std::string_view text) noexcept;
 

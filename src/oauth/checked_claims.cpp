@@ -32,29 +32,32 @@ bool is_sender_constrained(const jose::JsonValue *source) noexcept {
          (token_type != nullptr && jose::equal_ignoring_case(token_type->text, "DPoP"));
 }
 
-const jose::JsonValue *granted_scopes(const jose::JsonValue &claims, const jose::JsonValue *members) noexcept {
-  for (const jose::JsonValue *scope : {member_of(members, "scope"), claims.member("scope")}) {
+const jose::JsonValue *granted_scopes(const jose::JsonValue *claims, const jose::JsonValue *members) noexcept {
+  for (const jose::JsonValue *scope : {member_of(members, "scope"), member_of(claims, "scope")}) {
     if (scope != nullptr) {
       return scope;
     }
   }
-  return claims.member("scp");
+  return member_of(claims, "scp");
 }
 
 }  // namespace
 
-CheckedClaims gather_checked_claims(const jose::JsonValue &claims, const jose::JsonValue *members,
+CheckedClaims gather_checked_claims(const jose::JsonValue *claims, const jose::JsonValue *members,
                                     const jose::JsonValue *envelope) noexcept {
   CheckedClaims checked_claims;
-  for (const jose::JsonValue *source : {members, &claims, envelope}) {
+  for (const jose::JsonValue *source : {members, claims, envelope}) {
     gather_times(source, checked_claims);
   }
-  checked_claims.issuer = claims.member("iss");
-  checked_claims.issuer_of_response = member_of(members, "iss");
-  checked_claims.audience = claims.member("aud");
-  checked_claims.audience_of_response = member_of(members, "aud");
+  // Where there is no JWT, the response alone says who has issued the token and for whom.
+  const jose::JsonValue *issued = claims != nullptr ? claims : members;
+  const jose::JsonValue *response = claims != nullptr ? members : nullptr;
+  checked_claims.issuer = member_of(issued, "iss");
+  checked_claims.issuer_of_response = member_of(response, "iss");
+  checked_claims.audience = member_of(issued, "aud");
+  checked_claims.audience_of_response = member_of(response, "aud");
   checked_claims.scope = granted_scopes(claims, members);
-  checked_claims.is_sender_constrained = is_sender_constrained(members) || is_sender_constrained(&claims);
+  checked_claims.is_sender_constrained = is_sender_constrained(members) || is_sender_constrained(claims);
   checked_claims.gathered = true;
   return checked_claims;
 }

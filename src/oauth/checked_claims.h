@@ -21,9 +21,9 @@ struct CheckedClaims {
   std::int64_t exp = never;   ///< the earliest `exp`, in seconds since the epoch
   std::int64_t nbf = always;  ///< the latest `nbf`, likewise
 
-  const jose::JsonValue *issuer = nullptr;              ///< `iss` of the JWT
+  const jose::JsonValue *issuer = nullptr;              ///< `iss` of the JWT; without one, of the JSON response
   const jose::JsonValue *issuer_of_response = nullptr;  ///< `iss` of the JSON response; both must be right
-  const jose::JsonValue *audience = nullptr;            ///< `aud` of the JWT
+  const jose::JsonValue *audience = nullptr;            ///< `aud`, likewise
   const jose::JsonValue *audience_of_response = nullptr;
   const jose::JsonValue *scope = nullptr;  ///< `scope` of the response, else `scope` of the JWT, else its `scp`
 
@@ -42,11 +42,11 @@ void for_each_member(Claims &checked_claims, Visit visit) {
             is_sender_constrained);
 }
 
-/// @param claims the claims of the JWT that is forwarded.
+/// @param claims the claims of the JWT; nullptr where there is none: then `iss` and `aud` are those of the response.
 /// @param members the members of the JSON response; nullptr where there is none.
 /// @param envelope the claims of the JWT around that response (RFC 9701), of which `exp` and `nbf` count; nullptr where
 ///   there is none.
-CheckedClaims gather_checked_claims(const jose::JsonValue &claims, const jose::JsonValue *members,
+CheckedClaims gather_checked_claims(const jose::JsonValue *claims, const jose::JsonValue *members,
                                     const jose::JsonValue *envelope) noexcept;
 
 }  // namespace oauth

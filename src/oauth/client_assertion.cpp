@@ -1,18 +1,10 @@
 #include "client_assertion.h"
 
-#include <charconv>
-
 #include "../jose/json_writer.h"
 #include "../jose/writer.h"
 
 namespace oauth {
 namespace {
-
-void put_number(jose::Writer &writer, std::int64_t number) noexcept {
-  char digits[24];
-  const char *end = std::to_chars(digits, digits + sizeof(digits), number).ptr;
-  writer.put({digits, static_cast<std::size_t>(end - digits)});
-}
 
 void put_header(jose::Writer &writer, const ClientAssertionTemplate &common) noexcept {
   writer.put(R"({"alg":")");
@@ -36,9 +28,9 @@ void put_claims(jose::Writer &writer, const ClientAssertionTemplate &common, std
   writer.put(R"(,"jti":")");
   writer.put(jti);
   writer.put(R"(","iat":)");
-  put_number(writer, now);
+  jose::put_json_number(writer, now);
   writer.put(R"(,"exp":)");
-  put_number(writer, now + client_assertion_lifetime);
+  jose::put_json_number(writer, now + client_assertion_lifetime);
   writer.put('}');
 }
 

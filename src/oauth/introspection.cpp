@@ -4,6 +4,9 @@
 
 namespace oauth {
 
+const char *const no_jwt_in_response =
+    "the token is active, but the response holds no JWT, so there is nothing to forward";
+
 namespace {
 
 const jose::JsonValue *first_present(const jose::JsonValue &members, jose::Strings names) noexcept {
@@ -15,7 +18,7 @@ const jose::JsonValue *first_present(const jose::JsonValue &members, jose::Strin
   return nullptr;
 }
 
-TokenInformation read_members(const jose::JsonValue &members, jose::Strings jwt_members,
+TokenInformation read_members(const jose::JsonValue &members, const JwtMembers &jwt_members,
                               jose::Memory &memory) noexcept {
   const jose::JsonValue *active = members.member_or_null("active");
   if (active == nullptr || active->kind != jose::JsonKind::boolean) {
@@ -25,9 +28,9 @@ TokenInformation read_members(const jose::JsonValue &members, jose::Strings jwt_
     return inactive_token();
   }
 
-  const jose::JsonValue *member = first_present(members, jwt_members);
+  const jose::JsonValue *member = first_present(members, jwt_members.names);
   if (member == nullptr) {
-    return bad_response("the token is active, but the response holds no JWT, so there is nothing to forward");
+    return jwt_members.is_needed ? bad_response(no_jwt_in_response) : accept_members(members);
   }
   if (member->kind != jose::JsonKind::string) {
     return bad_response("the member that should hold the JWT is not a string");
@@ -35,7 +38,7 @@ TokenInformation read_members(const jose::JsonValue &members, jose::Strings jwt_
   return accept_jwt(member->text, &members, memory);
 }
 
-TokenInformation read_json(Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_json(Response &response, const JwtMembers &jwt_members, jose::Memory &memory) noexcept {
   const char *problem = nullptr;
   const jose::JsonValue *members = jose::parse_json(response.body, response.body_size, memory, problem);
   if (members == nullptr) {
@@ -48,7 +51,7 @@ TokenInformation read_json(Response &response, jose::Strings jwt_members, jose::
 }
 
 // RFC 9701 section 5
-TokenInformation read_envelope(const jose::JsonValue &claims, jose::Strings jwt_members,
+TokenInformation read_envelope(const jose::JsonValue &claims, const JwtMembers &jwt_members,
                                jose::Memory &memory) noexcept {
   const jose::JsonValue *members = claims.member("token_introspection");
   if (members == nullptr || members->kind != jose::JsonKind::object) {
@@ -56,12 +59,12 @@ TokenInformation read_envelope(const jose::JsonValue &claims, jose::Strings jwt_
   }
   TokenInformation information = read_members(*members, jwt_members, memory);
   if (information.outcome == Outcome::active) {
-    information.checked_claims = gather_checked_claims(*information.jwt.claims, members, &claims);
+    information.checked_claims = gather_checked_claims(information.jwt.claims, members, &claims);
   }
   return information;
 }
 
-TokenInformation read_jwt(const Response &response, bool must_be_envelope, jose::Strings jwt_members,
+TokenInformation read_jwt(const Response &response, bool must_be_envelope, const JwtMembers &jwt_members,
                           jose::Memory &memory) noexcept {
   jose::Jwt jwt;
   const char *problem = nullptr;
@@ -77,7 +80,7 @@ TokenInformation read_jwt(const Response &response, bool must_be_envelope, jose:
   return accept_jwt(jwt, nullptr);
 }
 
-TokenInformation read_body(Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_body(Response &response, const JwtMembers &jwt_members, jose::Memory &memory) noexcept {
   if (const char *problem = explain_unreadable(response)) {
     return bad_response(problem);
   }
@@ -95,7 +98,7 @@ TokenInformation read_body(Response &response, jose::Strings jwt_members, jose::
 
 }  // namespace
 
-TokenInformation read_introspection(Response &response, jose::Strings jwt_members, jose::Memory &memory) noexcept {
+TokenInformation read_introspection(Response &response, const JwtMembers &jwt_members, jose::Memory &memory) noexcept {
   if (response.status == 200) {
     return read_body(response, jwt_members, memory);
   }

@@ -51,7 +51,7 @@ TokenInformation accept_jwt(const jose::Jwt &jwt, const jose::JsonValue *members
   information.outcome = Outcome::active;
   information.jwt = jwt;
   information.members = members;
-  information.checked_claims = gather_checked_claims(*jwt.claims, members, nullptr);
+  information.checked_claims = gather_checked_claims(jwt.claims, members, nullptr);
   return information;
 }
 
@@ -59,6 +59,14 @@ TokenInformation accept_jwt(std::string_view compact, const jose::JsonValue *mem
   jose::Jwt jwt;
   const char *problem = nullptr;
   return jose::parse_jwt(compact, memory, jwt, problem) ? accept_jwt(jwt, members) : bad_response(problem);
+}
+
+TokenInformation accept_members(const jose::JsonValue &members) noexcept {
+  TokenInformation information;
+  information.outcome = Outcome::active;
+  information.members = &members;
+  information.checked_claims = gather_checked_claims(nullptr, &members, nullptr);
+  return information;
 }
 
 }  // namespace oauth

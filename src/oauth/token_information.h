@@ -17,7 +17,8 @@ struct TokenInformation {
   Outcome outcome = Outcome::internal_error;
   /// A constant that says what is wrong, fit for a log line; nullptr where nothing is.
   const char *problem = nullptr;
-  /// What may be forwarded. Set only where outcome is active.
+  /// The JWT that the token stands for. Set only where outcome is active; its `compact` is empty where the response has
+  /// none, and needs none.
   jose::Jwt jwt;
   /// The members of the JSON response, or of `token_introspection` (RFC 9701); nullptr where there is only a JWT.
   const jose::JsonValue *members = nullptr;
@@ -47,6 +48,9 @@ bool is_refresh_token(const jose::JsonValue &claims) noexcept;
 /// @param members see TokenInformation::members.
 TokenInformation accept_jwt(const jose::Jwt &jwt, const jose::JsonValue *members) noexcept;
 TokenInformation accept_jwt(std::string_view compact, const jose::JsonValue *members, jose::Memory &memory) noexcept;
+
+/// The same for a response that holds no JWT, and whose members are all that is known.
+TokenInformation accept_members(const jose::JsonValue &members) noexcept;
 
 /// The `typ` of an introspection response that is a JWT (RFC 9701 section 5), without `application/`.
 constexpr std::string_view introspection_response_type = "token-introspection+jwt";

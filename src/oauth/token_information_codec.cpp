@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "../jose/json_writer.h"
+
 namespace oauth {
 namespace {
 
@@ -21,16 +23,18 @@ void put_string(jose::Writer &writer, std::string_view text) noexcept {
   writer.put(text);
 }
 
-/// A flag in the byte that holds a member's kind: the member's text is the JWT, which is left out.
-constexpr unsigned is_the_jwt = 0x80;
-
-/// @return whether the text of this member is where the JWT was read from.
-bool holds(const jose::JsonValue &value, const jose::Jwt &jwt) noexcept {
-  return value.text.data() == jwt.compact.data() && value.text.size() == jwt.compact.size() && !value.text.empty();
+/// @return the member whose text is where the JWT was read from; nullptr where there is none.
+const jose::JsonValue *find_jwt_member(const jose::JsonValue &object, const jose::Jwt &jwt) noexcept {
+  const jose::JsonValue *member = object.first;
+  while (member != nullptr && (member->text.data() != jwt.compact.data() || member->text.size() != jwt.compact.size() ||
+                               jwt.compact.empty())) {
+    member = member->next;
+  }
+  return member;
 }
 
-void put_kind(jose::Writer &writer, jose::JsonKind kind, unsigned flags) noexcept {
-  writer.put(static_cast<char>(static_cast<unsigned>(kind) | flags));
+void put_kind(jose::Writer &writer, jose::JsonKind kind) noexcept {
+  writer.put(static_cast<char>(kind));
 }
 
 std::size_t count_of(const jose::JsonValue &container) noexcept {
@@ -44,7 +48,7 @@ std::size_t count_of(const jose::JsonValue &container) noexcept {
 void put_elements(jose::Writer &writer, const jose::JsonValue &array) noexcept {
   put_number(writer, count_of(array));
   for (const jose::JsonValue *element = array.first; element != nullptr; element = element->next) {
-    put_kind(writer, element->kind, 0);
+    put_kind(writer, element->kind);
     put_string(writer, element->text);
   }
 }
@@ -57,20 +61,21 @@ void put_content(jose::Writer &writer, const jose::JsonValue &value) noexcept {
   }
 }
 
-void put_member(jose::Writer &writer, const jose::JsonValue &member, const jose::Jwt &jwt) noexcept {
-  const bool is_jwt = holds(member, jwt);
-  put_kind(writer, member.kind, is_jwt ? is_the_jwt : 0);
-  put_string(writer, member.name);
-  if (!is_jwt) {
-    put_content(writer, member);
-  }
-}
-
+/// Puts the members as JSON, but the one that holds the JWT: only its name.
 void put_members(jose::Writer &writer, const jose::JsonValue &object, const jose::Jwt &jwt) noexcept {
-  put_number(writer, count_of(object));
+  const jose::JsonValue *jwt_member = find_jwt_member(object, jwt);
+  put_string(writer, jwt_member == nullptr ? std::string_view() : jwt_member->name);
+  char separator = '{';
   for (const jose::JsonValue *member = object.first; member != nullptr; member = member->next) {
-    put_member(writer, *member, jwt);
+    if (member != jwt_member) {
+      writer.put(separator);
+      jose::put_json_string(writer, member->name);
+      writer.put(':');
+      jose::put_json(writer, *member);
+      separator = ',';
+    }
   }
+  writer.put(separator == '{' ? "{}" : "}");
 }
 
 constexpr unsigned is_absent = 0x7F;  // in the place of a kind
@@ -92,7 +97,7 @@ class ClaimWriter {
       writer_.put(static_cast<char>(is_absent));
       return;
     }
-    put_kind(writer_, value->kind, 0);
+    put_kind(writer_, value->kind);
     put_content(writer_, *value);
   }
 
@@ -112,8 +117,8 @@ class Reader {
   std::int64_t seconds() noexcept;
   /// @return the value; nullptr where it is absent or not good().
   const jose::JsonValue *value() noexcept;
-  /// @return the object; nullptr where it is not good().
-  const jose::JsonValue *members(std::string_view jwt) noexcept;
+  /// @return the text; empty where it is not good().
+  std::string_view string() noexcept { return take(number()); }
 
  private:
   unsigned byte() noexcept;
@@ -123,7 +128,6 @@ class Reader {
   void kind(jose::JsonValue &value, unsigned packed) noexcept;
   const jose::JsonValue *elements() noexcept;
   void content(jose::JsonValue &value) noexcept;
-  void member(jose::JsonValue &value, std::string_view jwt) noexcept;
   void fail() noexcept { good_ = false; }
 
   std::string_view bytes_;
@@ -235,30 +239,28 @@ const jose::JsonValue *Reader::value() noexcept {
   return present;
 }
 
-void Reader::member(jose::JsonValue &value, std::string_view jwt) noexcept {
-  const unsigned packed = byte();
-  kind(value, packed & ~is_the_jwt);
-  value.name = take(number());
-  if ((packed & is_the_jwt) != 0) {
-    value.text = jwt;
-  } else {
-    content(value);
-  }
-}
-
-const jose::JsonValue *Reader::members(std::string_view jwt) noexcept {
-  const std::size_t count = number();
-  auto *object = memory_.make<jose::JsonValue>();
-  jose::JsonValue *values = array_of(count);
-  for (std::size_t i = 0; i < count && good_; ++i) {
-    member(values[i], jwt);
-  }
-  if (object == nullptr || !good_ || !bytes_.empty()) {
-    fail();
+/// @return the object that put_members() has put; nullptr where there is no memory, or these are other bytes.
+const jose::JsonValue *read_members(std::string_view packed, std::string_view jwt, jose::Memory &memory) noexcept {
+  Reader reader(packed, memory);
+  const std::string_view jwt_member = reader.string();
+  const std::string_view json = reader.rest();
+  auto *text = static_cast<char *>(memory.allocate(json.size() + 1));  // parse_json() puts a terminator there
+  auto *object = memory.make<jose::JsonValue>();
+  auto *holder = memory.make<jose::JsonValue>();
+  if (!reader.good() || text == nullptr || object == nullptr || holder == nullptr) {
     return nullptr;
   }
-  object->kind = jose::JsonKind::object;
-  object->first = values;
+  json.copy(text, json.size());
+  const char *problem = nullptr;
+  const jose::JsonValue *parsed = jose::parse_json(text, json.size(), memory, problem);
+  if (parsed == nullptr || parsed->kind != jose::JsonKind::object) {
+    return nullptr;
+  }
+  if (jwt_member.empty()) {
+    return parsed;
+  }
+  *holder = {jose::JsonKind::string, jwt_member, jwt, nullptr, parsed->first};
+  *object = {jose::JsonKind::object, {}, {}, holder, nullptr};
   return object;
 }
 
@@ -307,18 +309,15 @@ bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory,
 }
 
 bool read_all(TokenInformation &information, jose::Memory &memory) noexcept {
-  if (information.jwt.header != nullptr) {
-    return true;
-  }
-  if (!information.packed_members.empty()) {
-    Reader reader(information.packed_members, memory);
-    information.members = reader.members(information.jwt.compact);
-    if (!reader.good()) {
+  if (information.members == nullptr && !information.packed_members.empty()) {
+    information.members = read_members(information.packed_members, information.jwt.compact, memory);
+    if (information.members == nullptr) {
       return false;
     }
   }
   const char *problem = nullptr;
-  return jose::parse_jwt(information.jwt.compact, memory, information.jwt, problem);
+  return information.jwt.compact.empty() || information.jwt.header != nullptr ||
+         jose::parse_jwt(information.jwt.compact, memory, information.jwt, problem);
 }
 
 }  // namespace oauth

@@ -10,8 +10,8 @@
 namespace oauth {
 
 /// Puts what is known of an active token as bytes without pointers, for a copy that outlives the request: the checked
-/// claims and the members of a JSON response. The JWT is left out: whoever keeps the bytes keeps it beside them. Left
-/// out is also what is nested deeper than the elements of a member's array, since nothing reads it.
+/// claims and the members of a JSON response. The JWT is left out: whoever keeps the bytes keeps it beside them. Of the
+/// checked claims, what is nested deeper than the elements of an array is left out too, since nothing reads it.
 void pack(jose::Writer &writer, const TokenInformation &information) noexcept;
 
 /// The reverse of pack(), as far as decide() needs it; read_all() does the rest.

@@ -86,9 +86,10 @@ bool holds_one(const json_t *value, const std::vector<std::string_view> &allowed
 bool issuer_and_audience_hold(const Documents &documents, const RequirementsLine &line) {
   const json_t *iss = fuzz::member(documents.members, "iss");
   const json_t *aud = fuzz::member(documents.members, "aud");
-  return (line.issuers.empty() || (is_among(fuzz::member(documents.claims, "iss"), line.issuers) &&
-                                   (iss == nullptr || is_among(iss, line.issuers)))) &&
-         (line.audiences.empty() || (holds_one(fuzz::member(documents.claims, "aud"), line.audiences) &&
+  const json_t *issued = documents.claims != nullptr ? documents.claims : documents.members;
+  return (line.issuers.empty() ||
+          (is_among(fuzz::member(issued, "iss"), line.issuers) && (iss == nullptr || is_among(iss, line.issuers)))) &&
+         (line.audiences.empty() || (holds_one(fuzz::member(issued, "aud"), line.audiences) &&
                                      (aud == nullptr || holds_one(aud, line.audiences))));
 }
 
@@ -187,24 +188,26 @@ oauth::Outcome decide_packed(const oauth::TokenInformation &information, const o
 
 }  // namespace
 
-// A line with the requirements, one with the members and one with the envelope (each empty: none), then the claims.
+// A line with the requirements, one with the members and one with the envelope (each empty: none), then the claims
+// (empty: there is no JWT).
 int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   fuzz::Input input(data, size);
   const RequirementsLine line(input.line());
   const Document members(input.line());
   const Document envelope(input.line());
   const Document claims(input.rest());
-  if (!claims.usable) {
+  const bool has_jwt = !input.rest().empty();
+  if (has_jwt ? !claims.usable : !members.usable) {
     return 0;
   }
   oauth::TokenInformation information;
   information.members = members.usable ? members.ours : nullptr;
-  information.checked_claims =
-      oauth::gather_checked_claims(*claims.ours, information.members, envelope.usable ? envelope.ours : nullptr);
+  information.checked_claims = oauth::gather_checked_claims(has_jwt ? claims.ours : nullptr, information.members,
+                                                            envelope.usable ? envelope.ours : nullptr);
   REQUIRE(oauth::decide(information, line.requirements(), now).outcome != oauth::Outcome::active);
 
   information.outcome = oauth::Outcome::active;
-  const Documents documents = {members.usable ? members.theirs.get() : nullptr, claims.theirs.get(),
+  const Documents documents = {members.usable ? members.theirs.get() : nullptr, has_jwt ? claims.theirs.get() : nullptr,
                                envelope.usable ? envelope.theirs.get() : nullptr};
   const oauth::Verdict verdict = oauth::decide(information, line.requirements(), now);
   const bool is_readable = !claims.has_unreadable_date && !members.has_unreadable_date && !envelope.has_unreadable_date;

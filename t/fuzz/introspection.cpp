@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const fuzz::Answer answer(fuzz::Input(data, size));
   const fuzz::Text copy(answer.body());
   fuzz::Memory memory;
-  const jose::Strings names = {jwt_members, 3};
+  const oauth::JwtMembers names = {{jwt_members, 3}};
   oauth::Response response = answer.response(copy);
   fuzz::require_same(oauth::read_introspection(response, names, memory), judge(answer));
 

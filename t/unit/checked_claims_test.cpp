@@ -18,7 +18,7 @@ class Gathered {
  public:
   Gathered(std::string_view claims, std::string_view members, std::string_view envelope)
       : claims_(claims), members_(members), envelope_(envelope) {
-    checked_ = gather_checked_claims(*parse(claims_), parse(members_), parse(envelope_));
+    checked_ = gather_checked_claims(parse(claims_), parse(members_), parse(envelope_));
   }
   const CheckedClaims *operator->() const { return &checked_; }
 

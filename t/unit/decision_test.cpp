@@ -45,7 +45,7 @@ class Decided {
   explicit Decided(const Case &test) : claims_(test.claims), members_(test.members), envelope_(test.envelope) {
     TokenInformation information;
     information.outcome = Outcome::active;
-    information.checked_claims = gather_checked_claims(*parse(claims_), parse(members_), parse(envelope_));
+    information.checked_claims = gather_checked_claims(parse(claims_), parse(members_), parse(envelope_));
     const Requirements requirements = {strings(test.scopes),    test.scope_match, strings(test.issuers),
                                        strings(test.audiences), test.leeway,      test.accept_sender_constrained};
     verdict_ = decide(information, requirements, test.at);

@@ -25,14 +25,15 @@ constexpr std::string_view envelope_type = "application/token-introspection+jwt"
 /// A response, and what is read from it.
 class Read {
  public:
-  Read(std::string_view content_type, std::string_view body, Strings jwt_members = {default_members, 3})
+  Read(std::string_view content_type, std::string_view body, JwtMembers jwt_members = {{default_members, 3}})
       : Read(whole(content_type), body, jwt_members) {}
 
-  Read(Response response, std::string_view body, Strings jwt_members = {default_members, 3}) : text_(body) {
+  Read(Response response, std::string_view body, JwtMembers jwt_members = {{default_members, 3}}) : text_(body) {
     response.body = text_.data();
     response.body_size = text_.size();
     result_ = read_introspection(response, jwt_members, memory_);
-    EXPECT_EQ(result_.outcome == Outcome::active, result_.jwt.claims != nullptr);
+    EXPECT_EQ(result_.outcome == Outcome::active && (jwt_members.is_needed || !result_.jwt.compact.empty()),
+              result_.jwt.claims != nullptr);
     EXPECT_EQ(result_.outcome == Outcome::active || result_.outcome == Outcome::inactive, result_.problem == nullptr);
   }
 
@@ -352,6 +353,30 @@ TEST(Introspection, RefusesAnEnvelopeWithoutItsType) {
   EXPECT_EQ(word(Read(envelope_type, make_jwt(R"({"active":true})")).outcome()), "as_bad_response");
 }
 
+TEST(Introspection, WithoutANeedForAJwtIsWhatItsMembersSay) {
+  const JwtMembers optional = {{default_members, 3}, false};
+  const Read alone(
+      json_type, R"({"active":true,"sub":"alice","scope":"read","scp":["x"],"iss":"as","aud":"a","exp":5})", optional);
+  EXPECT_EQ(word(alone.outcome()), "active");
+  EXPECT_TRUE(alone->jwt.compact.empty());
+  const CheckedClaims &checked = alone->checked_claims;
+  EXPECT_TRUE(checked.gathered);
+  EXPECT_EQ(checked.issuer->text, "as");
+  EXPECT_EQ(checked.issuer_of_response, nullptr);
+  EXPECT_EQ(checked.audience->text, "a");
+  EXPECT_EQ(checked.audience_of_response, nullptr);
+  EXPECT_EQ(checked.scope->text, "read");
+  EXPECT_EQ(checked.exp, 5);
+
+  EXPECT_EQ(Read(json_type, R"({"active":true,"scp":["read"]})", optional)->checked_claims.scope, nullptr)
+      << "scp is a JWT's";
+  const std::string jwt = make_jwt(R"({"sub":"alice"})");
+  EXPECT_EQ(Read(json_type, active_json(jwt), optional)->jwt.compact, jwt) << "one that is there is read";
+  EXPECT_EQ(word(Read(json_type, R"({"active":true,"jwt":"opaque"})", optional).outcome()), "as_bad_response");
+  EXPECT_EQ(word(Read(json_type, R"({"active":false})", optional).outcome()), "inactive");
+  EXPECT_EQ(word(Read(json_type, R"({"sub":"alice"})", optional).outcome()), "as_bad_response");
+}
+
 TEST(Introspection, IsNotActiveWithoutMemory) {
   const std::string jwt = make_jwt(R"({"sub":"alice","aud":["a"]})");
   const struct {
@@ -364,7 +389,7 @@ TEST(Introspection, IsNotActiveWithoutMemory) {
       Response response = Read::whole(test.type);
       response.body = text.data();
       response.body_size = text.size();
-      return read_introspection(response, {default_members, 3}, memory).outcome == Outcome::active;
+      return read_introspection(response, {{default_members, 3}}, memory).outcome == Outcome::active;
     });
   }
 }

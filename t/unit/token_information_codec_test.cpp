@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -85,7 +86,7 @@ class Packed {
     response.body = text_.data();
     response.body_size = text_.size();
     information_ = answer.is_exchange ? read_exchange(response, "urn:ietf:params:oauth:token-type:jwt", memory_)
-                                      : read_introspection(response, {jwt_members, 1}, memory_);
+                                      : read_introspection(response, {{jwt_members, 1}}, memory_);
     EXPECT_EQ(information_.outcome, Outcome::active) << answer.name << ": " << information_.problem;
     std::string_view packed;
     EXPECT_TRUE(write_text(
@@ -136,14 +137,19 @@ std::string shown(const JsonValue *value, int depth) {
   return text + ')';
 }
 
-/// Members, and the elements of those that are arrays; objects within have no inside.
+/// In the order of their names: the one that holds the JWT may have another place.
 std::string shown_members(const JsonValue *object) {
   if (object == nullptr) {
     return "nothing";
   }
-  std::string text;
+  std::vector<std::string> members;
   for (const JsonValue *member = object->first; member != nullptr; member = member->next) {
-    text += std::string(member->name) + ':' + shown(member, member->kind == JsonKind::array ? 1 : 0) + ',';
+    members.push_back(std::string(member->name) + ':' + shown(member, 9) + ',');
+  }
+  std::sort(members.begin(), members.end());
+  std::string text;
+  for (const std::string &member : members) {
+    text += member;
   }
   return text;
 }

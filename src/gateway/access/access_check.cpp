@@ -24,12 +24,14 @@ bool needs_verification(const RequestState &state, const phantom_token_location_
 
 /// All that can be known without asking for keys is here: the answer about the token, or the client's own JWT.
 AccessStep conclude(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
-  const oauth::Verdict verdict = state.client_jwt != nullptr ? judge_client_jwt(*state.client_jwt, location)
+  const oauth::Verdict verdict = state.client_jwt != nullptr ? judge_client_jwt(state.client_jwt->information, location)
                                                              : judge_answer(r, *state.answer, location);
   if (verdict.outcome != Outcome::active) {
     return {verdict};
   }
-  return needs_verification(state, location) ? check_signature(r, state, location, jwt_of(state)) : go_on();
+  const AccessStep verified =
+      needs_verification(state, location) ? check_signature(r, state, location, jwt_of(state)) : go_on();
+  return verified.goes_on() ? prepare_authorization(r, state, location) : verified;
 }
 
 AccessStep check_token(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
@@ -111,7 +113,7 @@ ngx_int_t refuse_for_memory(ngx_http_request_t *r, RequestState &state,
 }
 
 ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
-  if (!forward_jwt(r, state, location)) {
+  if (!forward(r, state, location)) {
     return refuse_for_memory(r, state, location);
   }
   const bool is_unverified = state.client_jwt != nullptr && location.inbound_jwt == PHANTOM_TOKEN_INBOUND_PASS;

@@ -18,15 +18,17 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
     return true;
   }
   PoolMemory memory(r->pool);
-  auto *information = memory.make<oauth::TokenInformation>();
-  if (information == nullptr) {
+  auto *client_jwt = memory.make<InterpretedAnswer>();
+  if (client_jwt == nullptr) {
     return false;
   }
+  oauth::TokenInformation &information = client_jwt->information;
   const char *problem = nullptr;
-  if (jose::parse_jwt(token, memory, information->jwt, problem)) {
-    information->outcome = Outcome::active;
-    information->checked_claims = oauth::gather_checked_claims(*information->jwt.claims, nullptr, nullptr);
-    state.client_jwt = information;
+  if (jose::parse_jwt(token, memory, information.jwt, problem)) {
+    client_jwt->source = AnswerSource::client_jwt;
+    information.outcome = Outcome::active;
+    information.checked_claims = oauth::gather_checked_claims(information.jwt.claims, nullptr, nullptr);
+    state.client_jwt = client_jwt;
   }
   return !memory.ran_out();
 }

@@ -6,9 +6,11 @@
 #include "../../nginx/header_list.h"
 #include "../../nginx/locations.h"
 #include "../../nginx/pool.h"
+#include "../../nginx/response.h"
 #include "../../nginx/strings.h"
 #include "../../oauth/bearer.h"
 #include "../../oauth/challenge.h"
+#include "../../oauth/introspection.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/policy.h"
 #include "../observation/redaction.h"
@@ -51,16 +53,6 @@ bool set_pending_body(ngx_http_request_t *r, const phantom_token_location_t &loc
   return true;
 }
 
-ngx_table_elt_t *push_header(ngx_http_request_t *r, std::string_view name) noexcept {
-  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
-  if (header != nullptr) {
-    *header = {};
-    header->hash = 1;
-    header->key = to_ngx_str(name);
-  }
-  return header;
-}
-
 /// Whether the response still has it: ngx_http_clean_header() empties the list, whose places are then used anew.
 bool is_listed(const ngx_http_request_t *r, const ngx_table_elt_t *header, std::string_view name) noexcept {
   if (header == nullptr) {
@@ -80,10 +72,8 @@ bool is_listed(const ngx_http_request_t *r, const ngx_table_elt_t *header, std::
 bool set_header(ngx_http_request_t *r, ngx_table_elt_t *&header, std::string_view name,
                 const ngx_str_t &value) noexcept {
   if (!is_listed(r, header, name)) {
-    header = push_header(r, name);
-  }
-  if (header == nullptr) {
-    return false;
+    header = push_header(r, name, to_view(value));
+    return header != nullptr;
   }
   header->hash = 1;
   header->value = value;
@@ -194,8 +184,15 @@ ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
                            answer->asked.client_assertion}));
 }
 
-/// @return what to do, where the status alone has decided.
+constexpr const char *no_jwt_advice =
+    "\"phantom_token_forward sign\" makes a JWT of what the response says, and \"none\" needs none; or does the "
+    "authorization server hand one out to another client, or for another \"proxy_set_header Accept\"?";
+
+/// @return what to do, where that does not depend on the location.
 const char *advice_about(const AsRequest &answer, const oauth::Verdict &verdict) noexcept {
+  if (verdict.problem == oauth::no_jwt_in_response) {
+    return no_jwt_advice;
+  }
   return verdict.problem == oauth::verdict_by_status(answer.captured.response).problem ? advice(answer) : nullptr;
 }
 

@@ -143,6 +143,10 @@ AccessStep verify(ngx_http_request_t *r, RequestState &state, const phantom_toke
 
 AccessStep check_signature(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                            const jose::Jwt &jwt) noexcept {
+  if (jwt.compact.empty()) {
+    return {{Outcome::as_bad_response,
+             "\"phantom_token_verify_jwt\" is on, but the response holds no JWT whose signature could be verified"}};
+  }
   ngx_str_t endpoint;
   if (!evaluate_endpoint(r, location.jwks_endpoint, endpoint)) {
     return no_memory();

@@ -46,13 +46,29 @@ bool take_copy(ngx_pool_t *pool, const AnswerCopy &copy, AnswerSource source, In
   return true;
 }
 
+/// What has been signed by other settings, or has ended, is to be signed anew, and then kept for the rest of the copy's
+/// life.
+void take_signed(const HotCopy &copy, std::string_view signing, AsRequest &request) noexcept {
+  if (signing.empty()) {
+    return;
+  }
+  request.interpreted.signed_authorization = copy.signed_authorization;
+  if (!copy.signed_authorization.is_good(signing)) {
+    request.captured.cache.held_until = copy.life.until;
+    request.interpreted.kept = copy.life.since;
+  }
+}
+
 /// @return whether the hot cache has the answer.
 bool take_hot_copy(ngx_http_request_t *r, const phantom_token_location_t &location, AsRequest &request) noexcept {
-  AnswerCopy copy;
-  if (location.hot_cache == nullptr || !find_hot_copy(*location.hot_cache, request.asked.key, r->pool, copy) ||
-      !take_copy(r->pool, copy, AnswerSource::hot_cache, request.interpreted)) {
+  HotCopy copy;
+  const std::string_view signing = location.policy->signing.digest;
+  if (location.hot_cache == nullptr ||
+      !find_hot_copy(*location.hot_cache, {request.asked.key, signing}, r->pool, copy) ||
+      !take_copy(r->pool, copy.answer, AnswerSource::hot_cache, request.interpreted)) {
     return false;
   }
+  take_signed(copy, signing, request);
   ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: the hot cache has the answer");
   request.running.progress = Progress::done;
   return true;

@@ -12,16 +12,19 @@
 
 namespace gateway {
 
-/// One copy. In its chunks stand the key's parts, the JWT with a NUL behind it, and the packed rest.
+/// One copy. In its chunks stand the key's parts, and what CopySizes says.
 struct HotCacheRecord {
   HotCacheRecord *next = nullptr;  ///< in its bucket
   ngx_queue_t by_use = {};
   ngx_uint_t hash = 0;
-  time_t expires = 0;   ///< by the wall clock, as `exp` and proxy_cache count
-  ngx_msec_t kept = 0;  ///< since when, by the clock that nobody sets
+  time_t expires = 0;     ///< by the wall clock, as `exp` and proxy_cache count
+  ngx_msec_t kept = 0;    ///< since when, by the clock that nobody sets
+  time_t signed_exp = 0;  ///< of the JWT that the gateway has signed
   std::uint32_t token_size = 0;
   std::uint32_t endpoint_size = 0;
   std::uint32_t fingerprint_size = 0;
+  std::uint32_t signing_size = 0;
+  std::uint32_t signed_size = 0;
   std::uint32_t jwt_size = 0;
   std::uint32_t packed_size = 0;
   SlabChunk *chunks = nullptr;
@@ -33,12 +36,16 @@ std::uint32_t size32(std::string_view text) noexcept {
   return static_cast<std::uint32_t>(text.size());
 }
 
-std::size_t size_of(const HotCacheRecord &record) noexcept {
-  return std::size_t{record.token_size} + record.endpoint_size + record.fingerprint_size +
-         size_of_copy(record.jwt_size, record.packed_size);
+CopySizes sizes_of(const HotCacheRecord &record) noexcept {
+  return {record.signed_size, record.jwt_size, record.packed_size};
 }
 
-/// @param cursor at the record's begin; behind the key where the result is true.
+std::size_t size_of(const HotCacheRecord &record) noexcept {
+  return std::size_t{record.token_size} + record.endpoint_size + record.fingerprint_size + record.signing_size +
+         sizes_of(record).total();
+}
+
+/// @param cursor at the record's begin; behind these parts of the key where the result is true.
 bool answers(const HotCacheRecord &record, const AnswerKey &key, ChunkCursor &cursor) noexcept {
   return record.hash == key.hash && record.token_size == key.token.size() &&
          record.endpoint_size == key.endpoint.size() && record.fingerprint_size == key.fingerprint.size() &&
@@ -52,16 +59,30 @@ HotCacheRecord *&bucket_of(const HotCacheContent &content, ngx_uint_t hash) noex
 struct Found {
   HotCacheRecord *record = nullptr;
   ChunkCursor behind_key;
+  bool is_signed_so = false;  ///< as the key says
 };
 
-Found find(const HotCacheContent &content, const AnswerKey &key) noexcept {
-  for (HotCacheRecord *record = bucket_of(content, key.hash); record != nullptr; record = record->next) {
+/// @param cursor behind the other parts of the key.
+Found compare_signing(HotCacheRecord &record, std::string_view signing, ChunkCursor cursor) noexcept {
+  ChunkCursor behind_key = cursor;
+  behind_key.skip(record.signing_size);
+  return {&record, behind_key, record.signing_size == signing.size() && cursor.skip_equal(signing)};
+}
+
+/// @return the copy that has been signed as the key says, else any other of the same answer.
+Found find(const HotCacheContent &content, const CopyKey &key) noexcept {
+  Found other;
+  for (HotCacheRecord *record = bucket_of(content, key.answer.hash); record != nullptr; record = record->next) {
     ChunkCursor cursor(record->chunks, size_of(*record));
-    if (answers(*record, key, cursor)) {
-      return {record, cursor};
+    if (!answers(*record, key.answer, cursor)) {
+      continue;
+    }
+    other = compare_signing(*record, key.signing, cursor);
+    if (other.is_signed_so) {
+      return other;
     }
   }
-  return {};
+  return other;
 }
 
 /// The zone's `valid` is that of the configuration now, which a reload may have changed. A copy may be from the near
@@ -124,27 +145,46 @@ bool is_too_large(const HotCacheZone &zone, const HotCacheRecord &draft) noexcep
   return size_of(draft) > static_cast<std::size_t>(zone.memory->end - zone.memory->start) / largest_share;
 }
 
+/// @return one that lives. Those that are found to have ended are removed.
+Found find_living(const HotCacheZone &zone, const CopyKey &key) noexcept {
+  Found found = find(zone.content(), key);
+  while (found.record != nullptr && has_ended(zone, *found.record)) {
+    remove(zone, found.record);
+    found = find(zone.content(), key);
+  }
+  return found;
+}
+
 /// The copy's size is not known before the zone's mutex is held, and the record may be gone when it is not: so the
 /// memory is taken under it, which is a pointer's move in the pool, or one malloc. Nothing there waits or logs at
 /// length.
-bool take_out(Found &found, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
+bool take_out(Found &found, std::string_view signing, ngx_pool_t *pool, HotCopy &copy) noexcept {
   const HotCacheRecord &record = *found.record;
-  char *place = allocate_copy(pool, record.jwt_size, record.packed_size, copy);
+  const CopySizes sizes = sizes_of(record);
+  char *place = allocate_copy(pool, sizes, copy.answer);
   if (place == nullptr) {
     return false;
   }
-  found.behind_key.read(place, size_of_copy(record.jwt_size, record.packed_size));
+  found.behind_key.read(place, sizes.total());
+  copy.life = {record.expires, record.kept};
+  copy.signed_authorization = {};
+  if (found.is_signed_so && record.signed_size != 0) {
+    copy.signed_authorization = {copy.answer.authorization, signing, record.signed_exp};
+  }
   return true;
 }
 
-/// @return whether a living copy of the answer is there already, from another request.
-bool is_there(const HotCacheZone &zone, const AnswerKey &key) noexcept {
-  HotCacheRecord *record = find(zone.content(), key).record;
-  if (record != nullptr && has_ended(zone, *record)) {
-    remove(zone, record);
+/// @return whether a living copy is there already, from another request. One whose JWT has ended is removed.
+bool is_there(const HotCacheZone &zone, const CopyKey &key) noexcept {
+  const Found found = find_living(zone, key);
+  if (found.record == nullptr || !found.is_signed_so) {
     return false;
   }
-  return record != nullptr;
+  const bool is_usable = key.signing.empty() || ngx_time() < found.record->signed_exp;
+  if (!is_usable) {
+    remove(zone, found.record);
+  }
+  return is_usable;
 }
 
 void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
@@ -155,61 +195,74 @@ void insert(const HotCacheZone &zone, HotCacheRecord *record) noexcept {
   zone.content().entries++;
 }
 
-HotCacheRecord draft_record(const AnswerKey &key, std::string_view jwt, std::string_view packed,
-                            time_t expires) noexcept {
+std::string_view signed_jwt_of(const CopyKey &key, const InterpretedAnswer &answer) noexcept {
+  return key.signing.empty() ? std::string_view()
+                             : answer.signed_authorization.value.substr(oauth::bearer_scheme.size());
+}
+
+/// What a record is made of, in the order of its bytes.
+struct Draft {
   HotCacheRecord record;
-  record.hash = key.hash;
-  record.expires = expires;
-  record.kept = ngx_current_msec;
-  record.token_size = size32(key.token);
-  record.endpoint_size = size32(key.endpoint);
-  record.fingerprint_size = size32(key.fingerprint);
-  record.jwt_size = size32(jwt);
-  record.packed_size = size32(packed);
-  return record;
+  std::string_view parts[8];
+};
+
+Draft draft_copy(const CopyKey &key, const InterpretedAnswer &answer, std::string_view packed) noexcept {
+  const std::string_view signed_jwt = signed_jwt_of(key, answer);
+  const std::string_view jwt = answer.information.jwt.compact;
+  constexpr std::string_view terminator("\0", 1);
+  Draft draft = {{},
+                 {key.answer.token, key.answer.endpoint, key.answer.fingerprint, key.signing,
+                  signed_jwt.empty() ? jwt : signed_jwt, terminator, signed_jwt.empty() ? signed_jwt : jwt, packed}};
+  draft.record.hash = key.answer.hash;
+  draft.record.signed_exp = answer.signed_authorization.exp;
+  draft.record.token_size = size32(key.answer.token);
+  draft.record.endpoint_size = size32(key.answer.endpoint);
+  draft.record.fingerprint_size = size32(key.answer.fingerprint);
+  draft.record.signing_size = size32(key.signing);
+  draft.record.signed_size = size32(signed_jwt);
+  draft.record.jwt_size = size32(jwt);
+  draft.record.packed_size = size32(packed);
+  return draft;
 }
 
 }  // namespace
 
-bool find_hot_copy(ngx_shm_zone_t &zone, const AnswerKey &key, ngx_pool_t *pool, AnswerCopy &copy) noexcept {
+bool find_hot_copy(ngx_shm_zone_t &zone, const CopyKey &key, ngx_pool_t *pool, HotCopy &copy) noexcept {
   const HotCacheZone &ours = hot_cache_of(zone);
   const HotCacheLock lock(zone);
-  Found found = lock.is_good() ? find(ours.content(), key) : Found();
+  Found found = lock.is_good() ? find_living(ours, key) : Found();
   if (found.record == nullptr) {
-    return false;
-  }
-  if (has_ended(ours, *found.record)) {
-    remove(ours, found.record);
     return false;
   }
   ngx_queue_remove(&found.record->by_use);
   ngx_queue_insert_head(&ours.content().by_use, &found.record->by_use);
-  return take_out(found, pool, copy);
+  return take_out(found, key.signing, pool, copy);
 }
 
-void keep_hot_copy(ngx_http_request_t *r, ngx_shm_zone_t &zone, const AnswerKey &key,
-                   const oauth::TokenInformation &information, time_t until) noexcept {
+void keep_hot_copy(ngx_http_request_t *r, ngx_shm_zone_t &zone, const CopyKey &key, const InterpretedAnswer &answer,
+                   const CopyLife &life) noexcept {
   const HotCacheZone &ours = hot_cache_of(zone);
-  const auto expires = static_cast<time_t>(std::min<std::int64_t>(until, information.checked_claims.exp));
-  const std::string_view jwt = information.jwt.compact;
+  const oauth::TokenInformation &information = answer.information;
+  const auto expires = static_cast<time_t>(std::min<std::int64_t>(life.until, information.checked_claims.exp));
   PoolMemory memory(r->pool);
   std::string_view packed;
   if (expires <= ngx_time() || !jose::write_text(
                                    memory, [&](jose::Writer &writer) { oauth::pack(writer, information); }, packed)) {
     return;
   }
-  const HotCacheRecord draft = draft_record(key, jwt, packed, expires);
+  Draft draft = draft_copy(key, answer, packed);
+  draft.record.expires = expires;
+  draft.record.kept = life.since;
   const HotCacheLock lock(zone);
-  if (!lock.is_good() || is_too_large(ours, draft) || is_there(ours, key)) {
+  if (!lock.is_good() || is_too_large(ours, draft.record) || is_there(ours, key)) {
     return;
   }
-  HotCacheRecord *record = make_room(ours, draft);
+  HotCacheRecord *record = make_room(ours, draft.record);
   if (record == nullptr) {
     return;
   }
   ChunkCursor cursor(record->chunks, size_of(*record));
-  constexpr std::string_view terminator("\0", 1);
-  for (const std::string_view part : {key.token, key.endpoint, key.fingerprint, jwt, terminator, packed}) {
+  for (const std::string_view part : draft.parts) {
     cursor.write(part);
   }
   insert(ours, record);

@@ -49,6 +49,10 @@ std::size_t place_of(const AsRequest &request) noexcept {
   return ngx_murmur_hash2(body.data, body.len) % most_answers;
 }
 
+CopySizes sizes_of(const ParsedAnswer &answer) noexcept {
+  return {0, answer.jwt_size, answer.packed_size};
+}
+
 std::size_t size_of_response(const ParsedAnswer &answer) noexcept {
   return answer.fingerprint_size + answer.content_type_size + answer.body_size;
 }
@@ -96,11 +100,11 @@ bool recall_answer(const AsRequest &request, ngx_pool_t *pool, AnswerCopy &copy)
     return false;
   }
   const ParsedAnswer &answer = answers[place_of(request)];
-  char *place = is_of(answer, request) ? allocate_copy(pool, answer.jwt_size, answer.packed_size, copy) : nullptr;
+  char *place = is_of(answer, request) ? allocate_copy(pool, sizes_of(answer), copy) : nullptr;
   if (place == nullptr) {
     return false;
   }
-  ngx_memcpy(place, answer.bytes + size_of_response(answer), size_of_copy(answer.jwt_size, answer.packed_size));
+  ngx_memcpy(place, answer.bytes + size_of_response(answer), sizes_of(answer).total());
   return true;
 }
 
@@ -127,7 +131,7 @@ void remember_answer(ParsedAnswer &answer, const AsRequest &request, ngx_pool_t 
   std::string_view packed;
   if (!jose::write_text(
           memory, [&](jose::Writer &writer) { oauth::pack(writer, request.interpreted.information); }, packed) ||
-      size_of_response(answer) + size_of_copy(jwt.size(), packed.size()) > answer.capacity) {
+      size_of_response(answer) + CopySizes{0, jwt.size(), packed.size()}.total() > answer.capacity) {
     return;
   }
   char *out = answer.bytes + size_of_response(answer);

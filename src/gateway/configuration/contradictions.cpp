@@ -10,6 +10,7 @@
 #include "client_contradictions.h"
 #include "endpoint_targets.h"
 #include "policy.h"
+#include "signing_contradictions.h"
 #include "zones.h"
 
 namespace gateway {
@@ -42,8 +43,12 @@ const char *find_contradiction(const phantom_token_location_t &location) noexcep
     return "no \"phantom_token_introspection_endpoint\": add it with the URI of the internal location that reaches the "
            "authorization server";
   }
-  const char *client_fault = find_client_contradiction(location);
-  return client_fault != nullptr ? client_fault : find_signature_fault(location);
+  for (const auto find_fault : {find_client_contradiction, find_signature_fault, find_signing_contradiction}) {
+    if (const char *fault = find_fault(location)) {
+      return fault;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -76,6 +81,18 @@ ngx_int_t check_hot_cache(ngx_conf_t *cf, const phantom_token_block_t &block) no
                 "\"phantom_token_hot_cache zone=%V:16m;\" to \"http\" in %V:%ui",
                 &name, &zone->shm.name, &zone->shm.name, &block.location->hot_cache_at.file,
                 block.location->hot_cache_at.line);
+  return NGX_ERROR;
+}
+
+ngx_int_t check_published_keys(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
+  if (block.location->publishes_keys_at.file.len == 0 || !signing_keys(block.location->signing_keys).empty()) {
+    return NGX_OK;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                "\"phantom_token_jwks\" of location \"%V\" has no key to publish: add \"phantom_token_signing_key\" to "
+                "the location, or to the server around it, in %V:%ui",
+                &name, &block.location->publishes_keys_at.file, block.location->publishes_keys_at.line);
   return NGX_ERROR;
 }
 

@@ -14,6 +14,10 @@ ngx_int_t check_token_endpoints(ngx_conf_t *cf, const phantom_token_main_t &main
 /// @return NGX_OK, or NGX_ERROR, which has been logged.
 ngx_int_t check_hot_cache(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept;
 
+/// Refuses a JWK Set without a key, which no API could verify anything by.
+/// @return NGX_OK, or NGX_ERROR, which has been logged.
+ngx_int_t check_published_keys(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept;
+
 /// Refuses what must not stand together, or not alone, in a protected block.
 /// @return NGX_OK, or NGX_ERROR, which has been logged.
 ngx_int_t check_contradictions(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept;

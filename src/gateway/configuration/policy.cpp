@@ -7,9 +7,9 @@
 #include "../../nginx/strings.h"
 #include "../../oauth/exchange.h"
 #include "../../oauth/form.h"
-#include "client_key.h"
 #include "module_configuration.h"
 #include "pool_memory.h"
+#include "private_key.h"
 
 namespace gateway {
 namespace {
@@ -84,11 +84,22 @@ void put_way(jose::Writer &writer, std::string_view way, const oauth::ClientCred
   jose::put_part(writer, oauth::name(credentials.method));
 }
 
-/// Introspection or exchange, the client, and all exchange parameters.
+constexpr std::string_view media_type_of_jwt = "application/jwt";
+
+/// Where the API gets no JWT of the authorization server, every server will do that has RFC 7662.
+bool asks_for_jwt(const phantom_token_location_t &location) noexcept {
+  return location.exchange_endpoint == nullptr && location.forward == PHANTOM_TOKEN_FORWARD_JWT;
+}
+
+/// Introspection or exchange, the client, and all exchange parameters; what is asked for, where that is not a JWT.
 bool begin_cache_key(jose::Memory &memory, const oauth::ClientCredentials &credentials,
                      const oauth::ExchangeParameters &exchange, TokenRequestTemplate &token_request) noexcept {
   const auto describe = [&](jose::Writer &writer) {
     put_way(writer, token_request.is_exchange ? "exchange" : "introspection", credentials);
+    if (!token_request.is_exchange && token_request.accept != media_type_of_jwt) {
+      jose::put_part(writer, "accept");
+      jose::put_part(writer, token_request.accept);
+    }
     if (token_request.is_exchange) {
       jose::put_part(writer, "scope");
       jose::put_part(writer, exchange.scope);
@@ -114,6 +125,16 @@ bool begin_client_jwt_cache_key(jose::Memory &memory, ngx_uint_t inbound_jwt,
   return jose::write_text(memory, describe, token_request.client_jwt_cache_key_begin);
 }
 
+bool make_signing(ngx_pool_t *pool, const phantom_token_location_t &location, phantom_token_policy_t &policy) noexcept {
+  PoolMemory memory(pool);
+  oauth::SignedJwtTemplate &jwt = policy.signing.jwt;
+  jwt.jwt_members = policy.jwt_members;
+  jwt.is_exchange = policy.token_request.is_exchange;
+  return read_strings(pool, location.signed_audiences, jwt.audiences) &&
+         read_strings(pool, location.signed_claims, jwt.claims) &&
+         make_signing_settings(location, memory, policy.signing);
+}
+
 bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &location,
                         TokenRequestTemplate &token_request) noexcept {
   const oauth::ClientCredentials credentials = client_credentials(location);
@@ -128,7 +149,7 @@ bool make_token_request(ngx_pool_t *pool, const phantom_token_location_t &locati
   token_request.is_exchange = location.exchange_endpoint != nullptr;
   token_request.endpoint = token_request.is_exchange ? location.exchange_endpoint : location.introspection_endpoint;
   // One media type and no list: Keycloak compares the whole header with it.
-  token_request.accept = token_request.is_exchange ? "application/json" : "application/jwt";
+  token_request.accept = asks_for_jwt(location) ? media_type_of_jwt : "application/json";
   token_request.body_prefix = token_request.is_exchange ? oauth::exchange_body_prefix : introspection_body_prefix;
   token_request.has_client_assertion = !credentials.id.empty() && oauth::uses_assertion(credentials.method);
   token_request.client_assertion = client_assertion(location, credentials);
@@ -198,7 +219,7 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
   policy->requirements.leeway = location.leeway;
   policy->requirements.accept_sender_constrained = location.pass_sender_constrained != 0;
   policy->requested_token_type = to_view(location.exchange_requested_token_type);
-  return policy;
+  return make_signing(pool, location, *policy) ? policy : nullptr;
 }
 
 }  // namespace gateway

@@ -9,6 +9,7 @@
 #include "../../oauth/decision.h"
 #include "../../oauth/response.h"
 #include "module_configuration.h"
+#include "signing.h"
 
 namespace gateway {
 
@@ -47,6 +48,7 @@ struct phantom_token_policy_s {
   oauth::InactiveStatuses inactive_statuses;
   std::string_view requested_token_type;
   gateway::TokenRequestTemplate token_request;
+  gateway::SigningSettings signing;
 };
 
 namespace gateway {

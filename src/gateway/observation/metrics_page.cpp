@@ -5,6 +5,7 @@
 #include "../../jose/writer.h"
 #include "../../nginx/core_configuration.h"
 #include "../../nginx/pool.h"
+#include "../../nginx/response.h"
 #include "../../nginx/strings.h"
 #include "../cache/hot_cache_zone.h"
 #include "../configuration/module_configuration.h"
@@ -237,31 +238,6 @@ void put_page(jose::Writer &writer, const Snapshot &snapshot) noexcept {
   }
 }
 
-ngx_int_t send(ngx_http_request_t *r, std::string_view page) noexcept {
-  auto *buffer = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
-  if (buffer == nullptr) {
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
-  }
-  const ngx_str_t bytes = to_ngx_str(page);
-  buffer->pos = bytes.data;
-  buffer->last = bytes.data + bytes.len;
-  buffer->memory = 1;
-  buffer->last_buf = r == r->main ? 1 : 0;
-  buffer->last_in_chain = 1;
-
-  r->headers_out.status = NGX_HTTP_OK;
-  r->headers_out.content_length_n = static_cast<off_t>(page.size());
-  r->headers_out.content_type = to_ngx_str(content_type);
-  // Without the parameters: so gzip_types compares it, and no second charset is added.
-  r->headers_out.content_type_len = media_type.size();
-  const ngx_int_t rc = ngx_http_send_header(r);
-  if (rc == NGX_ERROR || rc > NGX_OK || r->header_only != 0) {
-    return rc;
-  }
-  ngx_chain_t out = {buffer, nullptr};
-  return ngx_http_output_filter(r, &out);
-}
-
 ngx_int_t metrics_handler(ngx_http_request_t *r) noexcept {
   if ((r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) == 0) {
     return NGX_HTTP_NOT_ALLOWED;
@@ -278,7 +254,7 @@ ngx_int_t metrics_handler(ngx_http_request_t *r) noexcept {
                                  memory, [&](jose::Writer &writer) { put_page(writer, *snapshot); }, page)) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
-  return send(r, page);
+  return send_page(r, {content_type, media_type.size()}, page);
 }
 
 }  // namespace

@@ -162,15 +162,14 @@ oauth::TokenInformation *accepted(const ngx_http_request_t *r) noexcept {
     return nullptr;
   }
   if (state->client_jwt != nullptr) {
-    return state->client_jwt;
+    return &state->client_jwt->information;
   }
   return state->answer != nullptr ? &state->answer->interpreted.information : nullptr;
 }
 
-/// $phantom_token_jwt
+/// $phantom_token_jwt: what is forwarded
 ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
-  const oauth::TokenInformation *information = accepted(r);
-  return information == nullptr ? set_not_found(v) : set_value(v, information->jwt.compact);
+  return accepted(r) == nullptr ? set_not_found(v) : set_value(v, find_state_above(r)->forwarded_jwt);
 }
 
 ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::string_view name) noexcept {

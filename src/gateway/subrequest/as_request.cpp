@@ -69,7 +69,7 @@ AsRequest *make_token_request(ngx_http_request_t *r, const phantom_token_locatio
   asked.body_has_secret = policy.token_request.body_has_secret;
   asked.endpoint_has_variables = !is_constant(*policy.token_request.endpoint);
   asked.feeds_hot_cache = location.hot_cache != nullptr;
-  asked.jwt_members = policy.jwt_members;
+  asked.jwt_members = {policy.jwt_members, location.forward == PHANTOM_TOKEN_FORWARD_JWT};
   asked.requested_token_type = policy.requested_token_type;
   asked.inactive_statuses = &policy.inactive_statuses;
   return request;

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "../../jose/digest.h"
-#include "../../jose/strings.h"
+#include "../../oauth/introspection.h"
 #include "../../oauth/outcome.h"
 #include "../../oauth/response.h"
 #include "../../oauth/token_information.h"
@@ -42,7 +42,7 @@ struct AsRequestTemplate {
   bool feeds_hot_cache = false;                ///< so that it matters how long proxy_cache holds the answer
 
   // Of one about a token:
-  jose::Strings jwt_members;              ///< where the JWT may be in an introspection response
+  oauth::JwtMembers jwt_members;          ///< where the JWT may be in an introspection response
   std::string_view requested_token_type;  ///< of an exchange
   const oauth::InactiveStatuses *inactive_statuses = nullptr;
 
@@ -101,7 +101,7 @@ enum class CaptureFault : std::uint8_t {
 struct CacheUse {
   ngx_uint_t status = 0;          ///< NGX_HTTP_CACHE_*; 0 where no cache was asked
   time_t stale_since = 0;         ///< when the entry ended, where it has been served stale
-  time_t held_until = 0;          ///< when the entry ends; 0 where there is none, an old one, or nobody wants to know
+  time_t held_until = 0;          ///< when the entry ends; 0 where there is none, an old one, or it is in the hot cache
   bool is_being_renewed = false;  ///< stale, and being renewed, as stale-while-revalidate allows
 
   bool is_stale() const noexcept { return status == NGX_HTTP_CACHE_STALE || status == NGX_HTTP_CACHE_UPDATING; }
@@ -129,13 +129,27 @@ enum class AnswerSource : std::uint8_t {
   response,
   parsed_before,  ///< this worker has read the same bytes: see parsed_answers.h
   hot_cache,      ///< there is no response
+  client_jwt,     ///< nobody has been asked
 };
 
-/// What the answer says of the token; read on first use.
+/// What the gateway has signed for the API.
+struct SignedAuthorization {
+  std::string_view value;    ///< `Bearer <jwt>`, a NUL behind it; empty: nothing yet
+  std::string_view signing;  ///< SigningSettings::digest of the location that has signed it
+  time_t exp = 0;            ///< of the JWT
+
+  bool is_good(std::string_view digest) const noexcept {
+    return !value.empty() && signing == digest && ngx_time() < exp;
+  }
+};
+
+/// What the answer says of the token; read on first use. Or what the client's own JWT says.
 struct InterpretedAnswer {
   AnswerSource source = AnswerSource::unread;
   oauth::TokenInformation information;
   std::string_view authorization;  ///< `Bearer <jwt>`, a NUL behind it; empty where it is yet to be made
+  SignedAuthorization signed_authorization;
+  ngx_msec_t kept = 0;  ///< of a hot copy: since when
 };
 
 /// A request to the authorization server and what came of it: by a subrequest of this request or of one that it

@@ -148,10 +148,11 @@ void copy_jwk_set_result(const AsRequest &from, AsRequest &to) noexcept {
 void copy_result(const AsRequest &leading, const Follower &follower) noexcept {
   const CapturedResponse &from = leading.captured;
   CapturedResponse &to = follower.request->captured;
-  // What has been sent, should the server repeat it: the log must not.
+  // What has been sent, should the server repeat it: the log must not. The assertion lives in the leader's pool.
   follower.request->asked.authorization = leading.asked.authorization;
   to.fault = from.fault;
-  if (!copy_response(follower.client->pool, from, to)) {
+  if (!copy_text(follower.client->pool, leading.asked.client_assertion, follower.request->asked.client_assertion) ||
+      !copy_response(follower.client->pool, from, to)) {
     to.response = {};
     to.fault = CaptureFault::no_memory;
   }

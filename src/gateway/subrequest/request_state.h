@@ -32,9 +32,10 @@ struct RequestState {
 
   ngx_str_t authorization = ngx_null_string;  ///< as the client sent it, whatever the header says now
 
-  AsRequest *answer = nullptr;                    ///< the last request about the token, perhaps another's
-  oauth::TokenInformation *client_jwt = nullptr;  ///< the client's own JWT, where that is judged and not an answer
-  const char *endpoint_directive = "";            ///< the one that has been read last, for the log
+  AsRequest *answer = nullptr;              ///< the last request about the token, perhaps another's
+  InterpretedAnswer *client_jwt = nullptr;  ///< the client's own JWT, where that is judged and not an answer
+  std::string_view forwarded_jwt;           ///< what Authorization holds now, where the request is allowed
+  const char *endpoint_directive = "";      ///< the one that has been read last, for the log
   KeySetFetch key_set;
   Waiting waiting;
 

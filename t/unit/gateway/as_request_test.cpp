@@ -149,7 +149,7 @@ TEST(MakeTokenRequest, AsksWhatTheLocationSays) {
   EXPECT_FALSE(asked.bypasses_cache);
   EXPECT_FALSE(asked.feeds_hot_cache);
   EXPECT_EQ(asked.requested_token_type, "urn:type");
-  EXPECT_EQ(asked.jwt_members.begin(), location.policy.jwt_members.begin());
+  EXPECT_EQ(asked.jwt_members.names.begin(), location.policy.jwt_members.begin());
   EXPECT_EQ(asked.inactive_statuses, &location.policy.inactive_statuses);
   EXPECT_TRUE(asked.is_about_token());
   EXPECT_EQ(request->running.progress, Progress::prepared);

@@ -42,7 +42,7 @@ class Cached {
   /// As the gateway reads a response: it is rewritten meanwhile.
   void read(Pool &pool) {
     request.interpreted.information =
-        oauth::read_introspection(request.captured.response, {jwt_members, 1}, pool.memory);
+        oauth::read_introspection(request.captured.response, {{jwt_members, 1}}, pool.memory);
     ASSERT_EQ(request.interpreted.information.outcome, oauth::Outcome::active);
     body_.data()[0] = '#';
   }

@@ -1,9 +1,9 @@
-// The line of phantom_token_client_key, and the file that it names.
+#include "private_key.h"
 
-#include "client_key.h"
-
+#include "../../jose/public_jwk.h"
 #include "../../nginx/pool.h"
 #include "../../nginx/strings.h"
+#include "pool_memory.h"
 #include "private_file.h"
 #include "setters.h"
 
@@ -144,44 +144,39 @@ bool choose_algorithm(const Parameter &alg, phantom_token_private_key_t &key) no
   return key.algorithm != nullptr && jose::fits(*key.algorithm, key.key.kind);
 }
 
-char *set_key(ngx_conf_t *cf, const FileLine &line, phantom_token_private_key_t *&slot) noexcept {
-  Parameter alg = {"alg=", {}};
-  Parameter kid = {"kid=", {}};
-  if (read_parameters(cf, line, alg, kid) != NGX_CONF_OK) {
-    return refuse();
+/// @return false where there is no memory, or OpenSSL fails.
+bool describe_key(ngx_pool_t *pool, phantom_token_private_key_t &key, const Parameter &kid) noexcept {
+  PoolMemory memory(pool);
+  auto *thumbprint = static_cast<char *>(memory.allocate(jose::thumbprint_size));
+  if (thumbprint == nullptr || !jose::make_thumbprint(key.key, memory, thumbprint)) {
+    return false;
   }
-  phantom_token_private_key_t *key = make_key(cf->pool);
-  if (key == nullptr || read_key(cf, line, argument(cf, 1), key->key) != NGX_CONF_OK) {
-    return refuse();
-  }
-  if (!choose_algorithm(alg, *key)) {
-    return refuse_parameter(cf, line,
-                            "must have an \"alg=\" that fits its key: ES256, ES384 or ES512 for EC by its curve, EdDSA "
-                            "or Ed25519 for Ed25519, RS256 to RS512 or PS256 to PS512 for RSA",
-                            alg.value);
-  }
-  key->kid = kid.value;
-  slot = key;
-  return NGX_CONF_OK;
+  key.thumbprint = {thumbprint, jose::thumbprint_size};
+  key.kid = kid.value;
+  return true;
 }
 
 }  // namespace
-}  // namespace gateway
 
-extern "C" {
-
-using namespace gateway;
-
-char *phantom_token_set_client_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-  auto *&key = slot<phantom_token_private_key_t *>(cmd, conf);
-  if (key != NGX_CONF_UNSET_PTR) {
-    return duplicate();
+phantom_token_private_key_t *read_private_key(ngx_conf_t *cf, const ngx_command_t *cmd) noexcept {
+  const FileLine line = {cmd->name, place_of(cf), "key"};
+  Parameter alg = {"alg=", {}};
+  Parameter kid = {"kid=", {}};
+  if (read_parameters(cf, line, alg, kid) != NGX_CONF_OK) {
+    return nullptr;
   }
-  if (cf->args->nelts == 2 && argument(cf, 1).len == 0) {
-    key = nullptr;  // no key where outer levels have one
-    return NGX_CONF_OK;
+  phantom_token_private_key_t *key = make_key(cf->pool);
+  if (key == nullptr || read_key(cf, line, argument(cf, 1), key->key) != NGX_CONF_OK) {
+    return nullptr;
   }
-  return set_key(cf, {cmd->name, place_of(cf), "key"}, key);
+  if (!choose_algorithm(alg, *key)) {
+    (void)refuse_parameter(cf, line,
+                           "must have an \"alg=\" that fits its key: ES256, ES384 or ES512 for EC by its curve, EdDSA "
+                           "or Ed25519 for Ed25519, RS256 to RS512 or PS256 to PS512 for RSA",
+                           alg.value);
+    return nullptr;
+  }
+  return describe_key(cf->pool, *key, kid) ? key : nullptr;
 }
 
-}  // extern "C"
+}  // namespace gateway
