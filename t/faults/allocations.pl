@@ -67,6 +67,12 @@ my $forged = jwt({ %claims, sub => 'mallory' }, header => { alg => 'RS256', kid 
 
 my $cache =
     'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; proxy_cache_valid 200 1h;';
+my $signing_key = temporary_folder() . '/key.pem';
+system("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $signing_key") == 0
+    or die "openssl failed\n";
+chmod 0600, $signing_key;
+my $sign = "phantom_token_forward sign; phantom_token_signed_issuer https://gateway; "
+    . "phantom_token_signed_audience api; phantom_token_signing_key $signing_key;";
 my %way = (
     miss      => ["phantom_token_scopes read; phantom_token_issuer https://as; phantom_token_audience api;",
                   'proxy_pass http://%%AS%%/alice;'],
@@ -96,6 +102,12 @@ my %way = (
     policy    => ['auth_request /_service;', 'proxy_pass http://%%AS%%/alice;'],
     rejected  => ['phantom_token_inbound_jwt reject;', 'proxy_pass http://%%AS%%/alice;'],
     passed    => ['phantom_token_inbound_jwt pass; phantom_token_audience api;', 'proxy_pass http://%%AS%%/alice;'],
+    signed    => ["phantom_token_scopes read; $sign", 'proxy_pass http://%%AS%%/json;'],
+    'signed-hot' => ["phantom_token_hot_cache hot; $sign", "proxy_pass http://%%AS%%/json; $cache"],
+    nothing   => ['phantom_token_forward none;', 'proxy_pass http://%%AS%%/json;'],
+    asserted  => ["phantom_token_client_id gateway; phantom_token_client_auth private_key_jwt; "
+                  . "phantom_token_client_key $signing_key; phantom_token_client_assertion_audience https://as;",
+                  'proxy_pass http://%%AS%%/alice;'],
     mirrored  => ['mirror /_mirror;', 'proxy_pass http://%%AS%%/alice;'],
 );
 my $locations = join '', map { "
@@ -111,6 +123,7 @@ my $gateway = do {
         http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m use_temp_path=off; '
             . 'phantom_token_hot_cache zone=hot:1m;',
         locations => $locations . q{
+            location = /keys { phantom_token_signing_key %%KEY%%; phantom_token_jwks; }
             location /exchange { phantom_token on; phantom_token_exchange_endpoint /_exchange;
                                  phantom_token_exchange_audience api; proxy_pass http://%%API%%; }
             location = /_exchange { internal; proxy_pass http://%%AS%%/exchange; }
@@ -121,15 +134,15 @@ my $gateway = do {
                                    proxy_set_header Content-Length ""; }
             location = /_mirror { internal; phantom_token on; phantom_token_introspection_endpoint /_mirrored;
                                   proxy_pass http://%%API%%/mirror; }
-        },
+        } =~ s/%%KEY%%/$signing_key/r,
     );
 };
 my ($as, $api) = ($gateway->as, $gateway->api);
 my %part = map { $_ => "/part/$_" } 1, 2;
 $as->answers(
     '/alice'    => { jwt => $jwt{alice} }, '/bob' => { jwt => $jwt{bob} },
-    '/json'     => { json => { active => true, scope => 'read write', exp => $claims{exp}, jwt => $jwt{carol},
-                               more => { nested => [1, 'x', undef] } } },
+    '/json'     => { json => { active => true, sub => 'carol', scope => 'read write', exp => $claims{exp},
+                               jwt => $jwt{carol}, more => { nested => [1, 'x', undef] } } },
     '/rfc9701'  => {
         type => 'application/token-introspection+jwt', body => jwt(
             { iss => 'https://as', aud => 'gateway', iat => 1,
@@ -154,9 +167,12 @@ $api->answers(
 
 # --- kinds of requests -----------------------------------------------------------------------------------------------
 
-# request: of the N-th time; status: when all is well; api: what the API sees then, URI => Authorization; behind:
-# another client asks the same just before, and both wait for one call.
+# request: of the N-th time; status: when all is well; api: what the API sees then, URI => Authorization, or a pattern
+# of it; behind: another client asks the same just before, and both wait for one call.
 my $alice = "Bearer $jwt{alice}";
+# Of a signed JWT, the claims begin so; base64url has 4 characters for 3 bytes.
+my $signed_begin = base64url(substr '{"iss":"https://gateway","sub":"carol","aud":"api","iat":', 0, 54);
+my $signed = qr/^Bearer [\w-]+\.$signed_begin[\w-]+\.[\w-]+$/;
 my @preflight = (
     method => 'OPTIONS',
     headers => ['Origin: https://app', 'Access-Control-Request-Method: PUT', 'Authorization: Bearer preflight-token']
@@ -180,6 +196,22 @@ my @kinds = (
     { name => 'hot cache, a hit that is verified', request => sub {
         { path => '/hot-verified', token => 'hot-token' };
     }, status => 200, api => { '/hot-verified' => $alice } },
+    { name => 'signed, a miss', request => sub {
+        { path => '/signed', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/signed' => $signed } },
+    { name => 'signed, hot cache, a miss', request => sub {
+        { path => '/signed-hot', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/signed-hot' => $signed } },
+    { name => 'signed, hot cache, a hit', request => sub {
+        { path => '/signed-hot', token => 'hot-token' };
+    }, status => 200, api => { '/signed-hot' => $signed } },
+    { name => 'forward none', request => sub {
+        { path => '/nothing', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/nothing' => undef } },
+    { name => 'private_key_jwt', request => sub {
+        { path => '/asserted', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/asserted' => $alice } },
+    { name => 'the JWK Set', request => sub { { path => '/keys' } }, status => 200 },
     { name => 'a call shared with another request', behind => 1, request => sub {
         { path => '/shared', token => "fresh-token-$_[0]" };
     }, status => 200, api => { '/shared' => $alice } },
@@ -260,7 +292,8 @@ sub astray {
     for my $seen ($api->requests) {
         my ($match) = grep { $seen->{uri} =~ /^$_$/ || $seen->{uri} eq $_ } keys %{ $kind->{api} // {} };
         my @sent = $seen->headers('Authorization');
-        next if defined $match && join("\n", @sent) eq ($kind->{api}{$match} // '');
+        my $wanted = defined $match ? $kind->{api}{$match} // '' : qr/(?!)/;
+        next if ref $wanted ? "@sent" =~ $wanted : join("\n", @sent) eq $wanted;
         push @wrong, "the API saw $seen->{uri} with " . (@sent ? "@sent" : 'no Authorization');
     }
     return @wrong;
