@@ -42,8 +42,17 @@ sub secret_file {
     return $file;
 }
 
+sub key_file {
+    my $file = temporary_folder() . '/signing-key.pem';
+    my $made = run([qw(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out), $file]);
+    die "openssl: $made->{err}\n" if $made->{code} != 0;
+    chmod 0600, $file;
+    return $file;
+}
+
 # For each file: replace; request; way (to the AS) that it must have taken; answer (a function), claims that are enough;
-# scopes, all of the challenge's; realm; more (cases).
+# accept, where it is not application/jwt; forwarded, what the API gets in Authorization, where it is not the JWT of the
+# AS; scopes, all of the challenge's; realm; more (cases).
 my %shown = (
     'minimal.conf' => {
         replace => [@cache, @api, 'http://127.0.0.1:9400' => 'http://%%AS%%'],
@@ -106,6 +115,21 @@ my %shown = (
               as => 0, api => 0, body => qr/^phantom_token_requests_total\{status="active"\} [1-9]/m },
             { name => 'and have a port of their own',
               request => { port => 80, path => '/metrics' }, status => 401, as => 0 },
+        ],
+    },
+    # That its JWTs are good is for t/forward.t and t/recipes.t.
+    'signing.conf' => {
+        replace => [@cache, @api, 'http://127.0.0.1:9400' => 'http://%%AS%%',
+                    '/etc/nginx/signing-key.pem' => key_file()],
+        request => { port => 80, path => '/api/orders' }, way => '/oauth2/introspect', cache => 'HOT',
+        answer  => sub { my (%claims) = @_; return { json => { active => true, %claims }, headers => $no_cache } },
+        claims  => { sub => 'alice' }, accept => 'application/json',
+        forwarded => qr/^Bearer eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+$/,
+        more    => [
+            { name => 'the keys need no token', request => { port => 8090, path => '/.well-known/jwks.json' },
+              status => 200, as => 0, api => 0, body => qr/^\{"keys":\[\{[^{}]*"alg":"ES256"[^{}]*\}\]\}$/ },
+            { name => 'and have a port of their own', request => { port => 80, path => '/.well-known/jwks.json' },
+              status => 404, as => 0, api => 0 },
         ],
     },
     'production.conf' => {
@@ -171,8 +195,9 @@ for my $file (sort grep { $shown{$_} } keys %files) {
     my %request = %{ $row->{request} };
     my %challenge = (realm => $row->{realm} // 'api', defined $row->{scopes} ? (scope => $row->{scopes}) : ());
     my $claims  = $row->{claims};
+    my $got     = $row->{forwarded} // 'Bearer <jwt>';
     my $asked   = {
-        method => 'POST', uri => $row->{way}, body => $question, accept => 'application/jwt',
+        method => 'POST', uri => $row->{way}, body => $question, accept => $row->{accept} // 'application/jwt',
         content_type => 'application/x-www-form-urlencoded', authorization => $basic, cookie => undef
     };
     my @named   = map { { %{$_}, name => "$file: $_->{name}" } } @{ $row->{more} };
@@ -180,10 +205,10 @@ for my $file (sort grep { $shown{$_} } keys %files) {
     cases($gateway,
         { name => "$file: allowed", request => { %request, token => 'alice-token', headers => ['Cookie: a=b'] },
           answers => { 'alice-token' => $row->{answer}->(%{$claims}) }, status => 200, as => [$asked],
-          api => [{ uri => $request{path}, authorization => 'Bearer <jwt>', cookie => 'a=b' }], outcome => 'active',
+          api => [{ uri => $request{path}, authorization => $got, cookie => 'a=b' }], outcome => 'active',
           cache => 'MISS' },
         { name => "$file: allowed, from the cache", request => { %request, token => 'alice-token' }, status => 200,
-          as => 0, api => [{ authorization => 'Bearer <jwt>' }], outcome => 'active', cache => $row->{cache} // 'HIT' },
+          as => 0, api => [{ authorization => $got }], outcome => 'active', cache => $row->{cache} // 'HIT' },
         { name => "$file: refused, no token",
           request => {%request}, status => 401, as => 0, challenge => \%challenge, outcome => 'missing' },
         { name => "$file: refused, inactive",
@@ -205,11 +230,12 @@ for my $file (sort grep { $shown{$_} } keys %files) {
     my $status = $gateway->request(%request, path => $path =~ m{^/} ? $path : "/$path", token => 'alice-token')->status;
     like $status, qr/^4/, "$file: the introspection location is no client's";
 
-    # Neither a token nor the form that it is sent in stands on disk: the JWT does, that is what is cached.
+    # Neither a token nor the form that it is sent in stands on disk: the JWT of the AS does, that is what is cached.
     my @stored;
     find({ no_chdir => 1, wanted => sub { push @stored, slurp($_) if -f } }, $gateway->folder . '/cache');
     cmp_ok scalar @stored, '>', 0, "$file: the cache is on disk";
     is scalar(grep { /-token\b|token=/ } @stored), 0, "$file: no token in it";
+    is scalar(grep { /eyJ/ } @stored), 0, "$file: nor a JWT that the gateway has signed" if $row->{forwarded};
     check_faults();
 }
 
