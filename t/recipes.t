@@ -5,10 +5,13 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
+use Harness::Verifiers qw(verify_jwts node_modules);
+use MIME::Base64 'encode_base64url';
 
 # --- the configurations of the page ----------------------------------------------------------------------------------
 
 my %recipes; # heading => its blocks, in order
+my %scripts; # heading => its blocks of JavaScript
 {
     open my $in, '<', 'docs/recipes.md' or die "docs/recipes.md: $!";
     my ($heading, $block);
@@ -17,6 +20,7 @@ my %recipes; # heading => its blocks, in order
         elsif ($block)                    { ${$block} .= $line }
         elsif ($line =~ /^## (.*)$/)      { $heading = $1; $recipes{$heading} = [] }
         elsif ($line =~ /^```nginx$/)     { push @{ $recipes{$heading} }, ''; $block = \$recipes{$heading}[-1] }
+        elsif ($line =~ /^```js$/)        { push @{ $scripts{$heading} }, ''; $block = \$scripts{$heading}[-1] }
     }
 }
 my %tested;
@@ -33,6 +37,13 @@ sub file {
 }
 my $secret = file('gateway-secret', "gateway-secret\n");
 
+sub command {
+    my $result = run([@_]);
+    die "@_: $result->{err}\n" if $result->{code} != 0;
+    return $result->{out};
+}
+my $key = file('signing-key.pem', command(qw(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)));
+
 # The blocks under a heading, those that are named by number or all. replace is the test's own.
 sub recipe {
     my ($heading, %option) = @_;
@@ -47,6 +58,7 @@ sub recipe {
     $text =~ s{https://login\.example\.com}{http://%%AS%%}g;
     $text =~ s{127\.0\.0\.1:8081\b}{%%API%%}g;
     $text =~ s{/etc/nginx/gateway-secret}{$secret}g;
+    $text =~ s{/etc/nginx/signing-key\.pem}{$key}g;
     $text =~ s{/var/(?:cache|log)/}{%%DIR%%/}g;
     $text =~ s{unix:/run/}{unix:%%DIR%%/}g;
     $text =~ s{load_module modules/(?=ngx_http_cache_purge)}{load_module /usr/lib/nginx/modules/}g;
@@ -146,6 +158,99 @@ my $max_age = ['Cache-Control: max-age=300'];
         { name => 'nginx asks: no client comes to the location that asks',
           request => { port => 80, path => '/_authorize', token => 'alice-token' }, as => 0, api => 0, status => 404 },
     );
+}
+
+# --- an authorization server that answers JSON only -------------------------------------------------------------------
+
+# The page's API: what it makes of a value of Authorization, the sub or an error.
+sub ask_api {
+    my ($script, $gateway, @values) = @_;
+    my $url  = 'http://127.0.0.1:' . $gateway->port('80');
+    my $code = $script =~ s{new URL\('https://gateway\.example\.com/}{new URL('$url/}r;
+    die "the script names no URL of the JWK Set\n" if $code eq $script;
+    symlink node_modules() . '/node_modules', "$files/node_modules" if !-e "$files/node_modules";
+    my $api = file('api.mjs', $code . <<'END');
+for (const value of process.argv.slice(2)) {
+  console.log(await claimsOf(value).then((claims) => claims.sub, (error) => error.code));
+}
+END
+    return split /\n/, command('node', $api, @values);
+}
+
+{
+    my $heading = 'An authorization server that answers JSON only';
+    my $gateway = gateway(config => recipe($heading, blocks => [0]));
+    my %api     = (port => 80, path => '/api/orders');
+    my $json    = sub { my (%members) = @_; return { json => { active => true, %members }, headers => $max_age } };
+    cases($gateway,
+        { name => 'JSON only: allowed', request => { %api, token => 'alice-token' },
+          answers => { 'alice-token' => $json->(sub => 'alice', scope => 'read', username => 'Alice') }, status => 200,
+          as => [{ uri => '/oauth2/introspect', accept => 'application/json', authorization => $basic }],
+          api => [{ uri => '/api/orders', authorization => qr/^Bearer eyJ/ }], outcome => 'active', cache => 'MISS' },
+        { name => 'JSON only: again', request => { %api, token => 'alice-token' }, as => 0, status => 200,
+          api => [{ authorization => qr/^Bearer eyJ/ }], cache => 'HIT' },
+        { name => 'JSON only: inactive', request => { %api, token => 'gone-token' },
+          answers => { 'gone-token' => { json => { active => false } } }, status => 401, outcome => 'inactive' },
+        { name => 'JSON only: no token', request => {%api}, as => 0, status => 401, outcome => 'missing' },
+        { name => 'JSON only: neither sub nor client_id', request => { %api, token => 'nobody-token' },
+          answers => { 'nobody-token' => $json->(scope => 'read') }, status => 502, outcome => 'as_bad_response' },
+        { name => 'JSON only: the introspection location is no client\'s',
+          request => { port => 80, path => '/_introspect', token => 'alice-token' }, as => 0, status => 404 },
+    );
+    $gateway->get('/api/orders', port => 80, token => 'alice-token');
+    my $sent   = ($gateway->api->requests)[-1]->header('Authorization');
+    my $signed = $sent =~ s/^Bearer //r;
+    my $jwks   = $gateway->get('/.well-known/jwks.json', port => 80)->body;
+    for my $verified (verify_jwts($jwks, 'https://gateway.example.com', 'https://api.example.com', $signed)) {
+        my ($library, $results) = @{$verified};
+        is $results->[0]{error}, undef, "JSON only: the JWT is good for $library";
+        is_deeply [@{ $results->[0]{claims} }{qw(sub scope username)}], ['alice', 'read', 'Alice'],
+            "JSON only: the claims by $library";
+    }
+
+    # An API takes the gateway's JWT; not one that was changed, not one that the gateway has signed for another API, and
+    # not one of the AS that says the same.
+    my $other = gateway(
+        servers => { AS => $gateway->as },
+        config  => recipe($heading, blocks => [0], replace => ['audience https://api' => 'audience https://other'])
+    );
+    is $other->get('/api/orders', port => 80, token => 'alice-token')->status, 200, 'JSON only: another API';
+    my $for_other = ($other->api->requests)[-1]->header('Authorization');
+    my %claims    = (sub => 'mallory', iss => 'https://gateway.example.com', aud => 'https://api.example.com');
+    my $foreign   = jwt({ %claims, exp => time + 60 }, key => rsa_key('as'),
+        header => { alg => 'RS256', typ => 'at+jwt' });
+    my $changed   = $sent =~ s/\.eyJ[\w-]+\./'.' . encode_base64url('{"sub":"mallory"}') . '.'/er;
+    is_deeply [ask_api($scripts{$heading}[0], $gateway, $sent, $changed, $for_other, "Bearer $foreign")],
+        ['alice', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED', 'ERR_JWT_CLAIM_VALIDATION_FAILED',
+         'ERR_JOSE_ALG_NOT_ALLOWED'], 'JSON only: the API of the page';
+    is scalar @{ $scripts{$heading} }, 1, 'JSON only: no other script';
+
+    my $without = gateway(config => recipe($heading, blocks => [1]));
+    my $header  = sub {
+        my ($name, $token, $members, $expected, @headers) = @_;
+        return {
+            name => "JSON only, no JWT: $name", request => { %api, token => $token, headers => \@headers },
+            answers => { $token => $json->(%{$members}) }, status => 200,
+            api => [{ authorization => undef, %{$expected} }]
+        };
+    };
+    my %alice = (sub => 'alice', scope => 'read');
+    my %seen  = (x_user => 'alice', x_scope => 'read');
+    cases($without,
+        $header->('headers of the gateway', 'alice-token', \%alice, \%seen),
+        $header->('a client has such headers itself', 'alice-token', \%alice, \%seen, 'X-User: admin',
+            'x-scope: admin'),
+        $header->('a client has two', 'alice-token', \%alice, \%seen, 'X-User: admin', 'X-USER: root'),
+        $header->('the claims are absent', 'nobody-token', {}, { x_user => undef, x_scope => undef },
+            'X-User: admin', 'X-Scope: admin'),
+        { name => 'JSON only, no JWT: inactive', request => { %api, token => 'gone-token' },
+          answers => { 'gone-token' => { json => { active => false } } }, status => 401, outcome => 'inactive' },
+    );
+    is $without->get('/api/', port => 80, token => 'alice-token', headers => ['X_User: admin'])->status, 200,
+        'JSON only, no JWT: a header with an underscore';
+    my ($seen) = ($without->api->requests)[-1];
+    is_deeply [$seen->headers('X_User')], [], 'JSON only, no JWT: it does not reach the API';
+    is_deeply [$seen->headers('X-User')], ['alice'], 'JSON only, no JWT: the gateway\'s does';
 }
 
 # --- requiring a claim -----------------------------------------------------------------------------------------------

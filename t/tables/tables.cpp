@@ -93,7 +93,8 @@ json_t *flag(const phantom_token_location_t &location, const ngx_command_t &comm
 }
 
 json_t *seconds(const phantom_token_location_t &location, const ngx_command_t &command) {
-  return string(std::to_string(field<time_t>(location, command)) + "s");
+  const auto value = field<time_t>(location, command);
+  return string(value != 0 && value % 60 == 0 ? std::to_string(value / 60) + "m" : std::to_string(value) + "s");
 }
 
 json_t *milliseconds(const phantom_token_location_t &location, const ngx_command_t &command) {
@@ -149,6 +150,9 @@ constexpr struct {
     {phantom_token_set_exchange_scope, text},
     {phantom_token_set_secret_file, text},
     {phantom_token_set_client_key, none},
+    {phantom_token_add_signing_key, none},
+    {phantom_token_set_signed_lifetime, seconds},
+    {phantom_token_set_signed_claims, none},
     {phantom_token_set_introspection_endpoint, none},
     {phantom_token_set_exchange_endpoint, none},
     {phantom_token_set_jwks_endpoint, none},
@@ -161,6 +165,7 @@ constexpr struct {
     {phantom_token_set_names, jwt_members},
     {phantom_token_set_hot_cache, hot_cache},
     {phantom_token_set_metrics, no_value},
+    {phantom_token_set_jwks, no_value},
 };
 
 json_t *default_of(const phantom_token_location_t &location, const ngx_command_t &command) {

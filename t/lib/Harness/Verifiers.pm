@@ -8,14 +8,14 @@ use Exporter 'import';
 use Harness::Process qw(run temporary_folder);
 use JSON::PP ();
 
-our @EXPORT_OK = 'verify_jwts';
+our @EXPORT_OK = qw(verify_jwts node_modules);
 
 my ($here) = __FILE__ =~ m{^(.*)/lib/Harness/};
 my $json = JSON::PP->new->utf8->canonical;
 my $modules;
 
-# npm's jose comes with oidc-provider.
-sub _node_modules {
+# node_modules(): the folder that node_modules with npm's jose is in; it comes with oidc-provider.
+sub node_modules {
     return $modules //= do {
         my $result = run(["$here/authorization-servers/oidc-provider/install.sh"], timeout => 600);
         die "oidc-provider/install.sh: $result->{err}\n" if $result->{code} != 0;
@@ -34,7 +34,7 @@ sub verify_jwts {
     });
     close $out or die "$input: $!";
     return map { [$_->[0] => _verify($input, @{$_}[1 .. $#{$_}])] }
-        ['jose', 'node', "$here/verifiers/jose.mjs", _node_modules()],
+        ['jose', 'node', "$here/verifiers/jose.mjs", node_modules()],
         ['python3-jwt', '/usr/bin/python3', "$here/verifiers/pyjwt.py"];
 }
 
