@@ -87,6 +87,8 @@ my $lifetime = qr/"phantom_token_signed_lifetime" of location "\/" must be a tim
 refused(
     (map { [ "$_ in the list of claims", "$good phantom_token_signed_claims role $_;", qr/${\sprintf $reserved, $_}/ ] }
         qw(active token_type iss sub aud exp nbf iat jti)),
+    ['claims in one string', "$good phantom_token_signed_claims 'scope role';",
+     qr/"phantom_token_signed_claims" of location "\/" has a name with a blank: "scope role"/],
     ['an empty one among claims', "$good phantom_token_signed_claims role \"\";",
      qr/"phantom_token_signed_claims" of location "\/" has a value that is empty/],
     (map { [ "a lifetime of $_", "$good phantom_token_signed_lifetime $_;", qr/${\sprintf $lifetime, $_}/ ] }
