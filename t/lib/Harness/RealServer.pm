@@ -22,6 +22,9 @@ my %PATH = (
                                 revocation => '/api/oidc/revoke', jwks => '/api/oidc/jwks' },
     'django-oauth-toolkit' => { token => '/o/token/', introspection => '/o/introspect/',
                                 revocation => '/o/revoke_token/' },
+    'keycloak'             => { map { $_->[0] => "/realms/demo/protocol/openid-connect/$_->[1]" }
+                                    [token => 'token'], [introspection => 'token/introspect'],
+                                    [revocation => 'revoke'], [jwks => 'certs'], [logout => 'logout'] },
 );
 
 my %SECRET = ('gateway-odd' => 'o+d d%/&=s');
