@@ -55,8 +55,8 @@ sub authorization_server { return Harness::AuthorizationServer->start(@_) }
 sub api { return Harness::Api->start(@_) }
 
 sub real_server {
-    my ($name) = @_;
-    push @real_servers, Harness::RealServer->start($name);
+    my ($name, %option) = @_;
+    push @real_servers, Harness::RealServer->start($name, %option);
     return $real_servers[-1];
 }
 

@@ -11,6 +11,7 @@ use Harness::Client;
 use Harness::Ports 'reserve_port';
 use Harness::Process qw(run guard unguard alive temporary_folder until_true patience);
 use Harness::Secrets 'keep_secret';
+use JSON::PP ();
 use MIME::Base64 'encode_base64';
 
 my $SERVERS = abs_path(dirname(__FILE__) . '/../../authorization-servers');
@@ -29,10 +30,14 @@ my %PATH = (
 
 my %SECRET = ('gateway-odd' => 'o+d d%/&=s');
 
+# clients => [{…}, …]: further clients, as their registration (RFC 7591) has them. tls => FOLDER: the certificates of a
+# port that asks for the client's, too; see tls_address.
 sub start {
-    my ($class, $name) = @_;
+    my ($class, $name, %option) = @_;
     my $paths = $PATH{$name} or die "no authorization server is called $name; there are @{[ sort keys %PATH ]}\n";
     my $self  = bless { name => $name, path => $paths, folder => temporary_folder(), port => reserve_port() }, $class;
+    $self->_write('clients.json', JSON::PP->new->utf8->encode($option{clients})) if $option{clients};
+    $self->_prepare_tls($option{tls}) if $option{tls};
     guard(pidfile => "$self->{folder}/pid");
     my $result = run(["$SERVERS/$name/start.sh", $self->{folder}, $self->{port}], timeout => 600);
     die "$name does not start:\n$result->{err}\n" if $result->{code} || $result->{timed_out};
@@ -41,7 +46,27 @@ sub start {
     return $self;
 }
 
-sub address { return "127.0.0.1:$_[0]{port}" }
+sub _write {
+    my ($self, $name, $content) = @_;
+    open my $out, '>', "$self->{folder}/$name" or die "$self->{folder}/$name: $!\n";
+    print {$out} $content;
+    close $out or die "$self->{folder}/$name: $!\n";
+    return;
+}
+
+sub _prepare_tls {
+    my ($self, $certificates) = @_;
+    mkdir "$self->{folder}/tls" or die "$self->{folder}/tls: $!\n";
+    for my $name (qw(ca.pem server.pem server.key)) {
+        symlink "$certificates/$name", "$self->{folder}/tls/$name" or die "$self->{folder}/tls/$name: $!\n";
+    }
+    $self->{tls_port} = reserve_port();
+    $self->_write('tls/port', "$self->{tls_port}\n");
+    return;
+}
+
+sub address     { return "127.0.0.1:$_[0]{port}" }
+sub tls_address { return "127.0.0.1:$_[0]{tls_port}" }
 sub port    { return $_[0]{port} }
 sub path    { my ($self, $what) = @_; return $self->{path}{$what} // die "$self->{name} has no $what\n" }
 
