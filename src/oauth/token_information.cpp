@@ -28,10 +28,17 @@ TokenInformation inactive_token() noexcept {
   return refused_response(Outcome::inactive, nullptr);
 }
 
+// RFC 7662 has the kind of a token in "token_type" or nowhere. Ory Hydra calls every token a bearer token there, and says
+// in "token_use" which of them is a refresh token.
 bool is_refresh_token(const jose::JsonValue &claims) noexcept {
-  const jose::JsonValue *token_type = claims.member("token_type");
-  return token_type != nullptr && token_type->kind == jose::JsonKind::string &&
-         jose::equal_ignoring_case(token_type->text, "refresh_token");
+  for (const char *name : {"token_type", "token_use"}) {
+    const jose::JsonValue *kind = claims.member(name);
+    if (kind != nullptr && kind->kind == jose::JsonKind::string &&
+        jose::equal_ignoring_case(kind->text, "refresh_token")) {
+      return true;
+    }
+  }
+  return false;
 }
 
 TokenInformation accept_jwt(const jose::Jwt &jwt, const jose::JsonValue *members) noexcept {

@@ -170,6 +170,8 @@ TEST(Introspection, LooksAtTheStateInABareJwt) {
       {R"({"active":true,"token_type":"refresh_token"})", Outcome::inactive},
       {R"({"token_type":"Bearer"})", Outcome::active},
       {R"({"token_type":["refresh_token"]})", Outcome::active},
+      {R"({"active":true,"token_type":"Bearer","token_use":"refresh_token"})", Outcome::inactive},
+      {R"({"active":true,"token_type":"Bearer","token_use":"access_token"})", Outcome::active},
       {R"({"token_type":null})", Outcome::active},
       {R"({"token_introspection":null})", Outcome::active},
   };
@@ -234,6 +236,7 @@ TEST(Introspection, ReadsJsonWithActiveFirst) {
       {R"([{"active":true,)" + member + "}]", Outcome::as_bad_response},
       // refresh tokens
       {R"({"active":true,"token_type":"refresh_token",)" + member + "}", Outcome::inactive},
+      {R"({"active":true,"token_type":"Bearer","token_use":"refresh_token",)" + member + "}", Outcome::inactive},
       {R"({"active":true,"token_type":"REFRESH_TOKEN",)" + member + "}", Outcome::inactive},
       {R"({"active":true,"token_type":"refresh_token"})", Outcome::inactive},
       {R"({"active":true,"token_type":"bearer",)" + member + "}", Outcome::active},
