@@ -147,7 +147,9 @@ $oidc->revoke($revoked);
 my $jwt      = qr/^Bearer eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 my %active   = (status => 200, outcome => 'active', api => [{ authorization => $jwt }]);
 my %inactive = (status => 401, outcome => 'inactive', challenge => { realm => 'api', error => 'invalid_token' });
-my %refused  = (status => 502, outcome => 'as_refused_client', log => qr/\[error\].*not accept the gateway's credentials/);
+my %refused  = (
+    status => 502, outcome => 'as_refused_client', log => qr/\[error\].*does not accept the gateway's credentials/
+);
 my %closed   = (status => 502, outcome => 'as_error', log => qr/\[error\].*closed the connection without an answer/);
 
 for my $way (@right) {

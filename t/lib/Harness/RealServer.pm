@@ -23,10 +23,17 @@ my %PATH = (
                                 revocation => '/api/oidc/revoke', jwks => '/api/oidc/jwks' },
     'django-oauth-toolkit' => { token => '/o/token/', introspection => '/o/introspect/',
                                 revocation => '/o/revoke_token/' },
+    'hydra'                => { token => '/oauth2/token', introspection => '/admin/oauth2/introspect',
+                                revocation => '/oauth2/revoke', authorization => '/oauth2/auth' },
+    'spring'               => { token => '/oauth2/token', introspection => '/oauth2/introspect',
+                                revocation => '/oauth2/revoke' },
     'keycloak'             => { map { $_->[0] => "/realms/demo/protocol/openid-connect/$_->[1]" }
                                     [token => 'token'], [introspection => 'token/introspect'],
                                     [revocation => 'revoke'], [jwks => 'certs'], [logout => 'logout'] },
 );
+
+# What is reached through a port of its own, which start.sh is told as its third argument.
+my %ADMIN = (hydra => { introspection => 1 });
 
 my %SECRET = ('gateway-odd' => 'o+d d%/&=s');
 
@@ -39,7 +46,9 @@ sub start {
     $self->_write('clients.json', JSON::PP->new->utf8->encode($option{clients})) if $option{clients};
     $self->_prepare_tls($option{tls}) if $option{tls};
     guard(pidfile => "$self->{folder}/pid");
-    my $result = run(["$SERVERS/$name/start.sh", $self->{folder}, $self->{port}], timeout => 600);
+    $self->{admin_port} = reserve_port() if $ADMIN{$name};
+    my @ports  = grep { defined } @{$self}{qw(port admin_port)};
+    my $result = run(["$SERVERS/$name/start.sh", $self->{folder}, @ports], timeout => 600);
     die "$name does not start:\n$result->{err}\n" if $result->{code} || $result->{timed_out};
     open my $in, '<', "$self->{folder}/pid" or die "$name: no pid file\n";
     chomp($self->{pid} = <$in>);
@@ -65,6 +74,15 @@ sub _prepare_tls {
     return;
 }
 
+# The address and path of an endpoint.
+sub endpoint { my ($self, $what) = @_; return '127.0.0.1:' . $self->_port_of($what) . $self->path($what) }
+
+sub _port_of {
+    my ($self, $what) = @_;
+    return $ADMIN{ $self->{name} }{$what} ? $self->{admin_port} : $self->{port};
+}
+
+sub admin_port  { return $_[0]{admin_port} }
 sub address     { return "127.0.0.1:$_[0]{port}" }
 sub tls_address { return "127.0.0.1:$_[0]{tls_port}" }
 sub port    { return $_[0]{port} }
@@ -85,7 +103,7 @@ sub form {
     my ($self, $what, $client, $form, @headers) = @_;
     my @pairs = map { $_ . '=' . _encoded($form->{$_}) } sort keys %{$form};
     return Harness::Client->once(
-        port => $self->{port}, method => 'POST', path => $self->path($what), body => join('&', @pairs),
+        port => $self->_port_of($what), method => 'POST', path => $self->path($what), body => join('&', @pairs),
         host => $self->address, timeout => patience(30),
         headers => ['Content-Type: application/x-www-form-urlencoded',
                     defined $client ? 'Authorization: ' . $self->basic($client) : (), @headers],
