@@ -256,7 +256,19 @@ END
 };
 
 subtest 'guide: django-oauth-toolkit, for real' => sub {
-    my $as = real_server('django-oauth-toolkit');
+    my ($as, $signing) = guided('django-oauth-toolkit');
+    my $known = $as->token(scope => 'read');
+    cases($signing,
+        { name => 'the guide: a token', request => { path => '/api/', port => 80, token => $known }, status => 200,
+          outcome => 'active', cache => 'MISS', api => [{ authorization => qr/^Bearer eyJ/ }] },
+        { name => 'the guide: again',   request => { path => '/api/', port => 80, token => $known }, status => 200,
+          outcome => 'active', cache => 'HIT' },
+        { name => 'the guide: none',    request => { path => '/api/', port => 80, token => 'no-such-token' },
+          status => 401, outcome => 'inactive' },
+        { name => 'the guide: a scope is missing',
+          request => { path => '/api/', port => 80, token => $as->token(scope => 'write') }, status => 403,
+          outcome => 'insufficient_scope' },
+    );
     my $gateway = gateway(servers => { AS => $as }, locations => local_text(<<'END'));
         location / { phantom_token on; phantom_token_introspection_endpoint /_introspect;
                      phantom_token_client_id gateway;

@@ -6,7 +6,7 @@ use warnings;
 use lib 't/lib';
 use Harness;
 use Harness::Client;
-use Harness::JsonServer qw(forwarded_jwt json_server_flows);
+use Harness::JsonServer qw(forwarded_jwt guide_flows json_server_flows);
 use Harness::Secrets 'keep_secret';
 use JSON::PP ();
 
@@ -28,6 +28,8 @@ my $gateway = json_server_flows(
         location as-public { internal; proxy_pass $closed; }
 END
 );
+
+guide_flows($as, 'docs/guides/hydra.md', 'hydra-admin.example.com:4445' => '127.0.0.1:' . $as->admin_port);
 
 # --- issuer, audience, the other port --------------------------------------------------------------------------------
 

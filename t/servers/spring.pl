@@ -5,7 +5,7 @@ use warnings;
 use lib 't/lib';
 use Harness;
 use Harness::Certificates 'certificates';
-use Harness::JsonServer qw(json_server_flows secret_file);
+use Harness::JsonServer qw(guide_flows json_server_flows secret_file);
 use Harness::Keys qw(client_certificate key_pair public_jwk);
 
 my $folder = temporary_folder();
@@ -121,6 +121,12 @@ my $gateway = json_server_flows(
     map({ my $none = $_->[2] =~ /secret_file/ ? '' : 'phantom_token_client_secret_file "";';
           "location /$_->[0] { phantom_token_client_id gateway-$_->[1]; $_->[2] $none $sign }" } @locations),
     certified('gateway') =~ s/as-gateway/as-mtls/r, certified('another'), certified('alone'),
+);
+
+guide_flows(
+    $as, 'docs/guides/spring.md',
+    'https://login.example.com' => 'http://' . $as->address, '/etc/nginx/gateway-secret' => $own,
+    '/etc/ssl/certs/ca-certificates.crt' => "$tls/ca.pem"
 );
 
 my $token = $as->token(scope => 'read');

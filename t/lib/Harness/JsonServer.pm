@@ -11,7 +11,7 @@ use Harness::Keys 'key_pair';
 use Harness::Verifiers 'verify_jwts';
 use MIME::Base64 'decode_base64url';
 
-our @EXPORT_OK = qw(json_server_flows secret_file forwarded_jwt);
+our @EXPORT_OK = qw(json_server_flows guide_flows secret_file forwarded_jwt);
 
 my $ISSUER   = 'https://gateway.example.com';
 my $AUDIENCE = 'https://api.example.com';
@@ -62,6 +62,41 @@ sub json_server_flows {
     _cached($gateway, $as);
     _expires($gateway, $as, $option{short}) if $option{short};
     return $gateway;
+}
+
+# guide_flows($as, 'docs/guides/NAME.md', $from => $to, …): the whole configuration that the guide shows, before the
+# server, with these texts replaced.
+sub guide_flows {
+    my ($as, $guide, @replace) = @_;
+    open my $in, '<', $guide or die "$guide: $!\n";
+    my ($text) = do { local $/ = undef; <$in> } =~ /^```nginx\n(.*?^http \{.*?)^```$/ms
+        or die "$guide: no whole file\n";
+    my $gateway = gateway(
+        servers => { AS => $as }, config => $text,
+        replace => [
+            '/etc/nginx/gateway-key.pem' => key_pair(temporary_folder() . '/gateway.pem', 'EC'),
+            '/var/cache/'                => '%%DIR%%/', '127.0.0.1:8081' => '%%API%%', @replace
+        ]
+    );
+    my $token   = $as->token(scope => 'read');
+    my %request = (path => '/api/', port => 80);
+    my %signed  = (status => 200, outcome => 'active', api => [{ authorization => qr/^Bearer eyJ/ }]);
+    cases($gateway,
+        (map { { name => "the guide: $_", request => { %request, token => $token }, %signed, cache => $_ } }
+            qw(MISS HIT)),
+        { name => 'the guide: an unknown token', request => { %request, token => 'never-issued-token' }, %INACTIVE,
+          challenge => { realm => 'api', scope => 'read', error => 'invalid_token' } },
+        { name => 'the guide: a scope is missing', request => { %request, token => $as->token(scope => 'write') },
+          status => 403, outcome => 'insufficient_scope' },
+    );
+    my $jwks = $gateway->get('/.well-known/jwks.json', port => 80)->body;
+    $gateway->get('/api/', port => 80, token => $token);
+    my @names = ('https://api.example.com', 'https://orders.example.com');
+    for my $verified (verify_jwts($jwks, @names, forwarded_jwt($gateway))) {
+        my ($library, $results) = @{$verified};
+        is $results->[0]{error}, undef, "the guide: $library verifies the JWT";
+    }
+    return;
 }
 
 sub _gateway {
