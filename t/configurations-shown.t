@@ -50,6 +50,17 @@ sub key_file {
     return $file;
 }
 
+# What personal-access-tokens.conf asks for, in a JWT of the client's own.
+my %PERSONAL = (sub => 'alice', scope => 'read', iss => 'https://keycloak.example.com/realms/demo',
+    aud => 'https://orders.example.com');
+my $KEY      = rsa_key('personal');
+my %PERSONAL_TOKENS;
+
+sub personal {
+    my (%claims) = @_;
+    return $PERSONAL_TOKENS{ join ',', %claims } //= jwt({ jti => 'some-jti', %PERSONAL, %claims }, key => $KEY);
+}
+
 # For each file: replace; request; way (to the AS) that it must have taken; answer (a function), claims that are enough;
 # accept, where it is not application/jwt; forwarded, what the API gets in Authorization, where it is not the JWT of the
 # AS; scopes, all of the challenge's; realm; more (cases).
@@ -90,6 +101,27 @@ my %shown = (
             { name => 'one of two scopes', request => { port => 80, path => '/api/', token => 'half-token' },
               answers => { 'half-token' => as_member(sub => 'half', scope => 'read') }, status => 403,
               challenge => { realm => 'demo', scope => 'read write', error => 'insufficient_scope' } },
+        ],
+    },
+    # t/servers/keycloak.pl starts it before Keycloak.
+    'personal-access-tokens.conf' => {
+        replace => [@cache, @api, 'http://127.0.0.1:8080' => 'http://%%AS%%',
+                    '/etc/nginx/gateway-secret' => secret_file('gateway-secret'),
+                    '/etc/nginx/revoked-tokens.conf' => secret_file('"revoked-jti" 1;')],
+        request => { port => 80, path => '/api/orders' },
+        way => '/realms/demo/protocol/openid-connect/token/introspect',
+        answer  => \&as_member, claims => { %PERSONAL }, scopes => 'read', realm => 'demo',
+        more    => [
+            { name => 'a personal access token is verified',
+              request => { port => 80, path => '/cli/', token => personal() },
+              answers => { '*' => { json => jwks($KEY) } }, status => 200,
+              api => [{ uri => '/cli/', authorization => 'Bearer ' . personal() }] },
+            { name => 'a revoked one',
+              request => { port => 80, path => '/cli/', token => personal(jti => 'revoked-jti') },
+              status => 403, refusal => 'nginx' },
+            { name => 'what is no JWT',
+              request => { port => 80, path => '/cli/', token => 'opaque-token' }, status => 401,
+              challenge => { realm => 'demo', scope => 'read', error => 'invalid_token' } },
         ],
     },
     # That it limits is for t/limits-by-subject.t.

@@ -75,7 +75,7 @@ sub level_of {
 sub content_of {
     my ($name) = @_;
     return qq{proxy_set_header Authorization "Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==";\n} if $name =~ /\.conf$/;
-    return run([qw(openssl genpkey -algorithm ED25519)])->{out} if $name =~ /\.pem$/;
+    return run([qw(openssl genpkey -algorithm ED25519)])->{out} if $name =~ /\.(?:pem|key)$/;
     return "gateway-secret\n";
 }
 
@@ -290,6 +290,17 @@ END
           request => { path => '/anonymous', token => $token }, status => 502, outcome => 'as_refused_client' },
         { name => 'no slash', request => { path => '/slash', token => $token }, status => 502, outcome => 'as_error' },
     );
+};
+
+# Keycloak is not here, but what the guide says to type is what t/servers/keycloak.pl runs.
+subtest 'guide: keycloak, the lines to type' => sub {
+    my $script = slurp('t/authorization-servers/keycloak/configure.sh');
+    my @typed  = $text{'docs/guides/keycloak.md'} =~ /^( *)```sh\n(.*?)^\1```$/gms;
+    cmp_ok scalar @typed, '>', 16, 'the guide has lines to type';
+    while (my ($indentation, $lines) = splice @typed, 0, 2) {
+        $lines =~ s/^$indentation//gm;
+        ok index($script, "\n$lines") >= 0, 'they are in configure.sh: ' . ($lines =~ /^(.*)$/m)[0] or diag $lines;
+    }
 };
 
 # --- the reference ---------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ use Harness::AuthorizationServer;
 use Harness::Cases qw(cases configurations check_refusal);
 use Harness::Challenge 'parse_challenge';
 use Harness::Client;
+use Harness::Keycloak;
 use Harness::Jwt qw(jwt raw_jwt jwt_claims jwks rsa_key base64url);
 use Harness::Nginx;
 use Harness::Process qw(fork_child run until_true pace patience time_limit alive temporary_folder);
@@ -56,7 +57,7 @@ sub api { return Harness::Api->start(@_) }
 
 sub real_server {
     my ($name, %option) = @_;
-    push @real_servers, Harness::RealServer->start($name, %option);
+    push @real_servers, ($name eq 'keycloak' ? 'Harness::Keycloak' : 'Harness::RealServer')->start($name, %option);
     return $real_servers[-1];
 }
 

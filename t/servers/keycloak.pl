@@ -1,19 +1,494 @@
-# Keycloak behind the gateway.
+# Keycloak behind the gateway, with real tokens: set up by authorization-servers/keycloak/configure.sh, whose lines are
+# those of docs/guides/keycloak.md. What Keycloak answers stands in that guide, too.
 
 use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
+use JSON::PP ();
 
-my $as = real_server('keycloak');
-my $gateway = gateway(servers => { AS => $as }, locations => <<'END');
-    location / { phantom_token on; phantom_token_introspection_endpoint /_introspect; proxy_pass http://%%API%%; }
-    location = /_introspect {
-        internal; proxy_pass http://%%AS%%/realms/demo/protocol/openid-connect/token/introspect;
-    }
+time_limit(900);
+my $as      = real_server('keycloak');
+my $keys    = $as->keys_folder;
+my $secrets = temporary_folder();
+
+sub slurp { my ($file) = @_; open my $in, '<:raw', $file or die "$file: $!"; local $/ = undef; return scalar <$in> }
+
+sub spill {
+    my ($file, $text) = @_;
+    open my $out, '>', $file or die "$file: $!";
+    print {$out} $text;
+    close $out or die "$file: $!";
+    chmod 0600, $file;
+    return $file;
+}
+
+# The JWT that the API got last.
+sub jwt_at_api {
+    my ($gateway) = @_;
+    my ($jwt) = map { ($_->header('Authorization') // '') =~ /^Bearer (\S+)$/ } ($gateway->api->requests)[-1];
+    return $jwt;
+}
+
+# Tokens of a client that has none of the audiences.
+$as->admin('POST', 'demo/clients', {
+    clientId => 'plain', secret => 'plain-secret', directAccessGrantsEnabled => true,
+    defaultClientScopes => ['basic', 'roles'], optionalClientScopes => []
+});
+my $login  = $as->login;
+my %tokens = (
+    app => $login->{access_token}, refresh => $login->{refresh_token}, id => $login->{id_token},
+    portal => $as->token(client => 'portal'), read => $as->token(scope => 'openid read'),
+    plain  => $as->token(client => 'plain', scope => 'openid'),
+);
+my $some_jwt = qr/^Bearer eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
+my %allowed  = (status => 200, outcome => 'active', api => [{ authorization => $some_jwt }]);
+my %inactive = (status => 401, outcome => 'inactive', challenge => { realm => 'api', error => 'invalid_token' });
+
+# --- the guide's table of answers ------------------------------------------------------------------------------------
+
+# J: active, no JWT; K: active, with one; F: inactive; f: inactive, with a JWT all the same (CVE-2026-18208)
+sub content {
+    my ($response) = @_;
+    my $json = $response->json;
+    return $json->{error} if !exists $json->{active};
+    my $jwt  = exists $json->{jwt};
+    return $json->{active} ? $jwt ? 'K' : 'J' : $jwt ? 'f' : 'F';
+}
+
+for my $row (
+    # client, Accept, token, answer
+    ['gateway', 'application/jwt', $tokens{app}, '200 K'],
+    ['gateway', 'application/json', $tokens{app}, '200 J'],
+    ['gateway', undef, $tokens{app}, '200 J'],
+    ['gateway', 'application/jwt, application/json', $tokens{app}, '200 J'],
+    ['gateway', 'application/jwt', 'nobody-knows-this', '200 F'],
+    ['gateway', 'application/jwt', $tokens{plain}, '200 f'],
+    ['gateway', 'application/json', $tokens{plain}, '200 F'],
+    ['gateway', 'application/jwt', $tokens{refresh}, '200 f'],
+    ['gateway', 'application/jwt', $tokens{id}, '200 f'],
+    ['pat',     'application/jwt', $tokens{portal}, '200 J'],
+    ['app',     'application/jwt', $tokens{portal}, '200 F'],
+    ['gateway-tls', 'application/jwt', $tokens{portal}, '400 invalid_client'],
+    [undef,     'application/jwt', $tokens{app}, '401 invalid_client'],
+) {
+    my ($client, $accept, $token, $answer) = @{$row};
+    my $response = $as->introspect($token, $client, $accept);
+    is $response->status . ' ' . content($response), $answer,
+        'measured: ' . ($client // 'no client') . ', Accept: ' . ($accept // 'none') . ": $answer";
+    is $response->header('Content-Type'), 'application/json', 'always JSON';
+    is $response->header('Cache-Control'), $response->status == 200 ? 'no-cache' : undef, 'its Cache-Control';
+}
+
+# --- the gateway's ways to ask ---------------------------------------------------------------------------------------
+
+sub client {
+    my ($id, $secret, $more) = @_;
+    my $file = defined $secret ? secret_file($id, $secret) : undef;
+    return join ' ', "phantom_token_client_id $id;",
+        defined $file ? "phantom_token_client_secret_file $file;" : (), $more // ();
+}
+
+sub secret_file { my ($id, $secret) = @_; return spill("$secrets/$id-" . length $secret, "$secret\n") }
+
+my $issuer  = $as->issuer;
+my $gateway_client = client('gateway', 'gateway-secret');
+my $audience = "phantom_token_client_assertion_audience $issuer;";
+my $key     = "phantom_token_client_key $keys/gateway.key;";
+my $oidc    = '/realms/demo/protocol/openid-connect';
+my $tls     = "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate $keys/ca.pem;";
+my $mutual  = "$tls proxy_ssl_certificate $keys/gateway.pem; proxy_ssl_certificate_key $keys/gateway.key;";
+my $other   = "$tls proxy_ssl_certificate $keys/server.pem; proxy_ssl_certificate_key $keys/server.key;";
+my $cache   = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; '
+    . 'proxy_cache_valid 200 1h;';
+
+# name => [in the protected location, in the one that reaches Keycloak, another URL]
+my %way = (
+    'basic'       => [$gateway_client],
+    'post'        => ["$gateway_client phantom_token_client_auth post;"],
+    'wrong'       => [client('gateway', 'wrong')],
+    'no-client'   => [''],
+    'not-in-aud'  => [client('app', 'app-secret')],
+    'no-switch'   => [client('pat', 'pat-secret')],
+    'list'        => [$gateway_client, 'proxy_set_header Accept "application/jwt, application/json";'],
+    'secret-jwt'  => [client('gateway-secret-jwt', 'gateway-secret-of-32-bytes-or-more',
+                             "phantom_token_client_auth client_secret_jwt; $audience")],
+    'wrong-jwt'   => [client('gateway-secret-jwt', 'another-secret-that-has-32-bytes',
+                             "phantom_token_client_auth client_secret_jwt; $audience")],
+    'private-key' => [client('gateway-private-key', undef,
+                             "phantom_token_client_auth private_key_jwt; $key $audience")],
+    'issuer-only' => [client('gateway-private-key', undef,
+                             "phantom_token_client_auth private_key_jwt; $key phantom_token_issuer $issuer;")],
+    'other-key'   => [client('gateway-private-key', undef, "phantom_token_client_auth private_key_jwt; $audience "
+                             . "phantom_token_client_key $keys/server.key;")],
+    'other-aud'   => [client('gateway-private-key', undef, "phantom_token_client_auth private_key_jwt; $key "
+                             . 'phantom_token_client_assertion_audience https://login.example.com;')],
+    'mutual-tls'  => [client('gateway-tls', undef, 'phantom_token_client_auth none;'), $mutual,
+                      'https://' . $as->https_address],
+    'other-cert'  => [client('gateway-tls', undef, 'phantom_token_client_auth none;'), $other,
+                      'https://' . $as->https_address],
+    'no-cert'     => [client('gateway-tls', undef, 'phantom_token_client_auth none;'), $tls,
+                      'https://' . $as->https_address],
+    'no-realm'    => [$gateway_client, '', undef, '/realms/gone/protocol/openid-connect/token/introspect'],
+    'cached'      => [$gateway_client, "$cache proxy_ignore_headers Cache-Control;"],
+    'no-cache'    => [$gateway_client, $cache],
+);
+my $locations = join "\n", map {
+    my ($protected, $asking, $server, $path) = @{ $way{$_} };
+    my $url = ($server // 'http://%%AS%%') . ($path // "$oidc/token/introspect");
+    "location /$_ { phantom_token on; phantom_token_introspection_endpoint as-$_; $protected "
+        . "proxy_pass http://%%API%%; }\n"
+        . "location as-$_ { internal; proxy_pass $url; @{[ $asking // '' ]} }";
+} sort keys %way;
+
+my $gateway = gateway(
+    servers   => { AS => $as },
+    http      => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;',
+    locations => $locations . <<"END",
+
+        location = /_keys { internal; proxy_pass http://%%AS%%$oidc/certs; }
+        location /checked { phantom_token on; phantom_token_introspection_endpoint as-basic; $gateway_client
+            phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys;
+            phantom_token_issuer $issuer; phantom_token_audience https://orders.example.com; proxy_pass http://%%API%%;
+            location /checked/write { phantom_token_scopes "read write"; proxy_pass http://%%API%%; }
+            location /checked/admin { phantom_token_scopes "admin"; proxy_pass http://%%API%%; }
+            location /checked/issuer { phantom_token_issuer https://keycloak.example.com; proxy_pass http://%%API%%; }
+            location /checked/audience { phantom_token_audience https://x.example.com; proxy_pass http://%%API%%; }
+        }
 END
+);
+
+sub at { my ($path, $token) = @_; return (request => { path => "/$path", token => $tokens{$token} // $token }) }
+sub failed { my ($outcome, $log) = @_; return (status => 502, outcome => $outcome, log => $log) }
+
 cases($gateway,
-    { name => 'a realm that is not there', request => { path => '/', token => 'alice-token' }, status => 502,
-      outcome => 'as_error', log => qr/\[error\].*404/ });
+    { name => 'lightweight token: the API gets the whole JWT', at('basic', 'app'), %allowed },
+);
+my $claims  = jwt_claims(jwt_at_api($gateway));
+my $carried = jwt_claims($tokens{app});
+is_deeply [sort keys %{$carried}], [qw(aud azp exp iat iss jti scope sid typ)], 'the token tells no more than this';
+is $claims->{preferred_username}, 'alice', 'the JWT has the name';
+is scalar(grep { $_ eq 'clerk' } @{ $claims->{realm_access}{roles} }), 1, 'and the realm roles';
+like "@{ $claims->{aud} }", qr{https://orders\.example\.com}, 'and the API in its audience';
+is_deeply [sort split / /, $claims->{scope}], [qw(openid profile read write)], 'and the scopes';
+
+cases($gateway,
+    { name => 'no token', request => { path => '/basic' }, status => 401, challenge => { realm => 'api' },
+      outcome => 'missing' },
+    { name => 'an unknown token', at('basic', 'nobody-knows-this'), %inactive },
+    { name => 'the gateway is not in aud: inactive, with a JWT beside it', at('basic', 'plain'), %inactive },
+    { name => 'a refresh token: the same', at('basic', 'refresh'), %inactive },
+    { name => 'an ID token: the same', at('basic', 'id'), %inactive },
+    { name => 'not in aud, without the switch: inactive', at('not-in-aud', 'portal'), %inactive },
+    { name => 'the switch is off: nothing to forward', at('no-switch', 'portal'),
+      failed('as_bad_response', qr/\[error\].*nothing to forward.*location "as-no-switch"/) },
+    { name => 'Accept is a list: nothing to forward', at('list', 'app'),
+      failed('as_bad_response', qr/\[error\].*nothing to forward.*location "as-list"/) },
+
+    { name => 'scopes: enough', at('checked/write', 'app'), %allowed },
+    { name => 'scopes: one is missing', at('checked/write', 'read'), status => 403, outcome => 'insufficient_scope',
+      challenge => { realm => 'api', scope => 'read write', error => 'insufficient_scope' } },
+    { name => 'scopes: what the realm does not have', at('checked/admin', 'app'), status => 403,
+      outcome => 'insufficient_scope' },
+    { name => 'signature, issuer and audience', at('checked', 'read'), %allowed },
+    { name => 'another issuer', at('checked/issuer', 'app'), %inactive, outcome => 'issuer' },
+    { name => 'another audience', at('checked/audience', 'app'), %inactive, outcome => 'audience' },
+
+    (map {
+        { name => "client authentication: $_", at($_, 'portal'), %allowed },
+        { name => "client authentication: $_, an unknown token", at($_, 'nobody-knows-this'), %inactive },
+    } qw(basic post secret-jwt private-key issuer-only mutual-tls)),
+    (map {
+        { name => "client authentication: $_", at($_, 'portal'),
+          failed('as_refused_client', qr/\[error\].*as_refused_client.*location "as-$_", its status 401/) },
+    } qw(wrong no-client other-cert no-cert)),
+    # Keycloak says 400 to an assertion that does not hold, and what is wrong with it.
+    (map {
+        { name => "client authentication: $_->[0]", at($_->[0], 'portal'),
+          failed('as_error', qr/\[error\].*as_error.*$_->[1].*location "as-$_->[0]", its status 400/) },
+    } ['wrong-jwt', 'Signature on JWT token by client secret  failed validation'],
+        ['other-key', 'Signature on JWT token failed validation'], ['other-aud', 'Invalid token audience']),
+
+    { name => 'a realm that is not there', at('no-realm', 'app'),
+      failed('as_error', qr/\[error\].*as_error.*location "as-no-realm", its status 404/) },
+
+    { name => 'caching: Keycloak says no-cache', at('no-cache', 'app'), %allowed, cache => 'MISS' },
+    { name => 'caching: and nginx obeys', at('no-cache', 'app'), %allowed, cache => 'MISS' },
+    { name => 'caching: unless it is told not to', at('cached', 'app'), %allowed, cache => 'MISS' },
+    { name => 'caching: a hit', at('cached', 'app'), %allowed, cache => 'HIT' },
+    { name => 'caching: an inactive answer is a 200, too', at('cached', 'nobody-knows-this'), %inactive,
+      cache => 'MISS' },
+    { name => 'caching: a hit, too', at('cached', 'nobody-knows-this'), %inactive, cache => 'HIT' },
+);
+
+like slurp($as->log_file), qr/Client 'gateway' is not in the token audience/, 'Keycloak\'s log tells what aud lacks';
+
+# --- what the guide configures ---------------------------------------------------------------------------------------
+
+# A configuration from a document, or from nginx-conf, in front of this Keycloak.
+my $revoked = "$secrets/revoked-tokens.conf";
+spill($revoked, '');
+my $gateway_secret = secret_file('gateway', 'gateway-secret');
+
+sub shown {
+    my ($text) = @_;
+    my @replace = (
+        'http://127.0.0.1:8081'          => 'http://%%API%%',
+        'http://127.0.0.1:8080'          => 'http://%%AS%%',
+        'phantom_token_issuer https://keycloak.example.com' => 'phantom_token_issuer http://' . $as->address,
+        'https://keycloak.example.com'   => 'https://' . $as->https_address . '',
+        'proxy_ssl_server_name on;'      => 'proxy_ssl_name localhost;',
+        '/etc/ssl/certs/ca-certificates.crt' => "$keys/ca.pem",
+        '/var/cache/phantom-token'       => '%%DIR%%/cache',
+        '/etc/nginx/gateway-secret'      => $gateway_secret,
+        '/etc/nginx/revoked-tokens.conf' => $revoked,
+    );
+    my @used;
+    while (my ($from, $to) = splice @replace, 0, 2) { push @used, $from => $to if index($text, $from) >= 0 }
+    return gateway(config => $text, replace => \@used, servers => { AS => $as });
+}
+
+my @files = grep { /^http \{/m } slurp('docs/guides/keycloak.md') =~ /^```nginx\n(.*?)^```$/gms;
+is scalar @files, 2, 'the guide has two whole files';
+for my $file (['the guide, by introspection', $files[0]], map { [$_, slurp($_)] } 'nginx-conf/keycloak.conf') {
+    my ($name, $text) = @{$file};
+    cases(
+        shown($text),
+        { name => "$name: a token", request => { path => '/api/', port => 80, token => $tokens{app} }, %allowed,
+          cache => 'MISS' },
+        { name => "$name: again", request => { path => '/api/', port => 80, token => $tokens{app} }, %allowed,
+          cache => 'HIT' },
+        { name => "$name: a token without the scope",
+          request => { path => '/api/', port => 80, token => $as->token(scope => 'openid') }, status => 403,
+          outcome => 'insufficient_scope' },
+        { name => "$name: an unknown token",
+          request => { path => '/api/', port => 80, token => 'nobody-knows-this' }, status => 401,
+          outcome => 'inactive' },
+        { name => "$name: no token", request => { path => '/api/', port => 80 }, status => 401, outcome => 'missing' },
+    );
+}
+
+# --- token exchange --------------------------------------------------------------------------------------------------
+
+my $type = 'urn:ietf:params:oauth:token-type:access_token';
+{
+    my $on = "phantom_token on; phantom_token_exchange_endpoint /_exchange; $gateway_client "
+        . "phantom_token_exchange_requested_token_type $type; proxy_pass http://%%API%%;";
+    my %exchange = (
+        plain      => '',
+        scope      => 'phantom_token_exchange_scope "read write"; phantom_token_scopes "read write";',
+        beyond     => 'phantom_token_exchange_scope "admin"; phantom_token_scopes "admin";',
+        audience   => 'phantom_token_exchange_audience gateway; phantom_token_audience gateway;',
+        nobody     => 'phantom_token_exchange_audience nobody;',
+        elsewhere  => 'phantom_token_exchange_audience app;',
+    );
+    my $trading = gateway(
+        servers   => { AS => $as },
+        locations => join "\n", "location = /_exchange { internal; proxy_pass http://%%AS%%$oidc/token; }",
+        'location /jwt { ' . ($on =~ s/phantom_token_exchange_requested_token_type [^;]*;//r) . ' }',
+        'location /grantless { ' . ($on =~ s/\Q$gateway_client\E/@{[ client('app', 'app-secret') ]}/r) . ' }',
+        map { "location /$_ { $exchange{$_} $on }" } sort keys %exchange
+    );
+    is $as->exchange('gateway', $tokens{app})->header('Cache-Control'), 'no-store', 'exchange: its Cache-Control';
+    cases($trading, { name => 'exchange', at('plain', 'app'), %allowed });
+    my $traded = jwt_claims(jwt_at_api($trading));
+    is $traded->{azp}, 'gateway', 'exchange: the JWT is the gateway\'s';
+    is $traded->{sub}, $claims->{sub}, 'exchange: and is about the user';
+    is $traded->{scope} // '', '', 'exchange: none of the token\'s scopes is in it';
+    like "@{ $traded->{aud} }", qr{https://orders\.example\.com}, 'exchange: its audience';
+    cases($trading, { name => 'exchange: scopes', at('scope', 'read'), %allowed });
+    is join(' ', sort split / /, jwt_claims(jwt_at_api($trading))->{scope}), 'read write',
+        'exchange: scopes are what the gateway asks for, whatever the token had';
+    cases($trading, { name => 'exchange: an audience', at('audience', 'app'), %allowed });
+    is_deeply jwt_claims(jwt_at_api($trading))->{aud}, 'gateway', 'exchange: that audience alone';
+    cases($trading,
+        { name => 'exchange: a scope that the gateway\'s client does not have', at('beyond', 'app'), status => 403,
+          outcome => 'insufficient_scope', log => qr/Invalid scopes: admin.*its status 400/ },
+        { name => 'exchange: an audience that nobody is', at('nobody', 'app'),
+          failed('as_refused_client', qr/Audience not found.*its status 400/) },
+        { name => 'exchange: an audience that is not to be had', at('elsewhere', 'app'), %inactive,
+          log => qr/\[warn\].*Requested audience not available: app.*its status 400/ },
+        { name => 'exchange: the type jwt', at('jwt', 'app'), %inactive,
+          log => qr/\[warn\].*requested_token_type unsupported.*its status 400/ },
+        { name => 'exchange: a client that may not', at('grantless', 'app'), %inactive,
+          log => qr/\[warn\].*Standard token exchange is not enabled.*its status 400/ },
+        { name => 'exchange: the gateway is not in the token\'s aud', at('plain', 'plain'),
+          failed('as_refused_client', qr/\[error\].*its status 403/) },
+        { name => 'exchange: an unknown token', at('plain', 'nobody-knows-this'), %inactive,
+          log => qr/\[warn\].*its status 400/ },
+    );
+    cases(
+        shown($files[1]),
+        { name => 'the guide, by exchange: a token',
+          request => { path => '/api/', port => 80, token => $tokens{app} }, %allowed, cache => 'MISS' },
+        { name => 'the guide, by exchange: again',
+          request => { path => '/api/', port => 80, token => $tokens{app} }, %allowed, cache => 'HIT' },
+        { name => 'the guide, by exchange: an unknown token',
+          request => { path => '/api/', port => 80, token => 'nobody-knows-this' }, status => 401,
+          outcome => 'inactive' },
+    );
+}
+
+# --- tokens that end -------------------------------------------------------------------------------------------------
+
+# A user, who can log in and out.
+sub user {
+    my ($name) = @_;
+    $as->admin('POST', 'demo/users', {
+        username => $name, enabled => true, firstName => $name, lastName => 'Doe', email => "$name\@example.com",
+        credentials => [{ type => 'password', value => "$name-secret" }]
+    });
+    return $name;
+}
+
+$as->admin('POST', 'demo/clients', {
+    clientId => 'short', secret => 'short-secret', directAccessGrantsEnabled => true,
+    attributes => { 'access.token.lifespan' => '10' }, defaultClientScopes => [qw(basic audiences)]
+});
+my %ending = map { $_ => $as->login(username => user($_)) } qw(bob carol dave);
+cases($gateway, map {
+    { name => "before the end: $_", at('cached', $ending{$_}{access_token}), %allowed, cache => 'MISS' }
+} sort keys %ending);
+my $short = $as->token(client => 'short', scope => 'openid');
+cases($gateway,
+    { name => 'a token of 10 seconds', at('basic', $short), %allowed },
+    { name => 'and its answer in a cache', at('cached', $short), %allowed, cache => 'MISS' });
+$as->revoke($ending{bob}{access_token});
+$as->admin('PUT', 'demo/users/' . $as->user_id('carol'), { enabled => false });
+is $as->form('logout', 'app', { refresh_token => $ending{dave}{refresh_token} })->status, 204, 'dave logs out';
+cases($gateway,
+    { name => 'revoked',       at('basic', $ending{bob}{access_token}), %inactive },
+    { name => 'user disabled', at('basic', $ending{carol}{access_token}), %inactive },
+    { name => 'logged out',    at('basic', $ending{dave}{access_token}), %inactive },
+    { name => 'revoked, but the cache has its answer still', at('cached', $ending{bob}{access_token}), %allowed,
+      cache => 'HIT' },
+);
+ok until_true(patience(15), sub { $gateway->get('/cached', token => $short)->status == 401 }),
+    'the 10 seconds are over';
+ok until_true(patience(5), sub { content($as->introspect($short, 'gateway', 'application/jwt')) eq 'F' }),
+    'so says Keycloak';
+cases($gateway,
+    { name => 'expired: what the cache has does not count', at('cached', $short), %inactive, outcome => 'expired' },
+    { name => 'expired: Keycloak knows it no more', at('basic', $short), %inactive },
+);
+
+# --- personal access tokens ------------------------------------------------------------------------------------------
+
+my $pat_scope = 'read offline_access';
+{
+    my $login  = $as->login(client => 'portal', username => user('erin'));
+    my $answer = $as->exchange('pat', $login->{access_token}, scope => $pat_scope);
+    my $json   = $answer->json;
+    my $pat    = $json->{access_token};
+    my $second = $as->exchange('pat', $login->{access_token}, scope => $pat_scope)->json->{access_token};
+    cmp_ok $json->{expires_in}, '==', 90 * 24 * 3600, 'a personal access token of 90 days';
+    cmp_ok $as->exchange('pat', $login->{access_token}, scope => 'read')->json->{expires_in}, '<=', 10 * 3600,
+        'without offline_access no longer than the session';
+    my $refused = $as->exchange('pat', $tokens{app}, scope => $pat_scope);
+    is $refused->status . ' ' . $refused->json->{error}, '403 access_denied', 'not for a token whose aud is not pat';
+    my $issuing = gateway(
+        config => slurp('nginx-conf/personal-access-tokens.conf'), servers => { AS => $as },
+        replace => ['http://127.0.0.1:8081' => 'http://%%API%%', 'http://127.0.0.1:8080' => 'http://%%AS%%',
+                    'https://keycloak.example.com' => 'http://' . $as->address,
+                    '/var/cache/phantom-token' => '%%DIR%%/cache', '/etc/nginx/gateway-secret' => $gateway_secret,
+                    '/etc/nginx/revoked-tokens.conf' => $revoked]
+    );
+    my $is = sub {
+        my ($name, $path, $token, %more) = @_;
+        my $request = { path => $path, port => 80, token => $token };
+        return { name => "personal access token: $name", request => $request, %more };
+    };
+    my $own = [{ authorization => "Bearer $pat" }];
+    my %refused = (status => 401, challenge => { realm => 'demo', scope => 'read', error => 'invalid_token' });
+    cases($issuing,
+        $is->('verified, and forwarded as it is', '/cli/', $pat, %allowed, api => $own),
+        $is->('an application\'s token is none', '/cli/', $login->{access_token}, %refused, outcome => 'audience'),
+        $is->('nor is an ID token', '/cli/', $login->{id_token}, %refused, outcome => 'audience'),
+        $is->('an ID token by introspection', '/api/', $login->{id_token}, %refused, outcome => 'inactive'),
+        $is->('nor a refresh token', '/cli/', $login->{refresh_token}, %refused),
+        $is->('nor what is no JWT', '/cli/', 'nobody-knows-this', %refused),
+        $is->('one that was changed', '/cli/', $pat =~ s/.{8}$/AAAAAAAA/r, %refused, outcome => 'signature'),
+        $is->('an application\'s token is introspected', '/api/', $login->{access_token}, %allowed, cache => 'MISS'),
+        $is->('and its answer is kept', '/api/', $login->{access_token}, %allowed, cache => 'HIT'),
+    );
+    is $as->form('revocation', 'pat', { token => $pat })->status, 200, 'revoked at Keycloak';
+    is content($as->introspect($pat, 'gateway', 'application/json')), 'F', 'which says so when it is asked';
+    cases($issuing, $is->('nobody asks it', '/cli/', $pat, %allowed, api => $own));
+    spill($revoked, sprintf qq{"%s" 1;\n}, jwt_claims($pat)->{jti});
+    is $issuing->reload, '', 'its jti goes into the list';
+    cases($issuing,
+        $is->('revoked', '/cli/', $pat, status => 403, refusal => 'nginx'),
+        $is->('another one is not', '/cli/', $second, %allowed),
+    );
+    is $as->form('logout', 'portal', { refresh_token => $login->{refresh_token} })->status, 204, 'the user logs out';
+    cases($issuing,
+        $is->('it outlives the session', '/cli/', $second, %allowed),
+        $is->('by introspection it does not', '/api/', $second, %refused, outcome => 'inactive'),
+    );
+    $as->admin('PUT', 'demo/users/' . $as->user_id('erin'), { enabled => false });
+    cases($issuing, $is->('it outlives the user', '/cli/', $second, %allowed));
+}
+
+# --- keys that change ------------------------------------------------------------------------------------------------
+
+my %KEYS = (providerType => 'org.keycloak.keys.KeyProvider');
+my $rotating = gateway(
+    clock     => 'time', servers => { AS => $as },
+    locations => <<"END",
+        location = /_keys { internal; proxy_pass http://%%AS%%$oidc/certs; }
+        location = /_introspect { internal; proxy_pass http://%%AS%%$oidc/token/introspect; }
+        location /verify { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_jwks_endpoint /_keys;
+            phantom_token_audience https://orders.example.com; phantom_token_issuer $issuer;
+            proxy_pass http://%%API%%; }
+        location /checked { phantom_token on; phantom_token_introspection_endpoint /_introspect; $gateway_client
+            phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keys; proxy_pass http://%%API%%; }
+END
+);
+
+sub new_pat { return $as->exchange('pat', $as->token(client => 'portal'), scope => $pat_scope)->json->{access_token} }
+
+sub kid { return JSON::PP->new->decode(MIME::Base64::decode_base64url((split /\./, $_[0])[0]))->{kid} }
+
+my %by = (old => { pat => new_pat(), app => $as->token });
+cases($rotating,
+    { name => 'keys: the first one, in a personal access token', at('verify', $by{old}{pat}), %allowed },
+    { name => 'keys: the first one, at introspection', at('checked', $by{old}{app}), %allowed });
+my ($first) = grep { $_->{providerId} eq 'rsa-generated' }
+    @{ $as->admin('GET', 'demo/components?type=org.keycloak.keys.KeyProvider') };
+$as->admin('POST', 'demo/components', {
+    %KEYS, name => 'second', providerId => 'rsa-generated', config => { priority => ['200'], algorithm => ['RS256'] }
+});
+$by{new} = { pat => new_pat(), app => $as->token };
+isnt kid($by{new}{pat}), kid($by{old}{pat}), 'another key signs now';
+$rotating->advance(11);    # an unknown key is a reason to fetch the keys once in 10 s
+cases($rotating,
+    { name => 'keys: a new one', at('verify', $by{new}{pat}), %allowed },
+    { name => 'keys: a new one, at introspection', at('checked', $by{new}{app}), %allowed },
+    { name => 'keys: the old one is still good', at('verify', $by{old}{pat}), %allowed },
+    { name => 'keys: what the old one signed is introspected anew', at('checked', $by{old}{app}), %allowed });
+is kid(jwt_at_api($rotating)), kid($by{new}{pat}), 'keys: the JWT for it has the new signature';
+$as->admin('DELETE', "demo/components/$first->{id}");
+$rotating->advance(61);    # the keys are used for a minute
+cases($rotating,
+    { name => 'keys: the old one is gone', at('verify', $by{old}{pat}), %inactive, outcome => 'signature' },
+    { name => 'keys: the old one is gone, at introspection', at('checked', $by{old}{app}), %inactive },
+    { name => 'keys: the new one stays', at('verify', $by{new}{pat}), %allowed },
+    { name => 'keys: the new one stays, at introspection', at('checked', $by{new}{app}), %allowed });
+
+# --- no realm, no Keycloak -------------------------------------------------------------------------------------------
+
+$as->admin('DELETE', 'demo');
+my $asked = 'asked location "as-basic"';
+cases($gateway,
+    { name => 'the realm is gone', at('basic', 'app'),
+      failed('as_error', qr/\[error\].*as_error.*$asked, its status 404/) });
+cases($rotating,
+    { name => 'the realm is gone: its keys are remembered', at('verify', $by{new}{pat}), %allowed },
+    { name => 'the realm is gone: introspection is not', at('checked', $by{new}{app}),
+      failed('as_error', qr/\[error\]/) });
+$as->stop;
+cases($gateway,
+    { name => 'Keycloak is gone', at('basic', 'app'), failed('as_error', qr/\[error\].*as_error.*$asked/),
+      announce => qr/connect\(\) failed/ });
 
 done_testing;

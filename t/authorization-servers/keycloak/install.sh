@@ -34,7 +34,7 @@ if ! installed; then
   flock 9 # tests run at the same time
   if ! installed; then
     download >&2 9>&-
-    "$kc" build --db=dev-file >&2 9>&-
+    "$kc" build --db=dev-file --https-client-auth=request >&2 9>&-
     fill_database >&2 9>&-
     cat "$here/install.sh" "$here/common.sh" > "$folder/installed"
   fi

@@ -14,10 +14,10 @@ cd "$dir"
 cp "$folder/database/keycloak.mv.db" .
 
 options=(--http-enabled=true --http-host=127.0.0.1 "--http-port=$port" "--db-url=$(database "$PWD/keycloak")"
-  --cache=local --hostname-strict=false)
+  --cache=local "--hostname=http://127.0.0.1:$port")
 if [ -n "$https_port" ]; then
   options+=("--https-port=$https_port" "--https-certificate-file=$tls/server.pem" "--https-certificate-key-file=$tls/server.key"
-    --https-client-auth=request "--https-trust-store-file=$tls/ca.pem" "--truststore-paths=$tls/ca.pem")
+    "--https-trust-store-file=$tls/ca.pem")
 fi
 "$kc" start --optimized "${options[@]}" > out 2>&1 < /dev/null &
 script=$!

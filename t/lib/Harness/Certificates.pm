@@ -1,14 +1,16 @@
 package Harness::Certificates;
 
 # Certificates for a test: a CA (ca.pem) and a server's (server.pem, server.key) for localhost and 127.0.0.1, and for
-# further names where they are asked for.
+# further names where they are asked for. client_certificate adds a client's, of the same CA.
 
 use strict;
 use warnings;
 use Exporter 'import';
 use Harness::Process qw(run temporary_folder);
 
-our @EXPORT_OK = qw(certificates);
+our @EXPORT_OK = qw(certificates client_certificate);
+
+my @KEY = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
 
 sub certificates {
     my (@names) = @_;
@@ -17,15 +19,26 @@ sub certificates {
     open my $out, '>', "$folder/extensions" or die "$folder: $!";
     print {$out} "subjectAltName=$names\nbasicConstraints=CA:FALSE\n";
     close $out;
-    my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
     _openssl(
-        'req', '-x509', @key, '-days', 2, '-subj', '/CN=test CA', '-keyout', "$folder/ca.key", '-out', "$folder/ca.pem"
+        'req', '-x509', @KEY, '-days', 2, '-subj', '/CN=test CA', '-keyout', "$folder/ca.key", '-out', "$folder/ca.pem"
     );
-    _openssl('req', @key, '-subj', '/CN=localhost', '-keyout', "$folder/server.key", '-out', "$folder/server.csr");
-    _openssl('x509', '-req', '-in', "$folder/server.csr", '-CA', "$folder/ca.pem", '-CAkey', "$folder/ca.key",
-        '-CAcreateserial',
-        '-days', 2, '-extfile', "$folder/extensions", '-out', "$folder/server.pem");
+    _sign($folder, 'server', 'localhost');
     return $folder;
+}
+
+# NAME.pem and NAME.key, whose subject is CN=NAME.
+sub client_certificate {
+    my ($folder, $name) = @_;
+    _sign($folder, $name, $name);
+    return;
+}
+
+sub _sign {
+    my ($folder, $file, $name) = @_;
+    _openssl('req', @KEY, '-subj', "/CN=$name", '-keyout', "$folder/$file.key", '-out', "$folder/$file.csr");
+    _openssl('x509', '-req', '-in', "$folder/$file.csr", '-CA', "$folder/ca.pem", '-CAkey', "$folder/ca.key",
+        '-CAcreateserial', '-days', 2, '-extfile', "$folder/extensions", '-out', "$folder/$file.pem");
+    return;
 }
 
 sub _openssl {

@@ -38,7 +38,7 @@ my %ADMIN = (hydra => { introspection => 1 });
 my %SECRET = ('gateway-odd' => 'o+d d%/&=s');
 
 # clients => [{…}, …]: further clients, as their registration (RFC 7591) has them. tls => FOLDER: the certificates of a
-# port that asks for the client's, too; see tls_address.
+# port that asks for the client's, too; see tls_address. arguments => […]: more of start.sh's.
 sub start {
     my ($class, $name, %option) = @_;
     my $paths = $PATH{$name} or die "no authorization server is called $name; there are @{[ sort keys %PATH ]}\n";
@@ -47,13 +47,16 @@ sub start {
     $self->_prepare_tls($option{tls}) if $option{tls};
     guard(pidfile => "$self->{folder}/pid");
     $self->{admin_port} = reserve_port() if $ADMIN{$name};
-    my @ports  = grep { defined } @{$self}{qw(port admin_port)};
-    my $result = run(["$SERVERS/$name/start.sh", $self->{folder}, @ports], timeout => 600);
+    my @arguments = ((grep { defined } @{$self}{qw(port admin_port)}), @{ $option{arguments} // [] });
+    my $result    = run([script($name, 'start.sh'), $self->{folder}, @arguments], timeout => 600);
     die "$name does not start:\n$result->{err}\n" if $result->{code} || $result->{timed_out};
     open my $in, '<', "$self->{folder}/pid" or die "$name: no pid file\n";
     chomp($self->{pid} = <$in>);
     return $self;
 }
+
+# A script of a server's.
+sub script { my ($name, $script) = @_; return "$SERVERS/$name/$script" }
 
 sub _write {
     my ($self, $name, $content) = @_;
