@@ -96,7 +96,9 @@ my $gateway_client = client('gateway', 'gateway-secret');
 my $audience = "phantom_token_client_assertion_audience $issuer;";
 my $key     = "phantom_token_client_key $keys/gateway.key;";
 my $oidc    = '/realms/demo/protocol/openid-connect';
-my $tls     = "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate $keys/ca.pem;";
+# nginx keeps TLS sessions by the server's address: without a certificate one could get in by that of another location.
+my $tls     = 'proxy_ssl_session_reuse off; '
+    . "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate $keys/ca.pem;";
 my $mutual  = "$tls proxy_ssl_certificate $keys/gateway.pem; proxy_ssl_certificate_key $keys/gateway.key;";
 my $other   = "$tls proxy_ssl_certificate $keys/server.pem; proxy_ssl_certificate_key $keys/server.key;";
 my $cache   = 'proxy_cache tokens; proxy_cache_methods POST; proxy_cache_key $phantom_token_key; '
