@@ -28,8 +28,8 @@ TokenInformation inactive_token() noexcept {
   return refused_response(Outcome::inactive, nullptr);
 }
 
-// RFC 7662 has the kind of a token in "token_type" or nowhere. Ory Hydra calls every token a bearer token there, and says
-// in "token_use" which of them is a refresh token.
+// RFC 7662 has the kind of a token in "token_type" or nowhere. Ory Hydra calls every token a bearer token there, and
+// says in "token_use" which of them is a refresh token.
 bool is_refresh_token(const jose::JsonValue &claims) noexcept {
   for (const char *name : {"token_type", "token_use"}) {
     const jose::JsonValue *kind = claims.member(name);
