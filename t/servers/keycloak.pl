@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
+use Harness::Verifiers 'verify_jwts';
 use JSON::PP ();
 
 time_limit(900);
@@ -157,6 +158,19 @@ my $gateway = gateway(
             location /checked/issuer { phantom_token_issuer https://keycloak.example.com; proxy_pass http://%%API%%; }
             location /checked/audience { phantom_token_audience https://x.example.com; proxy_pass http://%%API%%; }
         }
+        location /signed { phantom_token on; phantom_token_introspection_endpoint as-basic; $gateway_client
+            phantom_token_forward sign; phantom_token_signing_key $keys/gateway.key;
+            phantom_token_signed_issuer https://gateway.example.com;
+            phantom_token_signed_audience https://orders.example.com; proxy_pass http://%%API%%;
+            location /signed/admin { phantom_token_scopes admin; proxy_pass http://%%API%%; }
+            location /signed/named { phantom_token_issuer $issuer; phantom_token_audience https://orders.example.com;
+                                     phantom_token_signed_claims scope realm_access; proxy_pass http://%%API%%; }
+            location /signed/cached { phantom_token_introspection_endpoint as-cached; proxy_pass http://%%API%%; }
+            location /signed/jwks { phantom_token off; phantom_token_jwks; }
+        }
+        location /none { phantom_token on; phantom_token_introspection_endpoint as-basic; $gateway_client
+            phantom_token_forward none; proxy_set_header X-User \$phantom_token_claim_preferred_username;
+            proxy_pass http://%%API%%; }
 END
 );
 
@@ -224,6 +238,38 @@ cases($gateway,
 );
 
 like slurp($as->log_file), qr/Client 'gateway' is not in the token audience/, 'Keycloak\'s log tells what aud lacks';
+
+# --- the gateway signs -----------------------------------------------------------------------------------------------
+
+cases($gateway,
+    { name => 'sign: the API gets a JWT', at('signed', 'app'), %allowed },
+);
+my $signed = jwt_at_api($gateway);
+for my $verified (
+    verify_jwts(
+        $gateway->get('/signed/jwks')->body, 'https://gateway.example.com', 'https://orders.example.com', $signed
+    )
+) {
+    my ($library, $results) = @{$verified};
+    is $results->[0]{error}, undef, "sign: $library verifies it";
+    my $seen = $results->[0]{claims} // {};
+    is_deeply [@{$seen}{qw(sub preferred_username realm_access azp)}],
+        [@{$claims}{qw(sub preferred_username realm_access azp)}], "sign: $library: the claims of Keycloak's own JWT";
+    cmp_ok $seen->{exp}, '<=', $claims->{exp}, "sign: $library: it ends with the token";
+}
+cases($gateway,
+    { name => 'sign: issuer and audience of the answer', at('signed/named', 'app'), %allowed },
+    { name => 'sign: a scope is missing', at('signed/admin', 'app'), status => 403, outcome => 'insufficient_scope' },
+    (map { { name => "sign, cached: $_", at('signed/cached', 'app'), %allowed, cache => $_ } } qw(MISS HIT)),
+    (map { { name => "sign: $_->[0]", at('signed', $_->[1]), %inactive } }
+        ['an unknown token', 'nobody-knows-this'], ['not in aud', 'plain'], ['a refresh token', 'refresh'],
+        ['an ID token', 'id']),
+    { name => 'none: the name in a header', at('none', 'app'), status => 200, outcome => 'active',
+      api => [{ authorization => undef, 'X-User' => 'alice' }] },
+);
+$gateway->get('/signed/named', token => $tokens{app});
+is_deeply [sort keys %{ jwt_claims(jwt_at_api($gateway)) }], [qw(aud exp iat iss jti realm_access scope sub)],
+    'sign: only the claims that are named';
 
 # --- what the guide configures ---------------------------------------------------------------------------------------
 
