@@ -286,10 +286,10 @@ TEST(Introspection, PrefersJwtMembersInConfiguredOrder) {
   EXPECT_EQ(Read(json_type, body)->jwt.compact, one);
 
   const std::string_view reversed[] = {"token_string", "phantom_token"};
-  EXPECT_EQ(Read(json_type, body, {reversed, 2})->jwt.compact, two);
+  EXPECT_EQ(Read(json_type, body, {{reversed, 2}})->jwt.compact, two);
 
   const std::string_view other[] = {"assertion"};
-  EXPECT_EQ(word(Read(json_type, body, {other, 1}).outcome()), "as_bad_response");
+  EXPECT_EQ(word(Read(json_type, body, {{other, 1}}).outcome()), "as_bad_response");
   EXPECT_EQ(word(Read(json_type, body, {}).outcome()), "as_bad_response");
 
   // The first that is there decides, even where it is no JWT.
