@@ -73,6 +73,8 @@ refused(
     ['an audience with a TAB',       "$sign $issuer $key phantom_token_signed_audience \"a\\tb\";", $control],
     ['an empty one among audiences', "$sign $issuer $key phantom_token_signed_audience a \"\";",
      qr/"phantom_token_signed_audience" of location "\/" has a value that is empty/],
+    ['none and pass', "phantom_token_forward none; phantom_token_inbound_jwt pass;",
+     qr/"phantom_token_forward none" and "phantom_token_inbound_jwt pass".*use "phantom_token_inbound_jwt verify"/],
     ['sign and pass',                "$good phantom_token_inbound_jwt pass;",                   $pass],
     ['another word',                 'phantom_token_forward on;',
      qr/"phantom_token_forward" of location "\/" must be .*jwt.*sign.*none.*, it is "on"/],

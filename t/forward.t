@@ -76,6 +76,7 @@ my $gateway = gateway(
                    iss => 'phantom_token_claim_iss', key => 'phantom_token_key' },
     locations => $algorithms . <<"END",
         location /_introspect { internal; proxy_pass http://%%AS%%/introspect; }
+        location /_exchange-cached { internal; $CACHING proxy_pass http://%%AS%%/token; }
         location /_exchange { internal; proxy_pass http://%%AS%%/token; }
         location /_jwks { internal; proxy_pass http://%%AS%%/jwks; }
         location /_cached { internal; $CACHING proxy_pass http://%%AS%%/introspect; }
@@ -96,6 +97,10 @@ my $gateway = gateway(
             location /sign/inbound { phantom_token_inbound_jwt verify; phantom_token_jwks_endpoint /_jwks;
                                      phantom_token_audience orders; $API }
             location /sign/exchange { phantom_token_exchange_endpoint /_exchange; $API }
+            location /sign/exchange/hot { $API
+                phantom_token_exchange_endpoint /_exchange-cached; phantom_token_hot_cache hot;
+                location /sign/exchange/hot/jwt { phantom_token_forward jwt; $API }
+                location /sign/exchange/hot/none { phantom_token_forward none; $API } }
             location /sign/cached { phantom_token_introspection_endpoint /_cached; $API }
             location /sign/hot { phantom_token_introspection_endpoint /_cached; phantom_token_hot_cache hot; $API
                 location /sign/hot/other { phantom_token_signed_audience https://second.example; $API }
@@ -108,7 +113,6 @@ my $gateway = gateway(
                          proxy_set_header X-Role \$phantom_token_claim_role; $API
             location /none/hot { phantom_token_introspection_endpoint /_cached; phantom_token_hot_cache hot;
                                  proxy_set_header X-User \$phantom_token_sub; $API }
-            location /none/pass { phantom_token_inbound_jwt pass; $API }
         }
         location /keys { phantom_token_signing_key $folder/rsa.pem;
                          phantom_token_signing_key $folder/p384.pem alg=ES384;
@@ -321,9 +325,6 @@ for my $token ('alice-token', 'jwt-token') {
     is_deeply [map { $seen->header($_) } qw(X-User X-Role)], ['alice', 'admin'], "none, $token: claim variables";
     is $logged->{jwt}, '', "none, $token: \$phantom_token_jwt is empty";
 }
-$api->forget_requests;
-is $gateway->get('/none/pass', token => $own)->status, 200, 'none, the client\'s own JWT under pass: allowed';
-is forwarded($gateway), undef, 'none, the client\'s own JWT under pass: nothing of it';
 
 # --- one request in several locations ---------------------------------------------------------------------------------
 
@@ -371,6 +372,17 @@ isnt $short[2]{jwt}, $short[0]{jwt}, 'hot cache, a short life: signed anew when 
 is $short[3]{jwt}, $short[2]{jwt}, 'hot cache, a short life: once again';
 is_deeply [map { $_->{cache} } @short], [qw(HOT HOT HOT HOT)], 'hot cache, a short life: the same copy of the answer';
 is served('/sign/hot', 'hot-token')->{jwt}, $hot[0]{jwt}, 'hot cache: the longer one still holds';
+
+# The request is the same whatever is forwarded, so that these locations share hot copies.
+for my $first ('', '/jwt') {
+    my $token = "x$first-token" =~ tr{/}{}dr;
+    $as->answers($token => { json => { access_token => $exchanged, token_type => 'Bearer' } });
+    my @mixed  = map { served("/sign/exchange/hot$_", $token) } $first, '', '/jwt', '/none', '/jwt', '';
+    my ($ours) = grep { $_ ne $exchanged } map { $_->{jwt} // () } @mixed;
+    is_deeply [map { $_->{jwt} } @mixed[1 .. 5]], [$ours, $exchanged, undef, $exchanged, $ours],
+        "hot cache, exchange, first \"$first\": each gets what its location forwards";
+    is $mixed[5]{cache}, 'HOT', "hot cache, exchange, first \"$first\": out of one copy";
+}
 
 # --- the JWK Set ------------------------------------------------------------------------------------------------------
 

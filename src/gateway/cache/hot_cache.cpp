@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <new>
+#include <utility>
 
 #include "../../nginx/slab_chunks.h"
 #include "../../nginx/strings.h"
@@ -168,8 +169,11 @@ bool take_out(Found &found, std::string_view signing, ngx_pool_t *pool, HotCopy 
   found.behind_key.read(place, sizes.total());
   copy.life = {record.expires, record.kept};
   copy.signed_authorization = {};
-  if (found.is_signed_so && record.signed_size != 0) {
-    copy.signed_authorization = {copy.answer.authorization, signing, record.signed_exp};
+  if (record.signed_size != 0) {
+    // What has been signed is for whoever signs alike, and nobody else forwards it.
+    const std::string_view value = std::exchange(copy.answer.authorization, {});
+    copy.signed_authorization =
+        found.is_signed_so ? SignedAuthorization{value, signing, record.signed_exp} : SignedAuthorization{};
   }
   return true;
 }

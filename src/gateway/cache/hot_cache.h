@@ -21,7 +21,7 @@ struct CopyLife {
 };
 
 struct HotCopy {
-  AnswerCopy answer;
+  AnswerCopy answer;  ///< without its authorization where that has been signed
   SignedAuthorization
       signed_authorization;  ///< the one for the key's `signing`; its value is empty where there is none
   CopyLife life;

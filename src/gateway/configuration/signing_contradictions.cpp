@@ -17,6 +17,11 @@ bool is_utf8(jose::Strings list) noexcept {
 }  // namespace
 
 const char *find_signing_contradiction(const phantom_token_location_t &location) noexcept {
+  if (location.forward == PHANTOM_TOKEN_FORWARD_NONE && location.inbound_jwt == PHANTOM_TOKEN_INBOUND_PASS) {
+    return "\"phantom_token_forward none\" and \"phantom_token_inbound_jwt pass\": nobody could verify the JWT, since "
+           "the "
+           "API does not get it; use \"phantom_token_inbound_jwt verify\"";
+  }
   if (location.forward != PHANTOM_TOKEN_FORWARD_SIGN) {
     return nullptr;
   }
