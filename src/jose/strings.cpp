@@ -63,4 +63,11 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+bool has_control_character(std::string_view text) noexcept {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
 }  // namespace jose

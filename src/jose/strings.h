@@ -19,6 +19,9 @@ struct Strings {
 /// 8.3.1 and 11.1).
 bool equal_ignoring_case(std::string_view one, std::string_view other) noexcept;
 
+/// Whether the text has C0 control characters or DEL.
+bool has_control_character(std::string_view text) noexcept;
+
 /// Whether the text is UTF-8 (RFC 3629): nothing else may stand in JSON.
 bool is_utf8(std::string_view text) noexcept;
 

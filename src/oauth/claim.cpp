@@ -1,7 +1,6 @@
 #include "claim.h"
 
-#include <algorithm>
-
+#include "../jose/strings.h"
 #include "../jose/writer.h"
 
 namespace oauth {
@@ -31,13 +30,6 @@ bool has_variable_name(std::string_view name, std::string_view variable_name) no
     variable_name.remove_prefix(1);
   }
   return variable_name.empty();
-}
-
-bool has_control_character(std::string_view text) noexcept {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-  });
 }
 
 void put_joined(jose::Writer &writer, const jose::JsonValue &array) noexcept {
@@ -75,7 +67,7 @@ bool claim_text(const jose::JsonValue &claim, jose::Memory &memory, std::string_
   } else if (claim.kind != jose::JsonKind::array && claim.kind != jose::JsonKind::object) {
     text = claim.text;
   }
-  if (has_control_character(text)) {
+  if (jose::has_control_character(text)) {
     text = {};
   }
   return true;

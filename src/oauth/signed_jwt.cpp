@@ -68,19 +68,12 @@ class TokenClaims {
   const jose::JsonValue *claims_;
 };
 
-bool has_control_character(std::string_view text) noexcept {
-  return std::any_of(text.begin(), text.end(), [](char c) noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-  });
-}
-
 bool has_control_character(const jose::JsonValue &claim) noexcept {
   bool found = false;
   jose::walk(
       claim,
       [&found](const jose::JsonValue &value, const jose::JsonValue * /*container*/) noexcept {
-        found = found || has_control_character(value.name) || has_control_character(value.text);
+        found = found || jose::has_control_character(value.name) || jose::has_control_character(value.text);
       },
       [](const jose::JsonValue & /*container*/) noexcept {});
   return found;
