@@ -286,6 +286,20 @@ ngx_command_t  phantom_token_commands[] = {
       offsetof(phantom_token_location_t, resource_metadata),
       NULL },
 
+    { ngx_string("phantom_token_resource"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE1,
+      phantom_token_set_resource,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(phantom_token_location_t, resource),
+      NULL },
+
+    { ngx_string("phantom_token_resource_document"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      phantom_token_set_resource_document,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("phantom_token_hot_cache"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE12,
       phantom_token_set_hot_cache,
@@ -366,6 +380,7 @@ phantom_token_default_t  phantom_token_defaults[] = {
     phantom_token_flag(verify_jwt, 0),
     phantom_token_word(preflight, PHANTOM_TOKEN_PREFLIGHT_PASS),
     phantom_token_null(resource_metadata),
+    phantom_token_null(resource),
     phantom_token_null(hot_cache),
     phantom_token_position(hot_cache_at),
 

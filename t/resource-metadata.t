@@ -1,5 +1,6 @@
 # phantom_token_resource_metadata (RFC 9728 section 5.1): in every challenge, with variables; control characters and
-# bytes outside a URI are left out and logged. What an MCP client needs is the last part.
+# bytes outside a URI are left out and logged. What an MCP client needs is a part of its own. Without the directive, the
+# URL that follows from phantom_token_resource (section 3.1); t/resource-document.t is about what a client finds there.
 
 use strict;
 use warnings;
@@ -7,6 +8,7 @@ use lib 't/lib';
 use Harness;
 
 my $url = 'https://api.example.com/.well-known/oauth-protected-resource';
+my $API = 'proxy_pass http://%%API%%;';
 
 my $gateway = gateway(
     http   => 'map $arg_from $metadata { default $arg_value; header $http_x_metadata; cookie $cookie_metadata; '
@@ -187,7 +189,139 @@ cases($gateway,
         'MCP: step up: all scopes that are required';
 }
 
+# --- the URL that follows from phantom_token_resource ----------------------------------------------------------------
+
+my $known = '/.well-known/oauth-protected-resource';
+my @derived = (
+    ['a path',             'https://api.example.com/orders',     "https://api.example.com$known/orders"],
+    ['no path',            'https://api.example.com',            "https://api.example.com$known"],
+    ['a path of a slash',  'https://api.example.com/',           "https://api.example.com$known"],
+    ['a slash at the end', 'https://api.example.com/orders/',    "https://api.example.com$known/orders/"],
+    ['a port',             'http://api.example.com:8080/orders', "http://api.example.com:8080$known/orders"],
+    ['an IPv6 address',    'https://[2001:db8::1]:8443/a',       "https://[2001:db8::1]:8443$known/a"],
+    ['a query',            'https://api.example.com/orders?t=1', "https://api.example.com$known/orders?t=1"],
+    ['a query, no path',   'https://api.example.com?t=/1',       "https://api.example.com$known?t=/1"],
+    ['a query, a slash',   'https://api.example.com/?t=1',       "https://api.example.com$known?t=1"],
+);
+my $constants = join "\n", map {
+    "location = /constant/$_ { phantom_token_resource $derived[$_][1]; $API }"
+} 0 .. $#derived;
+
+my $derived = gateway(
+    http   => 'map $arg_from $resource { default $arg_value; header $http_x_resource; decoded $decoded; nothing ""; }',
+    server => 'phantom_token on; phantom_token_introspection_endpoint /_introspect; phantom_token_scopes "read";
+        phantom_token_resource https://api.example.com/server;',
+    locations => $constants . <<"END",
+        location / { $API }
+        location /none { phantom_token_resource ""; $API
+            location /none/again { phantom_token_resource https://again.example.com; $API } }
+        location /explicit { phantom_token_resource_metadata https://x/explicit; $API
+            location /explicit/inner { phantom_token_resource https://inner.example.com; $API }
+            location /explicit/emptied { phantom_token_resource_metadata ""; $API }
+            location /explicit/map { phantom_token_resource_metadata \$arg_metadata; $API } }
+        location /method { limit_except GET { phantom_token_resource https://write.example.com/; } $API }
+        location /host { phantom_token_resource https://\$host/orders; $API }
+        location /value { phantom_token_resource \$resource; $API }
+        location ~ "(?s)^/decoded/(?<decoded>.*)\$" { phantom_token_resource https://x/\$decoded; $API }
+        location /expose { add_header Access-Control-Expose-Headers WWW-Authenticate always; $API }
+        location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; }
+END
+);
+my %bare = (realm => 'api', scope => 'read');
+my %left_out = (
+    status => 401, challenge => \%bare,
+    log => qr/\[error\].*phantom token: "phantom_token_resource" evaluates to what is no .*URL.*, location "\S+"/
+);
+sub derived { my ($url, %more) = @_; return { %bare, resource_metadata => $url, %more } }
+
+cases($derived,
+    (map {
+        { name => "derived: $derived[$_][0]", request => { path => "/constant/$_" }, status => 401,
+          challenge => derived($derived[$_][2]), no_log => qr/phantom_token_resource/ }
+    } 0 .. $#derived),
+    { name => 'derived: 401 inactive', request => { token => 'gone-token' },
+      answers => { 'gone-token' => { status => 204 } },
+      status => 401, challenge => derived("https://api.example.com$known/server", error => 'invalid_token') },
+    { name => 'derived: 403', request => { token => 'write-token' },
+      answers => { 'write-token' => { jwt => { sub => 'alice', scope => 'write' } } },
+      status => 403, challenge => derived("https://api.example.com$known/server", error => 'insufficient_scope') },
+    { name => 'derived: none in a 502', request => { token => 'broken-token' },
+      answers => { 'broken-token' => { status => 500 } }, status => 502, challenge => undef },
+
+    # --- inheritance -------------------------------------------------------------------------------------------------
+    { name => 'derived: "" empties what is inherited', request => { path => '/none' }, status => 401,
+      challenge => \%bare, no_log => qr/phantom_token_resource/ },
+    { name => 'derived: below "", another', request => { path => '/none/again' }, status => 401,
+      challenge => derived("https://again.example.com$known") },
+    { name => 'derived: phantom_token_resource_metadata wins', request => { path => '/explicit' }, status => 401,
+      challenge => derived('https://x/explicit') },
+    { name => 'derived: it wins where it is inherited, too', request => { path => '/explicit/inner' }, status => 401,
+      challenge => derived('https://x/explicit') },
+    { name => 'derived: with "" it does not', request => { path => '/explicit/emptied' }, status => 401,
+      challenge => derived("https://api.example.com$known/server") },
+    { name => 'derived: nor does it with a variable that is empty', request => { path => '/explicit/map' },
+      status => 401, challenge => derived("https://api.example.com$known/server") },
+    { name => 'derived: with a variable that is not empty it does', status => 401,
+      request => { path => '/explicit/map?metadata=https://y' }, challenge => derived('https://y') },
+    { name => 'derived: what is no URI is left out', request => { path => '/explicit/map?metadata=<' }, status => 401,
+      challenge => \%bare, log => qr/phantom_token_resource_metadata.*no URI/ },
+    { name => 'derived: limit_except: GET', request => { path => '/method' }, status => 401,
+      challenge => derived("https://api.example.com$known/server") },
+    { name => 'derived: limit_except: PUT', request => { path => '/method', method => 'PUT' }, status => 401,
+      challenge => derived("https://write.example.com$known") },
+
+    # --- variables ---------------------------------------------------------------------------------------------------
+    { name => 'derived: a variable', request => { path => '/host', host => 'b.example' }, status => 401,
+      challenge => derived("https://b.example$known/orders") },
+    { name => 'derived: a variable that is empty', request => { path => '/value?from=nothing' }, status => 401,
+      challenge => \%bare, no_log => qr/phantom_token_resource/ },
+    { name => 'derived: long', request => { path => '/value?value=https://x/' . 'a' x 3_000 }, status => 401,
+      challenge => derived("https://x$known/" . 'a' x 3_000) },
+    (map {
+        my ($name, $value) = @{$_};
+        { name => "derived: left out and logged: $name",
+          request => { path => '/value?from=header', headers => ["X-Resource: $value"] }, %left_out }
+    } ['no URL' => 'orders'], ['another scheme' => 'ftp://x/'], ['no host' => 'https:///orders'],
+        ['a fragment' => 'https://x/#a'], ['a user name' => 'https://u@x/'], ['a port of letters' => 'https://x:a/'],
+        ['a quote and another parameter' => 'https://x/", error="x'], ['a backslash' => 'https://x/\\'],
+        ['a space' => 'https://x/a b'], ['a TAB' => "https://x/a\tb"], ['a byte over 0x80' => "https://x/\xc3\xa4"],
+        ['half of a percent-encoded byte' => 'https://x/%2'],
+        ['an IPv6 address that is not closed' => 'https://[::1/']),
+    (map {
+        my ($name, $bytes) = @{$_};
+        { name => "derived: left out and logged: $name, decoded from the URI",
+          request => { path => "/decoded/$bytes" }, %left_out }
+    } ['CR LF' => 'a%0d%0aX-Evil:%201'], ['a control character' => 'a%01b'], ['a quote' => 'a%22b']),
+
+    # --- for a client in a browser, which reads no header that is not exposed ----------------------------------------
+    { name => 'derived: add_header exposes the challenge', request => { path => '/expose' }, status => 401,
+      challenge => derived("https://api.example.com$known/server"),
+      headers => { 'Access-Control-Expose-Headers' => 'WWW-Authenticate' } },
+    { name => 'derived: that of a 403 too', request => { path => '/expose', token => 'write-token' }, status => 403,
+      challenge => derived("https://api.example.com$known/server", error => 'insufficient_scope'),
+      headers => { 'Access-Control-Expose-Headers' => 'WWW-Authenticate' } },
+);
+
+my $no_url = qr/"phantom_token_resource" of location "\S+" must be an absolute http or https URL/;
 configurations(
+    (map {
+        { name => "nginx -t: resource: $_->[0]", protected => "phantom_token_resource $_->[1];", refuses => $no_url }
+    } ['no URL' => 'orders'], ['a path' => '/orders'], ['another scheme' => 'ftp://x'], ['a urn' => 'urn:x:y'],
+        ['no host' => 'https://'], ['a fragment' => 'https://x/#a'], ['a user name' => 'https://u:p@x/'],
+        ['a space' => '"https://x/a b"'], ['a line break' => "'https://x/\n'"], ['a TAB' => "'https://x/\t'"],
+        ['a quote' => q{'https://x/"'}], ['UTF-8' => 'https://x/ä'], ['a port of letters' => 'https://x:a']),
+    { name => 'nginx -t: resource twice',
+      protected => 'phantom_token_resource https://x; phantom_token_resource https://y;',
+      refuses => qr/"phantom_token_resource" directive is duplicate/ },
+    { name => 'nginx -t: resource twice, emptied first',
+      protected => 'phantom_token_resource ""; phantom_token_resource https://y;',
+      refuses => qr/"phantom_token_resource" directive is duplicate/ },
+    { name => 'nginx -t: resource without a value',
+      protected => 'phantom_token_resource;', refuses => qr/invalid number of arguments/ },
+    { name => 'nginx -t: resource in http, what is wrong with it too', http => 'phantom_token_resource x;',
+      refuses => qr/"phantom_token_resource" of location "http" must be an absolute/ },
+    (map { { name => "nginx -t: resource: accepted: $_", protected => "phantom_token_resource $_;", accepts => 1 } }
+        'https://api.example.com/orders', 'HTTP://x', '""', '$http_x', 'https://$host/a', 'https://[::1]:8/?a=b%20'),
     { name => 'nginx -t: resource_metadata twice',
       protected => 'phantom_token_resource_metadata a; phantom_token_resource_metadata b;',
       refuses => qr/phantom_token_resource_metadata.*duplicate/ },

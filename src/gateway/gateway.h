@@ -131,11 +131,14 @@ typedef struct phantom_token_location_s {
     ngx_flag_t                 verify_jwt;
     ngx_uint_t                 preflight;
     ngx_http_complex_value_t  *resource_metadata;
+    ngx_http_complex_value_t  *resource;
     ngx_shm_zone_t            *hot_cache;                /* NULL: off */
 
     /* Not inherited. */
 
     phantom_token_position_t   publishes_keys_at;        /* phantom_token_jwks; no file: it does not */
+    phantom_token_position_t   publishes_metadata_at;    /* phantom_token_resource_document; no file: it does not */
+    ngx_array_t               *authorization_servers;    /* that its line names; NULL: none */
 
     /* Where some of them stand. Written by the same setters, and inherited with the directive. */
 
@@ -205,7 +208,8 @@ char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Each of these is for one: configuration/directives.cpp, configuration/key_directives.cpp, cache/hot_cache_zone.cpp,
- * observation/metrics_page.cpp, access/key_set_page.cpp.
+ * configuration/resource_directives.cpp, observation/metrics_page.cpp, access/key_set_page.cpp,
+ * access/resource_document.cpp.
  */
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -222,6 +226,8 @@ char *phantom_token_add_signing_key(ngx_conf_t *cf, ngx_command_t *cmd, void *co
 char *phantom_token_set_signed_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_signed_claims(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_resource_document(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -90,6 +90,7 @@ my %way = (
     inactive  => ['', 'proxy_pass http://%%AS%%/inactive;'],
     scope     => ['phantom_token_scopes admin; phantom_token_resource_metadata https://$host/metadata;',
                   'proxy_pass http://%%AS%%/alice;'],
+    resource  => ['phantom_token_resource https://$host/orders;', 'proxy_pass http://%%AS%%/alice;'],
     broken    => ['phantom_token_error_format problem;', 'proxy_pass http://%%AS%%/broken;'],
     busy      => ['', 'proxy_pass http://%%AS%%/busy;'],
     preflight => ['', 'proxy_pass http://%%AS%%/alice;'],
@@ -124,6 +125,10 @@ my $gateway = do {
             . 'phantom_token_hot_cache zone=hot:1m;',
         locations => $locations . q{
             location = /keys { phantom_token_signing_key %%KEY%%; phantom_token_jwks; }
+            location = /metadata { phantom_token_resource https://$host/orders; phantom_token_issuer https://as;
+                                   phantom_token_scopes read; phantom_token_resource_document; }
+            location = /no-metadata { phantom_token_resource $host; phantom_token_issuer https://as;
+                                      phantom_token_resource_document; }
             location /exchange { phantom_token on; phantom_token_exchange_endpoint /_exchange;
                                  phantom_token_exchange_audience api; proxy_pass http://%%API%%; }
             location = /_exchange { internal; proxy_pass http://%%AS%%/exchange; }
@@ -212,6 +217,12 @@ my @kinds = (
         { path => '/asserted', token => "fresh-token-$_[0]" };
     }, status => 200, api => { '/asserted' => $alice } },
     { name => 'the JWK Set', request => sub { { path => '/keys' } }, status => 200 },
+    { name => 'the resource metadata', request => sub { { path => '/metadata' } }, status => 200 },
+    { name => 'the resource metadata, to a preflight', request => sub {
+        { path => '/metadata', @preflight };
+    }, status => 204 },
+    { name => 'the resource metadata, misconfigured', request => sub { { path => '/no-metadata' } }, status => 500 },
+    { name => 'a challenge with the URL of the metadata', request => sub { { path => '/resource' } }, status => 401 },
     { name => 'a call shared with another request', behind => 1, request => sub {
         { path => '/shared', token => "fresh-token-$_[0]" };
     }, status => 200, api => { '/shared' => $alice } },

@@ -166,6 +166,8 @@ constexpr struct {
     {phantom_token_set_hot_cache, hot_cache},
     {phantom_token_set_metrics, no_value},
     {phantom_token_set_jwks, no_value},
+    {phantom_token_set_resource, none},
+    {phantom_token_set_resource_document, no_value},
 };
 
 json_t *default_of(const phantom_token_location_t &location, const ngx_command_t &command) {

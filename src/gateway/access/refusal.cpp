@@ -16,6 +16,7 @@
 #include "../observation/redaction.h"
 #include "../subrequest/advice.h"
 #include "error_body.h"
+#include "resource.h"
 
 namespace gateway {
 namespace {
@@ -91,44 +92,10 @@ void withdraw_headers(ngx_http_request_t *r, const RequestState &state) noexcept
   }
 }
 
-/// RFC 3986 section 2: what may stand in a URI. Anything else could break out of the challenge, or is a mistake.
-bool is_uri(std::string_view uri) noexcept {
-  constexpr std::string_view punctuation = "-._~:/?#[]@!$&'()*+,;=%";
-  for (const char c : uri) {
-    const bool is_alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!is_alphanumeric && punctuation.find(c) == std::string_view::npos) {
-      return false;
-    }
-  }
-  return true;
-}
-
-/// @param uri set, to an empty view where there is none or it cannot be used, where the result is true.
-bool resource_metadata(ngx_http_request_t *r, const phantom_token_location_t &location,
-                       std::string_view &uri) noexcept {
-  uri = {};
-  if (location.resource_metadata == nullptr) {
-    return true;
-  }
-  ngx_str_t value;
-  if (ngx_http_complex_value(r, location.resource_metadata, &value) != NGX_OK) {
-    return false;
-  }
-  if (is_uri(to_view(value))) {
-    uri = to_view(value);
-  } else {
-    ngx_log_error(
-        NGX_LOG_ERR, r->connection->log, 0,
-        "phantom token: \"phantom_token_resource_metadata\" evaluates to what is no URI, so the challenge has "
-        "none");
-  }
-  return true;
-}
-
 bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                    std::string_view error) noexcept {
   oauth::Challenge challenge = {to_view(location.realm), location.policy->requirements.scopes, error, {}};
-  if (!resource_metadata(r, location, challenge.resource_metadata)) {
+  if (!find_metadata_url(r, location, challenge.resource_metadata)) {
     return false;
   }
   const std::size_t size = oauth::challenge_size(challenge);

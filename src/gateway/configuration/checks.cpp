@@ -8,6 +8,7 @@
 #include "blocks.h"
 #include "contradictions.h"
 #include "endpoint_targets.h"
+#include "resource_checks.h"
 #include "warnings.h"
 
 namespace gateway {
@@ -32,7 +33,7 @@ ngx_int_t check(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_
   warn_of_unverified_jwts(cf, block);
   warn_of_cached_responses(cf, main, block);
   if (check_token_endpoints(cf, main, block) != NGX_OK || check_hot_cache(cf, block) != NGX_OK ||
-      check_published_keys(cf, block) != NGX_OK) {
+      check_published_keys(cf, block) != NGX_OK || check_resource_document(cf, block) != NGX_OK) {
     return NGX_ERROR;
   }
   if (serves_clients(main, block) &&

@@ -205,6 +205,7 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
       !read_strings(pool, location.issuers, policy->requirements.issuers) ||
       !read_strings(pool, location.audiences, policy->requirements.audiences) ||
       !read_strings(pool, location.jwt_members, policy->jwt_members) ||
+      !read_strings(pool, location.authorization_servers, policy->authorization_servers) ||
       !make_token_request(pool, location, policy->token_request)) {
     return nullptr;
   }

@@ -49,6 +49,7 @@ struct phantom_token_policy_s {
   std::string_view requested_token_type;
   gateway::TokenRequestTemplate token_request;
   gateway::SigningSettings signing;
+  jose::Strings authorization_servers;  ///< that phantom_token_resource_document names
 };
 
 namespace gateway {
