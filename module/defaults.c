@@ -1,6 +1,6 @@
 /*
- * How a location's configuration is made and merged: by the table of defaults,
- * and as nginx's own macros do it.
+ * The table of defaults, and how a location's configuration is made and merged
+ * by it, as nginx's own macros do it.
  */
 
 #include "directives.h"
@@ -13,6 +13,62 @@ static void phantom_token_merge_str(ngx_str_t *field, ngx_str_t *outer,
     ngx_str_t *value);
 static void phantom_token_merge_position(phantom_token_position_t *field,
     phantom_token_position_t *outer);
+
+
+/*
+ * phantom_token_scopes and phantom_token_scope have none: which of their lists
+ * counts is found in src/gateway/configuration/merge.cpp.
+ */
+
+phantom_token_default_t  phantom_token_defaults[] = {
+    phantom_token_word(enabled, PHANTOM_TOKEN_OFF),
+    phantom_token_position(enabled_at),
+    phantom_token_null(introspection_endpoint),
+    phantom_token_position(introspection_endpoint_at),
+    phantom_token_str(realm, "api"),
+    phantom_token_word(scope_match, 0),
+    phantom_token_null(issuers),
+    phantom_token_null(audiences),
+    phantom_token_sec(leeway, 0),
+    phantom_token_null(jwt_members),
+    phantom_token_word(token_syntax, PHANTOM_TOKEN_SYNTAX_B64TOKEN),
+    phantom_token_str(type_hint, "access_token"),
+    phantom_token_null(inactive_statuses),
+    phantom_token_size(max_response_size, 65536),
+    phantom_token_msec(response_timeout, 60000),
+    phantom_token_flag(stale, 0),
+    phantom_token_word(pass_sender_constrained, 0),
+    phantom_token_word(error_format, PHANTOM_TOKEN_ERROR_JSON),
+    phantom_token_null(exchange_endpoint),
+    phantom_token_position(exchange_endpoint_at),
+    phantom_token_null(exchange_audiences),
+    phantom_token_null(exchange_resources),
+    phantom_token_str(exchange_scope, ""),
+    phantom_token_str(exchange_requested_token_type,
+                      "urn:ietf:params:oauth:token-type:jwt"),
+    phantom_token_str(client_id, ""),
+    phantom_token_str(client_secret, ""),
+    phantom_token_word(client_auth, PHANTOM_TOKEN_CLIENT_AUTH_BASIC),
+    phantom_token_null(client_key),
+    phantom_token_str(client_assertion_audience, ""),
+    phantom_token_word(forward, PHANTOM_TOKEN_FORWARD_JWT),
+    phantom_token_null(signing_keys),
+    phantom_token_str(signed_issuer, ""),
+    phantom_token_null(signed_audiences),
+    phantom_token_sec(signed_lifetime, 300),
+    phantom_token_null(signed_claims),
+    phantom_token_word(inbound_jwt, PHANTOM_TOKEN_INBOUND_INTROSPECT),
+    phantom_token_null(jwks_endpoint),
+    phantom_token_position(jwks_endpoint_at),
+    phantom_token_flag(verify_jwt, 0),
+    phantom_token_word(preflight, PHANTOM_TOKEN_PREFLIGHT_PASS),
+    phantom_token_null(resource_metadata),
+    phantom_token_null(resource),
+    phantom_token_null(hot_cache),
+    phantom_token_position(hot_cache_at),
+
+    phantom_token_end
+};
 
 
 void *
