@@ -143,6 +143,22 @@ ngx_command_t  phantom_token_commands[] = {
     phantom_token_directive("phantom_token_preflight", NGX_CONF_TAKE1,
         phantom_token_set_word, preflight, phantom_token_preflight_words),
 
+    phantom_token_directive("phantom_token_acr_values", NGX_CONF_TAKE1,
+        phantom_token_set_words, acr_values, NULL),
+
+    phantom_token_directive("phantom_token_max_auth_age", NGX_CONF_TAKE1,
+        phantom_token_set_max_auth_age, max_auth_age, NULL),
+
+    { ngx_string("phantom_token_claim_set"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      phantom_token_add_claim_variable,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    phantom_token_directive("phantom_token_require", NGX_CONF_1MORE,
+        phantom_token_add_required_values, required_values, NULL),
+
     phantom_token_directive("phantom_token_resource_metadata", NGX_CONF_TAKE1,
         ngx_http_set_complex_value_slot, resource_metadata, NULL),
 

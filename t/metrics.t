@@ -90,6 +90,12 @@ my $gateway = gateway(
     locations => qq{
         $page
         location /plain    { $on /_introspect; $api }
+        location /step-up  { $on /_introspect; phantom_token_acr_values gold; phantom_token_max_auth_age 1m;
+                             proxy_pass http://%%API%%; }
+        location /admin    { $on /_introspect; phantom_token_require \$phantom_token_claim_admin;
+                             proxy_pass http://%%API%%; }
+        location /admin/401 { $on /_introspect; phantom_token_require \$phantom_token_claim_admin error=401;
+                             proxy_pass http://%%API%%; }
         location /strict   { $on /_introspect; phantom_token_issuer https://as.example; phantom_token_audience api;
                              phantom_token_scopes read; $api }
         location /slow     { $on /_slow; $api }
@@ -144,6 +150,8 @@ $as->answers(
     'foreign-token'  => { jwt => { %good, iss => 'https://evil.example' } },
     'audience-token' => { jwt => { %good, aud => 'other' } },
     'scope-token'    => { jwt => { %good, scope => 'write' } },
+    'acr-token'      => { jwt => { %good, acr => 'bronze' } },
+    'age-token'      => { jwt => { %good, acr => 'gold', auth_time => time - 3600 } },
     'bound-token'    => { jwt => { %good, cnf => { jkt => 'x' } } },
     'refused-token'  => { status => 401 },
     'busy-token'     => { status => 503 },
@@ -185,6 +193,14 @@ counted($gateway, 'audience',           '/strict',  'audience-token', 401,
     { 'requests audience' => 1, 'calls introspection active' => 1 });
 counted($gateway, 'insufficient_scope', '/strict',  'scope-token',    403,
     { 'requests insufficient_scope' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'acr',                '/step-up', 'acr-token',      401,
+    { 'requests acr' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'auth_time',          '/step-up', 'age-token',      401,
+    { 'requests auth_time' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'requirement, 403',   '/admin',   'acr-token',      403,
+    { 'requests requirement' => 1, 'calls introspection active' => 1 });
+counted($gateway, 'requirement, 401',   '/admin/401', 'acr-token',    401,
+    { 'requests requirement' => 1, 'calls introspection active' => 1 });
 counted($gateway, 'bound',              '/strict',  'bound-token',    401,
     { 'requests bound' => 1, 'calls introspection active' => 1 });
 counted($gateway, 'as_refused_client',  '/plain',   'refused-token',  502,

@@ -80,6 +80,13 @@ typedef struct phantom_token_policy_s  phantom_token_policy_t;
 /** A private key that the gateway signs with: see configuration/private_key.h. */
 typedef struct phantom_token_private_key_s  phantom_token_private_key_t;
 
+/** One value of phantom_token_require. */
+typedef struct {
+    ngx_http_complex_value_t   value;
+    const char                *problem;       /* a line for the log: which value does not hold */
+    ngx_uint_t                 status;        /* 403 or 401 */
+} phantom_token_required_value_t;
+
 /** Where the variables are that the gateway reads itself: see configuration/variable_indices.h. */
 typedef struct phantom_token_variables_s  phantom_token_variables_t;
 
@@ -130,6 +137,9 @@ typedef struct phantom_token_location_s {
     ngx_uint_t                 inbound_jwt;
     ngx_flag_t                 verify_jwt;
     ngx_uint_t                 preflight;
+    ngx_array_t               *acr_values;
+    time_t                     max_auth_age;             /* -1: any */
+    ngx_array_t               *required_values;          /* phantom_token_required_value_t */
     ngx_http_complex_value_t  *resource_metadata;
     ngx_http_complex_value_t  *resource;
     ngx_shm_zone_t            *hot_cache;                /* NULL: off */
@@ -191,6 +201,7 @@ typedef struct {
     ngx_array_t                 blocks;     /* phantom_token_block_t; gone when the configuration has been read */
     phantom_token_variables_t  *variables;
     ngx_array_t                 hot_caches; /* ngx_shm_zone_t *: of all phantom_token_hot_cache zone=... */
+    ngx_array_t                 claim_variables; /* ngx_str_t: the names in phantom_token_claim_set */
     ngx_shm_zone_t             *metrics;    /* NULL where no location has phantom_token_metrics */
 } phantom_token_main_t;
 
@@ -205,11 +216,12 @@ char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_words(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
- * Each of these is for one: configuration/directives.cpp, configuration/key_directives.cpp, cache/hot_cache_zone.cpp,
- * configuration/resource_directives.cpp, observation/metrics_page.cpp, access/key_set_page.cpp,
- * access/resource_document.cpp.
+ * Each of these is for one: configuration/directives.cpp, configuration/key_directives.cpp,
+ * configuration/requirement_directives.cpp, configuration/resource_directives.cpp, cache/hot_cache_zone.cpp,
+ * observation/claim_variables.cpp, observation/metrics_page.cpp, access/key_set_page.cpp, access/resource_document.cpp.
  */
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -228,6 +240,9 @@ char *phantom_token_set_signed_claims(ngx_conf_t *cf, ngx_command_t *cmd, void *
 char *phantom_token_set_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_resource_document(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_max_auth_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_add_required_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_add_claim_variable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

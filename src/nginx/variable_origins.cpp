@@ -64,6 +64,27 @@ void note_server_name_captures([[maybe_unused]] const ngx_http_core_main_conf_t 
 #endif
 }
 
+/// @return a new array with the request's values of the origins that stay; nullptr where there is no memory.
+template <typename Stays>
+ngx_http_variable_value_t *copy_values(ngx_http_request_t &r, ngx_pool_t *pool, const VariableOrigins &origins,
+                                       Stays stays) noexcept {
+  const ngx_http_core_main_conf_t &cmcf = core_main_of(&r);
+  auto *values = static_cast<ngx_http_variable_value_t *>(
+      ngx_pcalloc(pool, cmcf.variables.nelts * sizeof(ngx_http_variable_value_t)));
+  if (values == nullptr) {
+    return nullptr;
+  }
+  if (origins.request_id_index != NGX_ERROR) {
+    (void)ngx_http_get_indexed_variable(&r, static_cast<ngx_uint_t>(origins.request_id_index));
+  }
+  for (ngx_uint_t i = 0; i < origins.bytes.len; i++) {
+    if (stays(origins.bytes.data[i])) {
+      values[i] = r.variables[i];
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
 bool note_origins(ngx_conf_t *cf, ngx_int_t request_id_index, VariableOrigins &origins) noexcept {
@@ -97,21 +118,11 @@ bool is_of_client(const ngx_conf_t *cf, const VariableOrigins &origins, std::str
 }
 
 ngx_http_variable_value_t *make_variables(const ngx_http_request_t *r, const VariableOrigins &origins) noexcept {
-  const ngx_http_core_main_conf_t &cmcf = core_main_of(r);
-  auto *values = static_cast<ngx_http_variable_value_t *>(
-      ngx_pcalloc(r->pool, cmcf.variables.nelts * sizeof(ngx_http_variable_value_t)));
-  if (values == nullptr) {
-    return nullptr;
-  }
-  if (origins.request_id_index != NGX_ERROR) {
-    (void)ngx_http_get_indexed_variable(r->main, static_cast<ngx_uint_t>(origins.request_id_index));
-  }
-  for (ngx_uint_t i = 0; i < origins.bytes.len; i++) {
-    if (origins.bytes.data[i] == of_client) {
-      values[i] = r->main->variables[i];
-    }
-  }
-  return values;
+  return copy_values(*r->main, r->pool, origins, [](u_char origin) { return origin == of_client; });
+}
+
+ngx_http_variable_value_t *make_fresh_variables(ngx_http_request_t *r, const VariableOrigins &origins) noexcept {
+  return copy_values(*r, r->pool, origins, [](u_char origin) { return origin != evaluated; });
 }
 
 void forget_evaluated_variables(ngx_http_request_t *subrequest, const VariableOrigins &origins) noexcept {

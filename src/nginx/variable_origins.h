@@ -26,6 +26,11 @@ bool is_of_client(const ngx_conf_t *cf, const VariableOrigins &origins, std::str
 /// @return nullptr where there is no memory.
 ngx_http_variable_value_t *make_variables(const ngx_http_request_t *r, const VariableOrigins &origins) noexcept;
 
+/// Makes another array of values for the request, without those that can be evaluated anew. $request_id, which has one
+/// value for each array, is the same in both.
+/// @return nullptr where there is no memory.
+ngx_http_variable_value_t *make_fresh_variables(ngx_http_request_t *r, const VariableOrigins &origins) noexcept;
+
 /// Drops all values of a subrequest's variables that can be evaluated anew: not what `set` has written, named captures
 /// and what is the client's.
 void forget_evaluated_variables(ngx_http_request_t *subrequest, const VariableOrigins &origins) noexcept;

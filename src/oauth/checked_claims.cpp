@@ -1,6 +1,7 @@
 #include "checked_claims.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <string_view>
 
 #include "../jose/strings.h"
@@ -32,13 +33,19 @@ bool is_sender_constrained(const jose::JsonValue *source) noexcept {
          (token_type != nullptr && jose::equal_ignoring_case(token_type->text, "DPoP"));
 }
 
-const jose::JsonValue *granted_scopes(const jose::JsonValue *claims, const jose::JsonValue *members) noexcept {
-  for (const jose::JsonValue *scope : {member_of(members, "scope"), member_of(claims, "scope")}) {
-    if (scope != nullptr) {
-      return scope;
+const jose::JsonValue *first_member_of(std::initializer_list<const jose::JsonValue *> objects,
+                                       std::string_view name) noexcept {
+  for (const jose::JsonValue *object : objects) {
+    if (const jose::JsonValue *member = member_of(object, name)) {
+      return member;
     }
   }
-  return member_of(claims, "scp");
+  return nullptr;
+}
+
+const jose::JsonValue *granted_scopes(const jose::JsonValue *claims, const jose::JsonValue *members) noexcept {
+  const jose::JsonValue *scope = first_member_of({members, claims}, "scope");
+  return scope != nullptr ? scope : member_of(claims, "scp");
 }
 
 }  // namespace
@@ -57,6 +64,8 @@ CheckedClaims gather_checked_claims(const jose::JsonValue *claims, const jose::J
   checked_claims.audience = member_of(issued, "aud");
   checked_claims.audience_of_response = member_of(response, "aud");
   checked_claims.scope = granted_scopes(claims, members);
+  checked_claims.acr = first_member_of({claims, members}, "acr");
+  checked_claims.auth_time = first_member_of({claims, members}, "auth_time");
   checked_claims.is_sender_constrained = is_sender_constrained(members) || is_sender_constrained(claims);
   checked_claims.gathered = true;
   return checked_claims;

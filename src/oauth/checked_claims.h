@@ -27,6 +27,9 @@ struct CheckedClaims {
   const jose::JsonValue *audience_of_response = nullptr;
   const jose::JsonValue *scope = nullptr;  ///< `scope` of the response, else `scope` of the JWT, else its `scp`
 
+  const jose::JsonValue *acr = nullptr;        ///< of the JWT, else of the JSON response
+  const jose::JsonValue *auth_time = nullptr;  ///< likewise
+
   bool is_sender_constrained = false;  ///< `cnf` (RFC 7800 section 3.1) or `token_type` DPoP (RFC 9449 section 6.2)
 };
 
@@ -35,11 +38,11 @@ struct CheckedClaims {
 /// @param checked_claims CheckedClaims, const or not.
 template <typename Claims, typename Visit>
 void for_each_member(Claims &checked_claims, Visit visit) {
-  auto &[gathered, exp_is_no_number, nbf_is_no_number, exp, nbf, iss, iss_of_response, aud, aud_of_response, scope,
-         is_sender_constrained] = checked_claims;
+  auto &[gathered, exp_is_no_number, nbf_is_no_number, exp, nbf, iss, iss_of_response, aud, aud_of_response, scope, acr,
+         auth_time, is_sender_constrained] = checked_claims;
   const auto visit_all = [&visit](auto &...members) { (visit(members), ...); };
   visit_all(gathered, exp_is_no_number, nbf_is_no_number, exp, nbf, iss, iss_of_response, aud, aud_of_response, scope,
-            is_sender_constrained);
+            acr, auth_time, is_sender_constrained);
 }
 
 /// @param claims the claims of the JWT; nullptr where there is none: then `iss` and `aud` are those of the response.

@@ -1,6 +1,5 @@
 #include "claim.h"
 
-#include "../jose/strings.h"
 #include "../jose/writer.h"
 
 namespace oauth {
@@ -55,6 +54,13 @@ ClaimMatch find_claim(const jose::JsonValue *object, std::string_view variable_n
     }
   }
   return match;
+}
+
+const jose::JsonValue *find_claim_at(const jose::JsonValue *object, jose::Strings path) noexcept {
+  for (const std::string_view name : path) {
+    object = object == nullptr ? nullptr : object->member(name);
+  }
+  return object;
 }
 
 bool claim_text(const jose::JsonValue &claim, jose::Memory &memory, std::string_view &text) noexcept {

@@ -5,6 +5,7 @@
 
 #include "../jose/json.h"
 #include "../jose/memory.h"
+#include "../jose/strings.h"
 
 namespace oauth {
 
@@ -18,6 +19,12 @@ struct ClaimMatch {
 /// Finds the claims of an object by the name of a variable. A claim that is `null` counts as absent.
 /// @param object the claims; nullptr where there are none.
 ClaimMatch find_claim(const jose::JsonValue *object, std::string_view variable_name) noexcept;
+
+/// Finds a claim inside of others: each name but the last is that of an object.
+/// @param object the claims; nullptr where there are none.
+/// @param path exact names, at least one.
+/// @return nullptr where it is not there, or `null`.
+const jose::JsonValue *find_claim_at(const jose::JsonValue *object, jose::Strings path) noexcept;
 
 /// Turns the value of a claim into text: a string unescaped, a number or boolean as written, an array of strings joined
 /// by spaces. Any other value, and one with control characters, becomes an empty text.

@@ -85,8 +85,40 @@ Verdict check_scopes(const CheckedClaims &claims, const Requirements &requiremen
              : Verdict{Outcome::insufficient_scope};
 }
 
+// RFC 9470 section 4: a token that does not tell how its user was authenticated does not meet the requirement.
+Verdict check_authentication_context(const CheckedClaims &claims, const Requirements &requirements,
+                                     std::int64_t /*now*/) noexcept {
+  if (requirements.acr_values.empty()) {
+    return holds;
+  }
+  if (claims.acr == nullptr) {
+    return {Outcome::acr, "the token has no acr"};
+  }
+  return is_one_of(*claims.acr, requirements.acr_values) ? holds : Verdict{Outcome::acr, "the token has another acr"};
+}
+
+Verdict check_authentication_age(const CheckedClaims &claims, const Requirements &requirements,
+                                 std::int64_t now) noexcept {
+  if (requirements.max_auth_age == Requirements::any_age) {
+    return holds;
+  }
+  std::int64_t auth_time = 0;
+  if (claims.auth_time == nullptr || !jose::read_numeric_date(*claims.auth_time, auth_time)) {
+    return {Outcome::auth_time, "the token has no auth_time that is a number"};
+  }
+  const bool is_recent = saturating_add(auth_time, requirements.max_auth_age) >= now;
+  return is_recent ? holds : Verdict{Outcome::auth_time, "the user was authenticated too long ago"};
+}
+
 using Check = Verdict (*)(const CheckedClaims &claims, const Requirements &requirements, std::int64_t now) noexcept;
-constexpr Check checks[] = {check_expiry, check_start, check_issuer, check_audience, check_binding, check_scopes};
+constexpr Check checks[] = {check_expiry,
+                            check_start,
+                            check_issuer,
+                            check_audience,
+                            check_binding,
+                            check_scopes,
+                            check_authentication_context,
+                            check_authentication_age};
 
 }  // namespace
 

@@ -11,11 +11,15 @@ namespace oauth {
 
 /// What a location requires of a token.
 struct Requirements {
+  static constexpr std::int64_t any_age = -1;
+
   jose::Strings scopes;
   ScopeMatch scope_match = ScopeMatch::all;
   jose::Strings issuers;                   ///< empty: any
   jose::Strings audiences;                 ///< empty: any
   std::int64_t leeway = 0;                 ///< seconds, not negative
+  jose::Strings acr_values;                ///< empty: any
+  std::int64_t max_auth_age = any_age;     ///< seconds since the user's authentication, not negative
   bool accept_sender_constrained = false;  ///< leave `cnf` and DPoP to the API
 };
 

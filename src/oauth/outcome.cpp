@@ -13,6 +13,7 @@ struct Row {
 
 constexpr std::string_view no_error;
 constexpr std::string_view invalid_token = "invalid_token";
+constexpr std::string_view insufficient_scope = "insufficient_scope";
 
 constexpr Row table[] = {
     {Outcome::active, {"active", 0, no_error}},
@@ -23,11 +24,15 @@ constexpr Row table[] = {
     {Outcome::not_yet_valid, {"not_yet_valid", 401, invalid_token}},
     {Outcome::issuer, {"issuer", 401, invalid_token}},
     {Outcome::audience, {"audience", 401, invalid_token}},
-    {Outcome::insufficient_scope, {"insufficient_scope", 403, "insufficient_scope"}},
+    {Outcome::insufficient_scope, {"insufficient_scope", 403, insufficient_scope}},
     {Outcome::bound, {"bound", 401, invalid_token}},
     {Outcome::signature_of_client, {"signature", 401, invalid_token}},
     {Outcome::signature_of_server, {"signature", 502, no_error}},
     {Outcome::rejected_jwt, {"rejected_jwt", 401, invalid_token}},
+    {Outcome::acr, {"acr", 401, insufficient_user_authentication}},
+    {Outcome::auth_time, {"auth_time", 401, insufficient_user_authentication}},
+    {Outcome::requirement_forbidden, {"requirement", 403, insufficient_scope}},
+    {Outcome::requirement_unauthorized, {"requirement", 401, invalid_token}},
     {Outcome::as_refused_client, {"as_refused_client", 502, no_error}},
     {Outcome::as_busy, {"as_busy", 503, no_error}},
     {Outcome::as_timeout, {"as_timeout", 504, no_error}},

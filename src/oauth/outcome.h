@@ -20,6 +20,10 @@ enum class Outcome : std::uint8_t {
   signature_of_client,  ///< of the client's own JWT
   signature_of_server,  ///< of the JWT that the authorization server returned
   rejected_jwt,
+  acr,
+  auth_time,
+  requirement_forbidden,     ///< a value that the operator requires; answered as a missing scope
+  requirement_unauthorized,  ///< the same, answered as an invalid token
   as_refused_client,
   as_busy,
   as_timeout,
@@ -34,6 +38,9 @@ enum class Outcome : std::uint8_t {
   anonymous,  ///< without a token, where tokens are optional
   internal_error,
 };
+
+/// The error code of a token that tells too little of how its user was authenticated (RFC 9470 section 3).
+constexpr std::string_view insufficient_user_authentication = "insufficient_user_authentication";
 
 /// What an outcome means to the client.
 struct OutcomeMeaning {

@@ -65,14 +65,17 @@ std::string join_first_ones(const std::vector<std::string_view> &scopes) {
 
 }  // namespace
 
-// A line each: realm, scopes, error, resource_metadata.
+// A line each: realm, scopes, error, resource_metadata, acr_values, max_age.
 int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   fuzz::Input input(data, size);
   const std::string_view realm = input.line();
   const std::vector<std::string_view> scopes = fuzz::split(input.line(), ' ');
   const std::string_view error = input.line();
   const std::string_view metadata = input.line();
-  const oauth::Challenge challenge = {realm, fuzz::strings(scopes), error, metadata};
+  const std::vector<std::string_view> acr_values = fuzz::split(input.line(), ' ');
+  const std::string_view max_age = input.line();
+  const oauth::Challenge challenge = {realm,    fuzz::strings(scopes),     error,
+                                      metadata, fuzz::strings(acr_values), max_age};
 
   std::string text(oauth::challenge_size(challenge), '\0');
   REQUIRE(oauth::write_challenge(text.data(), challenge) == text.data() + text.size());
@@ -85,6 +88,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   }
   if (!metadata.empty()) {
     expected["resource_metadata"] = metadata;
+  }
+  if (!acr_values.empty()) {
+    expected["acr_values"] = join_first_ones(acr_values);
+  }
+  if (!max_age.empty()) {
+    expected["max_age"] = max_age;
   }
   REQUIRE(parse(text) == expected);
   return 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "fuzz.h"
 #include "oracle.h"
@@ -47,9 +48,20 @@ std::string expected_text(const json_t *claim, std::string_view as_written) {
   return has_control_character(text) ? "" : text;
 }
 
+/// The claim at a path, by jansson's way through the same objects.
+void require_claim_at(const jose::JsonValue &object, const json_t *theirs, std::string_view line) {
+  const std::vector<std::string_view> path = fuzz::split(line.substr(0, line.find('\0')), ' ');
+  for (const std::string_view name : path) {
+    theirs = fuzz::member(theirs, std::string(name).c_str());
+  }
+  const jose::JsonValue *claim = oauth::find_claim_at(&object, fuzz::strings(path));
+  REQUIRE((claim != nullptr) == (theirs != nullptr));
+  REQUIRE(claim == nullptr || path.empty() || claim->name == path.back());
+}
+
 }  // namespace
 
-// A line with the variable's name, then a JSON object.
+// A line with the variable's name or a path of names, then a JSON object.
 int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   fuzz::Input input(data, size);
   const std::string_view name = input.line();
@@ -78,5 +90,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const oauth::ClaimMatch match = oauth::find_claim(object, name);
   REQUIRE(match.count == count);
   REQUIRE(match.claim == first);
+  require_claim_at(*object, theirs.value.get(), name);
   return 0;
 }

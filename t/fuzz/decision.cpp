@@ -16,11 +16,11 @@ namespace {
 
 constexpr std::int64_t now = 1700000000;
 
-/// The requirements as a line: scopes, `all` or `any`, issuers, audiences, leeway, `refuse` or `pass`, with `;` between
-/// them.
+/// The requirements as a line: scopes, `all` or `any`, issuers, audiences, leeway, `refuse` or `pass`, values of acr,
+/// age, with `;` between them.
 struct RequirementsLine {
   explicit RequirementsLine(std::string_view line) {
-    std::string_view fields[6];
+    std::string_view fields[8];
     for (std::string_view &field : fields) {
       field = line.substr(0, line.find(';'));
       line.remove_prefix(std::min(field.size() + 1, line.size()));
@@ -36,6 +36,9 @@ struct RequirementsLine {
     std::from_chars(fields[4].data(), fields[4].data() + std::min<std::size_t>(fields[4].size(), 9), leeway);
     leeway = std::max<std::int64_t>(leeway, 0);
     accept_bound = fields[5] == "pass";
+    acr_values = fuzz::split(fields[6], ' ');
+    std::from_chars(fields[7].data(), fields[7].data() + std::min<std::size_t>(fields[7].size(), 9), max_auth_age);
+    max_auth_age = std::max(max_auth_age, oauth::Requirements::any_age);
   }
 
   oauth::Requirements requirements() const {
@@ -44,12 +47,15 @@ struct RequirementsLine {
             fuzz::strings(issuers),
             fuzz::strings(audiences),
             leeway,
+            fuzz::strings(acr_values),
+            max_auth_age,
             accept_bound};
   }
 
-  std::vector<std::string_view> scopes, issuers, audiences;
+  std::vector<std::string_view> scopes, issuers, audiences, acr_values;
   bool any = false;
   std::int64_t leeway = 0;
+  std::int64_t max_auth_age = oauth::Requirements::any_age;
   bool accept_bound = false;
 };
 
@@ -128,12 +134,26 @@ bool scopes_hold(const Documents &documents, const RequirementsLine &line) {
   return line.any && !line.scopes.empty() ? count > 0 : count == static_cast<std::ptrdiff_t>(line.scopes.size());
 }
 
+/// Of the JWT, else of the response.
+const json_t *first_member(const Documents &documents, const char *name) {
+  const json_t *claim = fuzz::member(documents.claims, name);
+  return claim != nullptr ? claim : fuzz::member(documents.members, name);
+}
+
+bool authentication_holds(const Documents &documents, const RequirementsLine &line) {
+  const json_t *auth_time = first_member(documents, "auth_time");
+  const bool is_recent = line.max_auth_age == oauth::Requirements::any_age ||
+                         (json_is_real(auth_time) &&
+                          std::floor(json_real_value(auth_time)) + static_cast<double>(line.max_auth_age) >= now);
+  return is_recent && (line.acr_values.empty() || is_among(first_member(documents, "acr"), line.acr_values));
+}
+
 bool may_pass(const Documents &documents, const RequirementsLine &line) {
   const auto leeway = static_cast<double>(line.leeway);
   return times_hold(documents.members, leeway) && times_hold(documents.claims, leeway) &&
          times_hold(documents.envelope, leeway) && issuer_and_audience_hold(documents, line) &&
          (line.accept_bound || (!is_bound(documents.members) && !is_bound(documents.claims))) &&
-         scopes_hold(documents, line);
+         scopes_hold(documents, line) && authentication_holds(documents, line);
 }
 
 /// Whether a double has lost the fraction: such as 1700000000.99999999999, which is rounded down and not up.
@@ -163,8 +183,12 @@ struct Document {
     ours = jose::parse_json(copy.data(), copy.size(), memory, problem);
     theirs = fuzz::load(text).value;
     usable = ours != nullptr && ours->kind == jose::JsonKind::object && json_is_object(theirs.get()) &&
-             !is_rounded(ours->member("exp")) && !is_rounded(ours->member("nbf"));
-    has_unreadable_date = usable && (underflows(ours->member("exp")) || underflows(ours->member("nbf")));
+             none_of_dates(is_rounded);
+    has_unreadable_date = usable && !none_of_dates(underflows);
+  }
+
+  bool none_of_dates(bool (*holds)(const jose::JsonValue *)) const {
+    return !holds(ours->member("exp")) && !holds(ours->member("nbf")) && !holds(ours->member("auth_time"));
   }
 
   fuzz::Text copy;

@@ -97,6 +97,11 @@ json_t *seconds(const phantom_token_location_t &location, const ngx_command_t &c
   return string(value != 0 && value % 60 == 0 ? std::to_string(value / 60) + "m" : std::to_string(value) + "s");
 }
 
+/// Of phantom_token_max_auth_age: -1 is none.
+json_t *age(const phantom_token_location_t &location, const ngx_command_t &command) {
+  return field<time_t>(location, command) < 0 ? json_null() : seconds(location, command);
+}
+
 json_t *milliseconds(const phantom_token_location_t &location, const ngx_command_t &command) {
   const ngx_msec_t value = field<ngx_msec_t>(location, command);
   return string(value % 1000 == 0 ? std::to_string(value / 1000) + "s" : std::to_string(value) + "ms");
@@ -153,6 +158,10 @@ constexpr struct {
     {phantom_token_add_signing_key, none},
     {phantom_token_set_signed_lifetime, seconds},
     {phantom_token_set_signed_claims, none},
+    {phantom_token_set_words, none},
+    {phantom_token_set_max_auth_age, age},
+    {phantom_token_add_required_values, none},
+    {phantom_token_add_claim_variable, no_value},
     {phantom_token_set_introspection_endpoint, none},
     {phantom_token_set_exchange_endpoint, none},
     {phantom_token_set_jwks_endpoint, none},

@@ -168,5 +168,21 @@ TEST(Challenge, NamesTheResourceMetadata) {
   }
 }
 
+// RFC 9470 section 3, with the example of section 3.1.
+TEST(Challenge, NamesTheAuthenticationThatIsWanted) {
+  const std::string_view acr_values[] = {"myACR", R"(urn:"x"\)", "myACR"};
+  Challenge challenge = {"api", {}, "insufficient_user_authentication", "", {acr_values, 1}, "5"};
+  EXPECT_EQ(write(challenge),
+            R"(Bearer realm="api", error="insufficient_user_authentication", acr_values="myACR", max_age="5")");
+  challenge.acr_values = {acr_values, 3};
+  challenge.max_age = "";
+  challenge.resource_metadata = "https://a/";
+  const Parameters expected = {{"realm", "api"},
+                               {"error", "insufficient_user_authentication"},
+                               {"acr_values", R"(myACR urn:"x"\)"},
+                               {"resource_metadata", "https://a/"}};
+  EXPECT_EQ(ChallengeReader(write(challenge)).read(), expected);
+}
+
 }  // namespace
 }  // namespace oauth

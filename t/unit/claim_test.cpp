@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -181,6 +182,35 @@ TEST(Claim, OfAStringNeedsNoMemory) {
   EXPECT_EQ(text, "alice");
   EXPECT_TRUE(claim_text(*object.get()->member("n"), none, text));
   EXPECT_EQ(text, "1");
+}
+
+const JsonValue *at(const Object &object, std::initializer_list<std::string_view> path) {
+  return find_claim_at(object.get(), {path.begin(), path.size()});
+}
+
+TEST(Claim, IsFoundByItsPath) {
+  const Object object(
+      R"({"sub":"alice","realm_access":{"roles":["a","b"]},"a.b":{"c d":{"":1}},"none":{"x":null},"list":[{"x":1}]})");
+  ASSERT_NE(at(object, {"sub"}), nullptr);
+  EXPECT_EQ(at(object, {"sub"})->text, "alice");
+  ASSERT_NE(at(object, {"realm_access", "roles"}), nullptr);
+  EXPECT_EQ(at(object, {"realm_access", "roles"})->kind, JsonKind::array);
+  ASSERT_NE(at(object, {"a.b", "c d", ""}), nullptr);
+  EXPECT_EQ(at(object, {"a.b", "c d", ""})->text, "1");
+}
+
+TEST(Claim, IsNotFoundByAnyOtherPath) {
+  const Object object(
+      R"({"sub":"alice","realm_access":{"roles":["a"]},"none":{"x":null},"list":[{"x":1}],"null":null})");
+  EXPECT_EQ(at(object, {"Sub"}), nullptr) << "names are exact";
+  EXPECT_EQ(at(object, {"realm_access.roles"}), nullptr);
+  EXPECT_EQ(at(object, {"realm_access", "roles", "0"}), nullptr);
+  EXPECT_EQ(at(object, {"realm_access", "Roles"}), nullptr);
+  EXPECT_EQ(at(object, {"sub", "x"}), nullptr) << "a string has no members";
+  EXPECT_EQ(at(object, {"list", "x"}), nullptr) << "nor has an array";
+  EXPECT_EQ(at(object, {"none", "x"}), nullptr);
+  EXPECT_EQ(at(object, {"null"}), nullptr);
+  EXPECT_EQ(find_claim_at(nullptr, {}), nullptr);
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ struct Case {
   std::vector<std::string_view> audiences;
   std::int64_t leeway = 0;
   bool accept_sender_constrained = false;
+  std::vector<std::string_view> acr_values;
+  std::int64_t max_auth_age = Requirements::any_age;
   std::int64_t at = now;
 };
 
@@ -46,8 +48,9 @@ class Decided {
     TokenInformation information;
     information.outcome = Outcome::active;
     information.checked_claims = gather_checked_claims(parse(claims_), parse(members_), parse(envelope_));
-    const Requirements requirements = {strings(test.scopes),    test.scope_match, strings(test.issuers),
-                                       strings(test.audiences), test.leeway,      test.accept_sender_constrained};
+    const Requirements requirements = {
+        strings(test.scopes), test.scope_match,         strings(test.issuers), strings(test.audiences),
+        test.leeway,          strings(test.acr_values), test.max_auth_age,     test.accept_sender_constrained};
     verdict_ = decide(information, requirements, test.at);
     expect_the_same_of_a_copy(information, requirements, test.at);
   }
@@ -440,6 +443,73 @@ TEST(Decision, ChecksInOrder) {
   EXPECT_EQ(decide(test), "insufficient_scope");
   test.claims = R"({"iss":"i","aud":"a","scope":"s"})";
   EXPECT_EQ(decide(test), "active");
+}
+
+// --- RFC 9470: acr and auth_time ---
+
+std::string_view with_acr(std::string_view claims, std::string_view members = {}) {
+  Case test;
+  test.claims = claims;
+  test.members = members;
+  test.acr_values = {"gold", "urn:silver"};
+  return decide(test);
+}
+
+TEST(Decision, WantsOneOfTheAcrValues) {
+  EXPECT_EQ(with_acr(R"({"acr":"gold"})"), "active");
+  EXPECT_EQ(with_acr(R"({"acr":"urn:silver"})"), "active");
+  for (const std::string_view claims :
+       {R"({})", R"({"acr":"bronze"})", R"({"acr":"Gold"})", R"({"acr":"gold urn:silver"})", R"({"acr":["gold"]})",
+        R"({"acr":1})", R"({"acr":null})", R"({"acr":""})"}) {
+    EXPECT_EQ(with_acr(claims), "acr") << claims;
+  }
+}
+
+TEST(Decision, TakesAcrFromTheJwtElseFromTheResponse) {
+  EXPECT_EQ(with_acr("{}", R"({"acr":"gold"})"), "active");
+  EXPECT_EQ(with_acr(R"({"acr":null})", R"({"acr":"gold"})"), "active");
+  EXPECT_EQ(with_acr(R"({"acr":"bronze"})", R"({"acr":"gold"})"), "acr");
+  EXPECT_EQ(with_acr({}, R"({"acr":"gold"})"), "active") << "no JWT";
+}
+
+std::string_view with_age(std::int64_t max_auth_age, std::string_view claims, std::string_view members = {}) {
+  Case test;
+  test.claims = claims;
+  test.members = members;
+  test.max_auth_age = max_auth_age;
+  test.leeway = 1000;  // it does not lengthen the age
+  return decide(test);
+}
+
+TEST(Decision, WantsARecentAuthentication) {
+  EXPECT_EQ(with_age(60, R"({"auth_time":1699999940})"), "active");
+  EXPECT_EQ(with_age(60, R"({"auth_time":1699999939})"), "auth_time");
+  EXPECT_EQ(with_age(60, R"({"auth_time":1699999940.9})"), "active");
+  EXPECT_EQ(with_age(60, R"({"auth_time":1800000000})"), "active") << "a clock that is ahead";
+  EXPECT_EQ(with_age(60, R"({"auth_time":1e300})"), "active");
+  EXPECT_EQ(with_age(60, R"({"auth_time":-1e300})"), "auth_time");
+  EXPECT_EQ(with_age(highest, R"({"auth_time":1})"), "active") << "no overflow";
+  for (const std::string_view claims : {R"({})", R"({"auth_time":"1700000000"})", R"({"auth_time":null})",
+                                        R"({"auth_time":true})", R"({"auth_time":[1700000000]})"}) {
+    EXPECT_EQ(with_age(60, claims), "auth_time") << claims;
+  }
+}
+
+TEST(Decision, TakesAuthTimeFromTheJwtElseFromTheResponse) {
+  EXPECT_EQ(with_age(60, "{}", R"({"auth_time":1700000000})"), "active");
+  EXPECT_EQ(with_age(60, R"({"auth_time":1})", R"({"auth_time":1700000000})"), "auth_time");
+}
+
+TEST(Decision, LooksAtScopesBeforeTheAuthentication) {
+  Case test;
+  test.scopes = {"write"};
+  test.acr_values = {"gold"};
+  test.max_auth_age = 1;
+  EXPECT_EQ(decide(test), "insufficient_scope");
+  test.claims = R"({"scope":"write"})";
+  EXPECT_EQ(decide(test), "acr");
+  test.claims = R"({"scope":"write","acr":"gold"})";
+  EXPECT_EQ(decide(test), "auth_time");
 }
 
 }  // namespace

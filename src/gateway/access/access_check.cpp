@@ -10,6 +10,7 @@
 #include "forwarding.h"
 #include "preflight.h"
 #include "refusal.h"
+#include "required_values.h"
 #include "signature_check.h"
 #include "token_answer.h"
 
@@ -31,7 +32,8 @@ AccessStep conclude(ngx_http_request_t *r, RequestState &state, const phantom_to
   }
   const AccessStep verified =
       needs_verification(state, location) ? check_signature(r, state, location, jwt_of(state)) : go_on();
-  return verified.goes_on() ? prepare_authorization(r, state, location) : verified;
+  const AccessStep prepared = verified.goes_on() ? prepare_authorization(r, state, location) : verified;
+  return prepared.goes_on() ? check_required_values(r, state, location) : prepared;
 }
 
 AccessStep check_token(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
@@ -102,8 +104,7 @@ AccessStep begin_anew(ngx_http_request_t *r, RequestState &state, const phantom_
 }
 
 void note_allowed(RequestState &state, const phantom_token_location_t &location, Outcome outcome) noexcept {
-  state.is_judged = true;
-  state.outcome = outcome;
+  note_judgement(state, outcome);
   state.allowed_by = &location;
 }
 
@@ -116,8 +117,7 @@ ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_
   if (!forward(r, state, location)) {
     return refuse_for_memory(r, state, location);
   }
-  const bool is_unverified = state.client_jwt != nullptr && location.inbound_jwt == PHANTOM_TOKEN_INBOUND_PASS;
-  note_allowed(state, location, is_unverified ? Outcome::passed_jwt : Outcome::active);
+  note_allowed(state, location, outcome_of_token(state, location));
   return NGX_OK;
 }
 
@@ -126,8 +126,7 @@ ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
                          const phantom_token_location_t &location) noexcept {
   state.answer = nullptr;
   if (location.preflight == PHANTOM_TOKEN_PREFLIGHT_ANSWER) {
-    state.is_judged = true;
-    state.outcome = Outcome::preflight;
+    note_judgement(state, Outcome::preflight);
     withdraw_refusal(r, state);  // under `satisfy any`, auth_basic has left its challenge
     return NGX_HTTP_NO_CONTENT;
   }

@@ -80,18 +80,19 @@ std::string_view authorization_of(ngx_http_request_t *r, const phantom_token_loc
   return interpreted.authorization.empty() && !jwt.empty() ? make_authorization(r, jwt) : interpreted.authorization;
 }
 
-bool rewrite_authorization(ngx_http_request_t *r, RequestState &state,
+bool rewrite_authorization(ngx_http_request_t *r, const RequestState &state,
                            const phantom_token_location_t &location) noexcept {
-  state.forwarded_jwt = {};
   if (location.forward == PHANTOM_TOKEN_FORWARD_NONE) {
     return remove_authorization(r);
   }
   const std::string_view value = authorization_of(r, location, interpreted_of(state));
-  if (value.empty() || !set_authorization(r, value)) {
-    return false;
-  }
-  state.forwarded_jwt = value.substr(oauth::bearer_scheme.size());
-  return true;
+  return !value.empty() && set_authorization(r, value);
+}
+
+bool is_signed(ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location,
+               InterpretedAnswer &interpreted) noexcept {
+  return interpreted.signed_authorization.is_good(location.policy->signing.digest) ||
+         take_signed_by_other(r, state, location, interpreted);
 }
 
 }  // namespace
@@ -102,14 +103,18 @@ const jose::Jwt &jwt_of(const RequestState &state) noexcept {
 
 AccessStep prepare_authorization(ngx_http_request_t *r, RequestState &state,
                                  const phantom_token_location_t &location) noexcept {
-  if (location.forward != PHANTOM_TOKEN_FORWARD_SIGN) {
-    return go_on();
-  }
   InterpretedAnswer &interpreted = interpreted_of(state);
-  return interpreted.signed_authorization.is_good(location.policy->signing.digest) ||
-                 take_signed_by_other(r, state, location, interpreted)
-             ? go_on()
-             : sign(r, location, interpreted);
+  state.forwarded_jwt = {};
+  if (location.forward == PHANTOM_TOKEN_FORWARD_SIGN) {
+    const AccessStep step = is_signed(r, state, location, interpreted) ? go_on() : sign(r, location, interpreted);
+    if (!step.goes_on()) {
+      return step;
+    }
+    state.forwarded_jwt = interpreted.signed_authorization.value.substr(oauth::bearer_scheme.size());
+  } else if (location.forward == PHANTOM_TOKEN_FORWARD_JWT) {
+    state.forwarded_jwt = interpreted.information.jwt.compact;
+  }
+  return go_on();
 }
 
 bool forward(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {

@@ -24,8 +24,7 @@ bool was_to_be_checked(const ngx_http_request_t *r, const RequestState &state) n
 /// Another module alone has granted access: `satisfy any`.
 /// @return NGX_DECLINED, or a status where there is no memory.
 ngx_int_t withhold_token(ngx_http_request_t *r, RequestState &state) noexcept {
-  state.is_judged = true;
-  state.outcome = Outcome::bypassed;
+  note_judgement(state, Outcome::bypassed);
   const ngx_table_elt_t *header = r->headers_in.authorization;
   const bool may_hold_token = header != nullptr && oauth::may_hold_bearer_token(to_view(header->value));
   return !may_hold_token || remove_authorization(r) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -94,7 +94,15 @@ void withdraw_headers(ngx_http_request_t *r, const RequestState &state) noexcept
 
 bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                    std::string_view error) noexcept {
-  oauth::Challenge challenge = {to_view(location.realm), location.policy->requirements.scopes, error, {}};
+  const oauth::Requirements &requirements = location.policy->requirements;
+  oauth::Challenge challenge;
+  challenge.realm = to_view(location.realm);
+  challenge.scopes = requirements.scopes;
+  challenge.error = error;
+  if (error == oauth::insufficient_user_authentication) {
+    challenge.acr_values = requirements.acr_values;
+    challenge.max_age = location.policy->max_auth_age;
+  }
   if (!find_metadata_url(r, location, challenge.resource_metadata)) {
     return false;
   }
@@ -205,8 +213,7 @@ void log_refusal(const ngx_http_request_t *r, const RequestState &state, const p
 ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                  oauth::Verdict verdict) noexcept {
   const oauth::OutcomeMeaning &meaning = oauth::meaning(verdict.outcome);
-  state.is_judged = true;
-  state.outcome = verdict.outcome;
+  note_judgement(state, verdict.outcome);
   state.allowed_by = nullptr;
   log_refusal(r, state, location, verdict);
   withdraw_headers(r, state);

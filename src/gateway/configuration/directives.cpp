@@ -1,7 +1,6 @@
 // Setters of single directives: what its line may say. nginx adds the file and the line to every message that is logged
 // here.
 
-#include <algorithm>
 #include <string_view>
 
 #include "../../nginx/locations.h"
@@ -19,13 +18,6 @@ phantom_token_position_t position(const ngx_conf_t *cf) noexcept {
   return {cf->conf_file->file.name, cf->conf_file->line};
 }
 
-/// @return the text up to the next space, which is taken off `rest` with it.
-std::string_view take_scope(std::string_view &rest) noexcept {
-  const std::string_view scope = rest.substr(0, rest.find(' '));
-  rest.remove_prefix(std::min(scope.size() + 1, rest.size()));
-  return scope;
-}
-
 char *refuse_scope(ngx_conf_t *cf, const ngx_command_t *cmd, std::string_view scope) noexcept {
   const ngx_str_t shown = printable(cf->pool, scope);
   const ngx_str_t place = place_of(cf);
@@ -41,7 +33,7 @@ char *refuse_scope(ngx_conf_t *cf, const ngx_command_t *cmd, std::string_view sc
 /// Adds the scopes of one argument, which spaces separate.
 char *push_scopes(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, std::string_view line) noexcept {
   while (!line.empty()) {
-    const std::string_view scope = take_scope(line);
+    const std::string_view scope = take_word(line);
     if (scope.empty()) {
       continue;
     }
@@ -128,7 +120,7 @@ char *phantom_token_set_jwks_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *
 char *phantom_token_set_exchange_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   std::string_view rest = to_view(argument(cf, 1));
   while (!rest.empty()) {
-    const std::string_view scope = take_scope(rest);
+    const std::string_view scope = take_word(rest);
     if (!scope.empty() && !oauth::is_scope_token(scope)) {
       return refuse_scope(cf, cmd, scope);
     }

@@ -125,6 +125,20 @@ bool begin_client_jwt_cache_key(jose::Memory &memory, ngx_uint_t inbound_jwt,
   return jose::write_text(memory, describe, token_request.client_jwt_cache_key_begin);
 }
 
+bool make_authentication_requirements(ngx_pool_t *pool, const phantom_token_location_t &location,
+                                      phantom_token_policy_t &policy) noexcept {
+  policy.requirements.max_auth_age = location.max_auth_age;
+  if (location.max_auth_age != oauth::Requirements::any_age) {
+    auto *text = static_cast<u_char *>(ngx_pnalloc(pool, NGX_TIME_T_LEN));
+    if (text == nullptr) {
+      return false;
+    }
+    const u_char *end = ngx_sprintf(text, "%T", location.max_auth_age);
+    policy.max_auth_age = to_view({static_cast<size_t>(end - text), text});
+  }
+  return read_strings(pool, location.acr_values, policy.requirements.acr_values);
+}
+
 bool make_signing(ngx_pool_t *pool, const phantom_token_location_t &location, phantom_token_policy_t &policy) noexcept {
   PoolMemory memory(pool);
   oauth::SignedJwtTemplate &jwt = policy.signing.jwt;
@@ -204,6 +218,7 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
   if (policy == nullptr || !read_strings(pool, location.scopes, policy->requirements.scopes) ||
       !read_strings(pool, location.issuers, policy->requirements.issuers) ||
       !read_strings(pool, location.audiences, policy->requirements.audiences) ||
+      !make_authentication_requirements(pool, location, *policy) ||
       !read_strings(pool, location.jwt_members, policy->jwt_members) ||
       !read_strings(pool, location.authorization_servers, policy->authorization_servers) ||
       !make_token_request(pool, location, policy->token_request)) {

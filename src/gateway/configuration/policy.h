@@ -43,6 +43,7 @@ struct TokenRequestTemplate {
 /// What a location asks of a request, as views into the configuration.
 struct phantom_token_policy_s {
   oauth::Requirements requirements;
+  std::string_view max_auth_age;  ///< of the requirements, in decimal for the challenge; empty where there is none
   oauth::TokenSyntax token_syntax = oauth::TokenSyntax::b64token;
   jose::Strings jwt_members;
   oauth::InactiveStatuses inactive_statuses;

@@ -3,6 +3,7 @@
 
 #include "setters.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "../../jose/strings.h"
@@ -22,6 +23,14 @@ bool unset(const ngx_array_t *list) noexcept {
   return list == NGX_CONF_UNSET_PTR;
 }
 
+char *refuse_value(ngx_conf_t *cf, const ngx_command_t *cmd) noexcept {
+  const ngx_str_t place = place_of(cf);
+  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                     "\"%V\" of location \"%V\" has a value that is empty or has control characters: remove them",
+                     &cmd->name, &place);
+  return refuse();
+}
+
 /// Adds every argument of the line to the list. A single "" makes an empty list where that is allowed.
 char *add_to_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may_be_empty) noexcept {
   auto *&list = slot<ngx_array_t *>(cmd, conf);
@@ -38,11 +47,7 @@ char *add_to_list(ngx_conf_t *cf, const ngx_command_t *cmd, void *conf, bool may
   for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
     const ngx_str_t &value = argument(cf, i);
     if (value.len == 0 || has_control_characters(to_view(value))) {
-      const ngx_str_t place = place_of(cf);
-      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                         "\"%V\" of location \"%V\" has a value that is empty or has control characters: remove them",
-                         &cmd->name, &place);
-      return refuse();
+      return refuse_value(cf, cmd);
     }
     if (!push(list, value)) {
       return refuse();
@@ -79,6 +84,12 @@ ngx_str_t place_of(ngx_conf_t *cf) noexcept {
     return to_ngx_str("http");
   }
   return display_name(core_location_of(cf));
+}
+
+std::string_view take_word(std::string_view &rest) noexcept {
+  const std::string_view word = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+  return word;
 }
 
 }  // namespace gateway
@@ -177,6 +188,26 @@ char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) 
 
 char *phantom_token_add_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   return add_to_list(cf, cmd, conf, true);
+}
+
+/// One argument, in which spaces separate the words. "" makes an empty list.
+char *phantom_token_set_words(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  auto *&list = slot<ngx_array_t *>(cmd, conf);
+  if (!unset(list)) {
+    return duplicate();
+  }
+  list = make_list(cf);
+  std::string_view rest = to_view(argument(cf, 1));
+  if (list == nullptr || has_control_characters(rest)) {
+    return list == nullptr ? refuse() : refuse_value(cf, cmd);
+  }
+  while (!rest.empty()) {
+    const std::string_view word = take_word(rest);
+    if (!word.empty() && !push(list, to_ngx_str(word))) {
+      return refuse();
+    }
+  }
+  return NGX_CONF_OK;
 }
 
 char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "module_configuration.h"
 
 namespace gateway {
@@ -28,6 +30,9 @@ inline char *refuse() noexcept {
 inline char *duplicate() noexcept {
   return const_cast<char *>("is duplicate");
 }
+
+/// @return the text up to the next space, which is taken off `rest` with it; empty between two spaces.
+std::string_view take_word(std::string_view &rest) noexcept;
 
 /// @return an empty list of strings, or nullptr where there is no memory.
 inline ngx_array_t *make_list(const ngx_conf_t *cf) noexcept {

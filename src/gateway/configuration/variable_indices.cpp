@@ -10,6 +10,16 @@
 namespace gateway {
 namespace {
 
+bool is_own(const ngx_conf_t *cf, std::string_view name) noexcept {
+  const ngx_array_t &claims = main_of(cf).claim_variables;
+  for (ngx_uint_t i = 0; i < claims.nelts; i++) {
+    if (to_view(static_cast<const ngx_str_t *>(claims.elts)[i]) == name) {
+      return true;
+    }
+  }
+  return name.substr(0, variable_prefix.size()) == variable_prefix;
+}
+
 bool note_own(ngx_conf_t *cf, ngx_array_t &own) noexcept {
   if (ngx_array_init(&own, cf->pool, 4, sizeof(ngx_uint_t)) != NGX_OK) {
     return false;
@@ -17,7 +27,7 @@ bool note_own(ngx_conf_t *cf, ngx_array_t &own) noexcept {
   const ngx_http_core_main_conf_t &cmcf = core_main_of(cf);
   const auto *used = static_cast<const ngx_http_variable_t *>(cmcf.variables.elts);
   for (ngx_uint_t i = 0; i < cmcf.variables.nelts; i++) {
-    if (to_view(used[i].name).substr(0, variable_prefix.size()) != variable_prefix) {
+    if (!is_own(cf, to_view(used[i].name))) {
       continue;
     }
     auto *index = static_cast<ngx_uint_t *>(ngx_array_push(&own));

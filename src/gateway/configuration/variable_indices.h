@@ -12,7 +12,7 @@ struct phantom_token_variables_s {
   ngx_int_t key = NGX_ERROR;            ///< $phantom_token_key
   ngx_int_t request_body = NGX_ERROR;   ///< $request_body
   ngx_int_t proxy_host = NGX_ERROR;     ///< $proxy_host; NGX_ERROR only where there is no proxy module
-  ngx_array_t own = {};                 ///< ngx_uint_t: of all $phantom_token_* that the configuration reads
+  ngx_array_t own = {};                 ///< ngx_uint_t: of all of this module's that the configuration reads
   nginx::VariableOrigins origins;
 };
 

@@ -5,8 +5,6 @@
 #include "../../nginx/strings.h"
 #include "../../nginx/upstreams.h"
 #include "../../oauth/bearer.h"
-#include "../../oauth/claim.h"
-#include "../../oauth/token_information_codec.h"
 #include "../configuration/endpoint.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/policy.h"
@@ -14,26 +12,13 @@
 #include "../configuration/variable_indices.h"
 #include "../subrequest/endpoint_uri.h"
 #include "../subrequest/request_state.h"
+#include "claim_variables.h"
+#include "variable_value.h"
 
 namespace gateway {
 namespace {
 
-constexpr std::string_view claim_prefix = "phantom_token_claim_";
 constexpr std::string_view client_header_prefix = "phantom_token_http_";
-
-ngx_int_t set_value(ngx_http_variable_value_t *v, std::string_view value) noexcept {
-  v->valid = 1;
-  v->no_cacheable = 0;
-  v->not_found = 0;
-  v->len = static_cast<unsigned>(value.size());
-  v->data = to_ngx_str(value).data;
-  return NGX_OK;
-}
-
-ngx_int_t set_not_found(ngx_http_variable_value_t *v) noexcept {
-  v->not_found = 1;
-  return NGX_OK;
-}
 
 /// $http_authorization
 ngx_int_t get_authorization(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
@@ -155,60 +140,9 @@ ngx_int_t get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_
   return set_value(v, to_view({static_cast<size_t>(end - value), value}));
 }
 
-/// @return what has been accepted for this request, by checks of this module, or nullptr.
-oauth::TokenInformation *accepted(const ngx_http_request_t *r) noexcept {
-  const RequestState *state = find_state_above(r);
-  if (state == nullptr || !state->is_judged || state->outcome != oauth::Outcome::active) {
-    return nullptr;
-  }
-  if (state->client_jwt != nullptr) {
-    return &state->client_jwt->information;
-  }
-  return state->answer != nullptr ? &state->answer->interpreted.information : nullptr;
-}
-
 /// $phantom_token_jwt: what is forwarded
 ngx_int_t get_jwt(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   return accepted(r) == nullptr ? set_not_found(v) : set_value(v, find_state_above(r)->forwarded_jwt);
-}
-
-ngx_int_t set_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, std::string_view name) noexcept {
-  oauth::TokenInformation *information = accepted(r);
-  if (information == nullptr) {
-    return set_not_found(v);
-  }
-  PoolMemory memory(r->pool);
-  if (!oauth::read_all(*information, memory)) {
-    return NGX_ERROR;
-  }
-  oauth::ClaimMatch match = oauth::find_claim(information->jwt.claims, name);
-  if (match.count == 0) {
-    match = oauth::find_claim(information->members, name);
-  }
-  if (match.count != 1) {
-    return set_not_found(v);
-  }
-  std::string_view value;
-  return oauth::claim_text(*match.claim, memory, value) ? set_value(v, value) : NGX_ERROR;
-}
-
-/// $phantom_token_claim_NAME; data is the variable's whole name
-ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) noexcept {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): so nginx hands over the name of a variable with a prefix.
-  return set_claim(r, v, to_view(*reinterpret_cast<ngx_str_t *>(data)).substr(claim_prefix.size()));
-}
-
-/// $phantom_token_sub, $phantom_token_client_id and $phantom_token_scope
-ngx_int_t get_sub(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
-  return set_claim(r, v, "sub");
-}
-
-ngx_int_t get_client_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
-  return set_claim(r, v, "client_id");
-}
-
-ngx_int_t get_scope(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
-  return set_claim(r, v, "scope");
 }
 
 /// $phantom_token_http_NAME: $http_NAME of the client's request, but Authorization as the client sent it.

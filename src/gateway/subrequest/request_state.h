@@ -47,6 +47,11 @@ struct RequestState {
   ngx_table_elt_t *retry_after = nullptr;  ///< the Retry-After header, likewise
 };
 
+inline void note_judgement(RequestState &state, oauth::Outcome outcome) noexcept {
+  state.is_judged = true;
+  state.outcome = outcome;
+}
+
 /// @return the state of this very request, or nullptr.
 RequestState *find_state(const ngx_http_request_t *r) noexcept;
 
