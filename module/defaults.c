@@ -31,6 +31,8 @@ phantom_token_default_t  phantom_token_defaults[] = {
     phantom_token_null(audiences),
     phantom_token_sec(leeway, 0),
     phantom_token_null(jwt_members),
+    phantom_token_null(sources),
+    phantom_token_null(pattern),
     phantom_token_word(token_syntax, PHANTOM_TOKEN_SYNTAX_B64TOKEN),
     phantom_token_str(type_hint, "access_token"),
     phantom_token_null(inactive_statuses),

@@ -55,6 +55,12 @@ ngx_command_t  phantom_token_commands[] = {
     phantom_token_directive("phantom_token_jwt_member", NGX_CONF_1MORE,
         phantom_token_set_names, jwt_members, NULL),
 
+    phantom_token_directive("phantom_token_source", NGX_CONF_1MORE,
+        phantom_token_set_sources, sources, NULL),
+
+    phantom_token_directive("phantom_token_pattern", NGX_CONF_TAKE1,
+        phantom_token_set_pattern, pattern, NULL),
+
     phantom_token_directive("phantom_token_syntax", NGX_CONF_TAKE1,
         phantom_token_set_word, token_syntax, phantom_token_syntax_words),
 

@@ -64,6 +64,8 @@ END
                 phantom_token_resource https://x/\$decoded; $DOCUMENT;
             }
             location /document/if { if (\$arg_x) { set \$y 1; } $DOCUMENT authorization_servers=https://if.example; }
+            location /document/cookie { phantom_token_source \$cookie_at; $DOCUMENT; }
+            location /document/sources { phantom_token_source \$cookie_at authorization; $DOCUMENT; }
             location /document/header { add_header X-Own own; $DOCUMENT; }
         }
         location /protected { $DOCUMENT; }
@@ -125,6 +127,8 @@ cases($gateway,
     document('one scope is enough', '/document/any', \%server),
     document('nothing known', '/document/bare',
              { resource => 'https://api.example.com', bearer_methods_supported => ['header'] }),
+    document('no token from the header', '/document/cookie', without('bearer_methods_supported')),
+    document('the header is one of the sources', '/document/sources', \%server),
     document('issuers that are no URLs', '/document/names', without('authorization_servers')),
     document('an issuer that is no URL', '/document/some', { %server, authorization_servers => [$login] }),
     document('confirmation pass', '/document/confirmation', \%server),

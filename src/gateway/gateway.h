@@ -80,6 +80,9 @@ typedef struct phantom_token_policy_s  phantom_token_policy_t;
 /** A private key that the gateway signs with: see configuration/private_key.h. */
 typedef struct phantom_token_private_key_s  phantom_token_private_key_t;
 
+/** What a token must match: see nginx/pattern.h. */
+typedef struct phantom_token_pattern_s  phantom_token_pattern_t;
+
 /** One value of phantom_token_require. */
 typedef struct {
     ngx_http_complex_value_t   value;
@@ -110,6 +113,8 @@ typedef struct phantom_token_location_s {
     ngx_array_t               *audiences;
     time_t                     leeway;
     ngx_array_t               *jwt_members;
+    ngx_array_t               *sources;                  /* ngx_http_complex_value_t *; NULL: Authorization */
+    phantom_token_pattern_t   *pattern;                  /* NULL: none */
     ngx_uint_t                 token_syntax;
     ngx_str_t                  type_hint;                /* "off": none is sent */
     ngx_array_t               *inactive_statuses;        /* ngx_uint_t */
@@ -220,8 +225,9 @@ char *phantom_token_set_words(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Each of these is for one: configuration/directives.cpp, configuration/key_directives.cpp,
- * configuration/requirement_directives.cpp, configuration/resource_directives.cpp, cache/hot_cache_zone.cpp,
- * observation/claim_variables.cpp, observation/metrics_page.cpp, access/key_set_page.cpp, access/resource_document.cpp.
+ * configuration/requirement_directives.cpp, configuration/resource_directives.cpp, configuration/token_directives.cpp,
+ * cache/hot_cache_zone.cpp, observation/claim_variables.cpp, observation/metrics_page.cpp, access/key_set_page.cpp,
+ * access/resource_document.cpp.
  */
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -240,6 +246,8 @@ char *phantom_token_set_signed_claims(ngx_conf_t *cf, ngx_command_t *cmd, void *
 char *phantom_token_set_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_resource_document(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_sources(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_pattern(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_max_auth_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_required_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_claim_variable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

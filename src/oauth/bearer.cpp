@@ -56,26 +56,34 @@ bool is_token(std::string_view text, TokenSyntax syntax) noexcept {
 
 constexpr std::string_view bearer = "Bearer";
 
+std::string_view scheme_of(std::string_view authorization) noexcept {
+  return authorization.substr(0, authorization.find_first_of(" \t"));
+}
+
 bool separates(char c) noexcept {
   return c == ',' || static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7F;
 }
 
 }  // namespace
 
-BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept {
-  const auto end =
-      std::find_if(authorization.begin(), authorization.end(), [](char c) { return c == ' ' || c == '\t'; });
-  const std::string_view scheme = authorization.substr(0, static_cast<std::size_t>(end - authorization.begin()));
-  if (!jose::equal_ignoring_case(scheme, bearer)) {
-    return {};
-  }
+bool has_bearer_scheme(std::string_view authorization) noexcept {
+  return jose::equal_ignoring_case(scheme_of(authorization), bearer);
+}
 
-  std::string_view token = authorization.substr(scheme.size());
-  token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
-  if (!is_token(token, syntax)) {
+BearerCredentials read_token(std::string_view text, TokenSyntax syntax) noexcept {
+  if (!is_token(text, syntax)) {
     return {Credentials::malformed, {}};
   }
-  return {Credentials::bearer, token};
+  return {Credentials::bearer, text};
+}
+
+BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept {
+  if (!has_bearer_scheme(authorization)) {
+    return {};
+  }
+  std::string_view token = authorization.substr(bearer.size());
+  token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
+  return read_token(token, syntax);
 }
 
 bool may_hold_bearer_token(std::string_view authorization) noexcept {

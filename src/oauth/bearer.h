@@ -31,6 +31,13 @@ struct BearerCredentials {
 /// @param authorization the header's value; empty where there is none.
 BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept;
 
+/// @return whether the scheme is Bearer, whatever stands behind it.
+bool has_bearer_scheme(std::string_view authorization) noexcept;
+
+/// Reads a token that comes without a scheme.
+/// @param text not empty.
+BearerCredentials read_token(std::string_view text, TokenSyntax syntax) noexcept;
+
 /// @return whether a server that is more lenient than parse_bearer() may find a bearer token in the header. It may skip
 ///   white space and control characters before the scheme, or read a list of credentials separated by commas.
 bool may_hold_bearer_token(std::string_view authorization) noexcept;

@@ -135,6 +135,10 @@ json_t *hot_cache(const phantom_token_location_t &location, const ngx_command_t 
   return location.hot_cache == nullptr ? string("off") : nullptr;
 }
 
+json_t *sources(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+  return location.sources == nullptr ? string("authorization") : nullptr;
+}
+
 json_t *no_value(const phantom_token_location_t & /*location*/, const ngx_command_t & /*command*/) {
   return json_null();
 }
@@ -159,6 +163,8 @@ constexpr struct {
     {phantom_token_set_signed_lifetime, seconds},
     {phantom_token_set_signed_claims, none},
     {phantom_token_set_words, none},
+    {phantom_token_set_sources, sources},
+    {phantom_token_set_pattern, none},
     {phantom_token_set_max_auth_age, age},
     {phantom_token_add_required_values, none},
     {phantom_token_add_claim_variable, no_value},

@@ -147,5 +147,28 @@ TEST(Bearer, IsFoundWhereALenientReaderWouldFindIt) {
   }
 }
 
+TEST(Bearer, IsReadWithoutAScheme) {
+  for (const std::string_view token : {"abc"sv, "a.b-c_d~e+f/g=="sv, "Bearer"sv}) {
+    const BearerCredentials credentials = read_token(token, TokenSyntax::b64token);
+    EXPECT_EQ(credentials.kind, Credentials::bearer) << token;
+    EXPECT_EQ(credentials.token, token);
+  }
+  for (const std::string_view token :
+       {"Bearer abc"sv, " abc"sv, "abc "sv, "a,b"sv, "a!b"sv, "=="sv, "a\0b"sv, "\x80"sv}) {
+    EXPECT_EQ(read_token(token, TokenSyntax::b64token).kind, Credentials::malformed) << token;
+  }
+  EXPECT_EQ(read_token("a!b", TokenSyntax::visible).kind, Credentials::bearer);
+  EXPECT_EQ(read_token("a,b", TokenSyntax::visible).kind, Credentials::malformed);
+}
+
+TEST(Bearer, IsKnownByItsScheme) {
+  for (const std::string_view header : {"Bearer"sv, "bearer x"sv, "BEARER\tx"sv, "Bearer a b"sv}) {
+    EXPECT_TRUE(has_bearer_scheme(header)) << header;
+  }
+  for (const std::string_view header : {""sv, "Basic x"sv, "Bearerx"sv, " Bearer x"sv, "Bearer,x"sv}) {
+    EXPECT_FALSE(has_bearer_scheme(header)) << header;
+  }
+}
+
 }  // namespace
 }  // namespace oauth

@@ -1,8 +1,7 @@
 #include "access_check.h"
 
-#include "../../nginx/strings.h"
-#include "../../oauth/bearer.h"
 #include "../configuration/module_configuration.h"
+#include "../subrequest/client_token.h"
 #include "../subrequest/waiting.h"
 #include "access_step.h"
 #include "authorization.h"
@@ -56,18 +55,16 @@ AccessStep check_token(ngx_http_request_t *r, RequestState &state, const phantom
 
 AccessStep check_credentials(ngx_http_request_t *r, RequestState &state,
                              const phantom_token_location_t &location) noexcept {
-  const oauth::BearerCredentials credentials =
-      oauth::parse_bearer(to_view(state.authorization), location.policy->token_syntax);
-  switch (credentials.kind) {
-    case oauth::Credentials::bearer:
-      return check_token(r, state, location, credentials.token);
-    case oauth::Credentials::malformed:
-      return {{Outcome::malformed, "no well-formed bearer token"}};
-    case oauth::Credentials::missing:
-      break;
+  state.token = {};
+  const oauth::Verdict found = find_client_token(r, location, state.token);
+  if (found.outcome == Outcome::active) {
+    return check_token(r, state, location, state.token);
   }
-  return {location.enabled == PHANTOM_TOKEN_OPTIONAL ? oauth::Verdict{Outcome::anonymous}
-                                                     : oauth::Verdict{Outcome::missing, "no bearer token"}};
+  if (found.outcome == Outcome::internal_error) {
+    return no_memory();
+  }
+  const bool is_anonymous = found.outcome == Outcome::missing && location.enabled == PHANTOM_TOKEN_OPTIONAL;
+  return {is_anonymous ? oauth::Verdict{Outcome::anonymous} : found};
 }
 
 /// The request's first run, or one in another location after a redirect.

@@ -8,7 +8,6 @@
 #include "../../nginx/pool.h"
 #include "../../nginx/response.h"
 #include "../../nginx/strings.h"
-#include "../../oauth/bearer.h"
 #include "../../oauth/challenge.h"
 #include "../../oauth/introspection.h"
 #include "../configuration/module_configuration.h"
@@ -152,11 +151,9 @@ ngx_str_t server_message(const ngx_http_request_t *r, const RequestState &state,
     return ngx_null_string;
   }
   const std::string_view said = answer->interpreted.information.server_message;
-  return printable(r->pool,
-                   redact(r->pool, said.empty() ? to_view(answer->captured.redirect_target) : said,
-                          {oauth::parse_bearer(to_view(state.authorization), location.policy->token_syntax).token,
-                           to_view(location.client_secret), basic_credentials(answer->asked.authorization),
-                           answer->asked.client_assertion}));
+  return printable(r->pool, redact(r->pool, said.empty() ? to_view(answer->captured.redirect_target) : said,
+                                   {state.token, to_view(location.client_secret),
+                                    basic_credentials(answer->asked.authorization), answer->asked.client_assertion}));
 }
 
 constexpr const char *no_jwt_advice =

@@ -9,6 +9,7 @@
 #include "../configuration/policy.h"
 #include "../configuration/pool_memory.h"
 #include "../configuration/resource_directives.h"
+#include "../subrequest/client_token.h"
 #include "../subrequest/request_state.h"
 #include "preflight.h"
 #include "refusal.h"
@@ -55,12 +56,14 @@ ngx_int_t refuse_resource(ngx_http_request_t *r, const phantom_token_location_t 
                 {oauth::Outcome::misconfigured, "its variables give no absolute http or https URL for this request"});
 }
 
-oauth::ResourceMetadata describe(const phantom_token_policy_t &policy, std::string_view resource) noexcept {
+oauth::ResourceMetadata describe(const phantom_token_location_t &location, std::string_view resource) noexcept {
+  const phantom_token_policy_t &policy = *location.policy;
   oauth::ResourceMetadata metadata;
   metadata.resource = resource;
   metadata.authorization_servers =
       policy.authorization_servers.empty() ? policy.requirements.issuers : policy.authorization_servers;
   metadata.scopes = policy.requirements.scopes;
+  metadata.accepts_header = accepts_header(location);
   return metadata;
 }
 
@@ -73,7 +76,7 @@ ngx_int_t send_document(ngx_http_request_t *r, const phantom_token_location_t &l
   if (!oauth::parse_http_url(resource, url)) {
     return refuse_resource(r, location);
   }
-  const oauth::ResourceMetadata metadata = describe(*location.policy, resource);
+  const oauth::ResourceMetadata metadata = describe(location, resource);
   PoolMemory memory(r->pool);
   std::string_view page;
   if (!jose::write_text(

@@ -58,15 +58,6 @@ const char *describe_problem(ngx_pool_t *pool, const ngx_str_t &value) noexcept 
   return reinterpret_cast<const char *>(problem);
 }
 
-bool compile(ngx_conf_t *cf, const ngx_str_t &text, ngx_http_complex_value_t &value) noexcept {
-  ngx_str_t source = text;
-  ngx_http_compile_complex_value_t compilation = {};
-  compilation.cf = cf;
-  compilation.value = &source;
-  compilation.complex_value = &value;
-  return ngx_http_compile_complex_value(&compilation) == NGX_OK;
-}
-
 char *push_value(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, const ngx_str_t &value,
                  ngx_uint_t status) noexcept {
   auto *required = static_cast<phantom_token_required_value_t *>(ngx_array_push(list));
@@ -75,7 +66,7 @@ char *push_value(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, co
   }
   required->status = status;
   required->problem = describe_problem(cf->pool, printable(cf->pool, to_view(value)));
-  if (required->problem == nullptr || !compile(cf, value, required->value)) {
+  if (required->problem == nullptr || !compile_value(cf, value, required->value)) {
     return refuse();
   }
   if (required->value.lengths == nullptr) {

@@ -92,6 +92,15 @@ std::string_view take_word(std::string_view &rest) noexcept {
   return word;
 }
 
+bool compile_value(ngx_conf_t *cf, const ngx_str_t &text, ngx_http_complex_value_t &value) noexcept {
+  ngx_str_t source = text;
+  ngx_http_compile_complex_value_t compilation = {};
+  compilation.cf = cf;
+  compilation.value = &source;
+  compilation.complex_value = &value;
+  return ngx_http_compile_complex_value(&compilation) == NGX_OK;
+}
+
 }  // namespace gateway
 
 extern "C" {

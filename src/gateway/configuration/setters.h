@@ -34,6 +34,10 @@ inline char *duplicate() noexcept {
 /// @return the text up to the next space, which is taken off `rest` with it; empty between two spaces.
 std::string_view take_word(std::string_view &rest) noexcept;
 
+/// Compiles a text that may have variables in it.
+/// @return false where it cannot be compiled, which has been logged, or there is no memory.
+bool compile_value(ngx_conf_t *cf, const ngx_str_t &text, ngx_http_complex_value_t &value) noexcept;
+
 /// @return an empty list of strings, or nullptr where there is no memory.
 inline ngx_array_t *make_list(const ngx_conf_t *cf) noexcept {
   return ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));

@@ -10,6 +10,7 @@
 #include "../configuration/policy.h"
 #include "../configuration/pool_memory.h"
 #include "../configuration/variable_indices.h"
+#include "../subrequest/client_token.h"
 #include "../subrequest/endpoint_uri.h"
 #include "../subrequest/request_state.h"
 #include "claim_variables.h"
@@ -24,14 +25,6 @@ constexpr std::string_view client_header_prefix = "phantom_token_http_";
 ngx_int_t get_authorization(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t /*data*/) noexcept {
   const ngx_table_elt_t *header = r->headers_in.authorization;
   return header == nullptr ? set_not_found(v) : set_value(v, to_view(header->value));
-}
-
-std::string_view client_token(const ngx_http_request_t *r, oauth::TokenSyntax syntax) noexcept {
-  if (const RequestState *state = find_state_above(r)) {
-    return oauth::parse_bearer(to_view(state->authorization), syntax).token;
-  }
-  const ngx_table_elt_t *header = r->headers_in.authorization;
-  return header == nullptr ? std::string_view() : oauth::parse_bearer(to_view(header->value), syntax).token;
 }
 
 /// What a key is over beside the token and the server.
@@ -80,11 +73,13 @@ ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
   }
   const phantom_token_location_t &location = location_of(r);
   const bool has_endpoint = location.policy->token_request.endpoint != nullptr;
-  const std::string_view token = client_token(r, location.policy->token_syntax);
-  if (token.empty() || (location.enabled == PHANTOM_TOKEN_OFF && !has_endpoint)) {
+  std::string_view token;
+  const oauth::Verdict found = find_client_token(r, location, token);
+  const bool is_lost = found.outcome == oauth::Outcome::internal_error;
+  if (!is_lost && (token.empty() || (location.enabled == PHANTOM_TOKEN_OFF && !has_endpoint))) {
     return set_not_found(v);
   }
-  const std::string_view key = make_key(r, location, token);
+  const std::string_view key = is_lost ? std::string_view() : make_key(r, location, token);
   if (key.empty()) {
     v->no_cacheable = 0;  // how has_lost_key() tells this from a request without a token
     return NGX_ERROR;

@@ -46,6 +46,7 @@ RequestState *get_state(ngx_http_request_t *r) noexcept {
   // A parent's header may hold a JWT by now; its state still has what the client sent.
   if (const RequestState *parent = find_state_above(r)) {
     state->authorization = parent->authorization;
+    state->taken = parent->taken;
   } else if (r->headers_in.authorization != nullptr) {
     state->authorization = r->headers_in.authorization->value;
   }

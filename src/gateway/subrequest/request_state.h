@@ -18,6 +18,13 @@ struct Waiting {
   ngx_msec_t spent_on_others = 0;                          ///< milliseconds, for answers that did not come
 };
 
+/// Where phantom_token_source has found the client's token.
+struct TakenToken {
+  const ngx_array_t *sources = nullptr;  ///< of the location whose list has been gone through; nullptr: none yet
+  std::string_view value;                ///< of Authorization, or of a variable; empty where there is none
+  bool is_bare = false;                  ///< without a scheme before it
+};
+
 /// How the signature of this request's JWT is verified: see signature_check.h.
 struct KeySetFetch {
   AsRequest *request = nullptr;  ///< the last one for the JWK Set
@@ -31,6 +38,9 @@ struct RequestState {
   const ngx_http_request_t *request = nullptr;
 
   ngx_str_t authorization = ngx_null_string;  ///< as the client sent it, whatever the header says now
+
+  TakenToken taken;
+  std::string_view token;  ///< the client's, while it is judged; well-formed
 
   AsRequest *answer = nullptr;              ///< the last request about the token, perhaps another's
   InterpretedAnswer *client_jwt = nullptr;  ///< the client's own JWT, where that is judged and not an answer
