@@ -7,6 +7,7 @@
 # else into a protected location. A comment on the line before the block says what is otherwise:
 #
 #   <!-- nginx: introspection -->     belongs into the introspection location
+#   <!-- nginx: server -->            belongs into the server that the document shows first
 #   <!-- nginx: warns PATTERN -->     nginx -t warns so; without this, it must not warn at all
 #   <!-- nginx: refused PATTERN -->   nginx -t refuses it, and says so
 
@@ -52,13 +53,14 @@ sub blocks_of {
             $block = { document => $document, line => $number, text => '', %{ $marker // {} } };
             undef $marker;
         }
-        elsif ($line =~ /^<!-- nginx: (introspection|warns|refused)(?: (.*?))? -->$/) {
-            $marker = $1 eq 'introspection' ? { level => $1 } : { $1 => $2 };
+        elsif ($line =~ /^<!-- nginx: (introspection|server|warns|refused)(?: (.*?))? -->$/) {
+            $marker = $1 eq 'introspection' ? { level => $1 } : $1 eq 'server' ? { inside => 1 } : { $1 => $2 };
         }
         elsif ($marker) { die "$document:$number: a comment on a configuration stands right before it\n" }
         elsif ($line =~ /^\s*```\s*nginx/) { die "$document:$number: a configuration begins with ```nginx alone\n" }
     }
     die "$document: a block does not end\n" if $block || $marker;
+    $_->{text} = $blocks[0]{text} =~ s/^\}\n\z/$_->{text}}\n/mr for grep { $_->{inside} } @blocks;
     $_->{level} //= level_of($_->{text}) for @blocks;
     return @blocks;
 }
