@@ -446,52 +446,6 @@ SKIP: {
         '401 401 401 429 429', 'limits by token: but by the address';
 }
 
-# --- what a stream does when its token ends --------------------------------------------------------------------------
-
-# The AS ends the token, and nothing is cached, so that the very next request knows.
-{
-    my $gateway = gateway(
-        locations => q{
-            location / { phantom_token on; phantom_token_introspection_endpoint /_introspect;
-                         proxy_pass http://%%API%%; proxy_http_version 1.1; proxy_buffering off;
-                         proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection; }
-            location = /_introspect { internal; proxy_pass http://%%AS%%/introspect; }
-        },
-    );
-    my ($as, $api) = ($gateway->as, $gateway->api);
-    my @upgrade = (
-        'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
-    );
-    $as->answers('alice-token' => { jwt => { sub => 'alice' } });
-    $api->answers(
-        '/events' => {
-            raw => ["HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
-                    [chunk => "data: 1\n\n"], [hold => 'revoked'], [chunk => "data: 2\n\n"], "0\r\n\r\n"]
-        }
-    );
-
-    my $socket = $gateway->connect;
-    $socket->send(Harness::Client::request_bytes({ path => '/socket', token => 'alice-token', headers => \@upgrade }));
-    is $socket->response->status, 101, 'streams: a WebSocket opens';
-    $socket->send('before');
-    is $socket->stream->read_exactly(6), 'before', 'streams: and works';
-
-    my $events = $gateway->connect;
-    $events->send(Harness::Client::request_bytes({ path => '/events', token => 'alice-token' }));
-    my $first = $events->stream->read_through("data: 1\n\n");
-    like $first, qr{^HTTP/1\.1 200 OK\r\n}, 'streams: an event stream opens';
-
-    $as->answers('alice-token' => { status => 204 });
-    is $gateway->get('/', token => 'alice-token')->status, 401,
-        'streams: the token has been revoked, and a new request is refused';
-
-    $socket->send('after');
-    is $socket->stream->read_exactly(5), 'after', 'streams: the WebSocket goes on';
-    $api->release('revoked');
-    like $events->stream->read_through("0\r\n\r\n"), qr/data: 2\n/, 'streams: the event stream goes on, to its end';
-}
-
 # --- nothing on the page is without a test ---------------------------------------------------------------------------
 
 for my $heading (sort keys %recipes) {
