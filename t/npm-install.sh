@@ -1,6 +1,7 @@
 #!/bin/bash
 # npm-install.sh FOLDER TARGET: installs the npm packages of FOLDER's package-lock.json into TARGET, once for all who use
 # them, and again when package-lock.json has changed. The lock file names no registry: npm asks the one that it is set to.
+# FOLDER's *.mjs are copied there, too: Node looks for packages beside the file that imports them.
 set -euo pipefail
 from=$1 to=$2
 
@@ -25,3 +26,9 @@ if ! installed; then
     cp "$from/package-lock.json" "$to/installed.json"
   fi
 fi
+
+# Another test may be reading the old file or writing the new.
+for file in "$from"/*.mjs; do
+  copy=$to/${file##*/}
+  cmp -s "$file" "$copy" || { cp "$file" "$copy.$$" && mv "$copy.$$" "$copy"; }
+done

@@ -9,10 +9,4 @@ folder=$root/build/authorization-servers/oidc-provider
 command -v curl > /dev/null ||
   { echo 'oidc-provider needs curl: apt-get install --no-install-recommends curl' >&2; exit 1; }
 "$root/t/npm-install.sh" "$here" "$folder"
-
-# Node looks for modules beside the file that imports them. Another test may be reading the old file or writing the new.
-for file in "$here"/*.mjs; do
-  copy=$folder/${file##*/}
-  cmp -s "$file" "$copy" || { cp "$file" "$copy.$$" && mv "$copy.$$" "$copy"; }
-done
 echo "$folder"
