@@ -22,6 +22,8 @@ sub as_member {
     return { json => { active => true, %claims, jwt => jwt(\%claims) }, headers => $no_cache };
 }
 
+sub as_json { my (%claims) = @_; return { json => { active => true, %claims }, headers => $no_cache } }
+
 # The address of an authorization server behind TLS, and who has signed its certificate.
 # In front of it, a server that speaks TLS 1.3 and nothing older.
 sub with_tls {
@@ -61,9 +63,16 @@ sub personal {
     return $PERSONAL_TOKENS{ join ',', %claims } //= jwt({ jti => 'some-jti', %PERSONAL, %claims }, key => $KEY);
 }
 
+# The authorization server at login.example.com, and the gateway's secret there.
+my @tls = (
+    'https://login.example.com/introspect' => 'https://%%TLS_AS%%/introspect',
+    'proxy_ssl_server_name on;' => 'proxy_ssl_server_name on; proxy_ssl_name localhost;',
+    '/etc/ssl/certs/ca-certificates.crt' => '%%AS_CA%%', '/etc/nginx/gateway-secret' => secret_file('gateway-secret'),
+);
+
 # For each file: replace; request; way (to the AS) that it must have taken; answer (a function), claims that are enough;
 # accept, where it is not application/jwt; forwarded, what the API gets in Authorization, where it is not the JWT of the
-# AS; scopes, all of the challenge's; realm; more (cases).
+# AS; scopes, all of the challenge's; realm; metadata, the challenge's resource_metadata; more (cases).
 my %shown = (
     'minimal.conf' => {
         replace => [@cache, @api, 'http://127.0.0.1:9400' => 'http://%%AS%%'],
@@ -154,14 +163,35 @@ my %shown = (
         replace => [@cache, @api, 'http://127.0.0.1:9400' => 'http://%%AS%%',
                     '/etc/nginx/signing-key.pem' => key_file()],
         request => { port => 80, path => '/api/orders' }, way => '/oauth2/introspect', cache => 'HOT',
-        answer  => sub { my (%claims) = @_; return { json => { active => true, %claims }, headers => $no_cache } },
-        claims  => { sub => 'alice' }, accept => 'application/json',
+        answer  => \&as_json, claims => { sub => 'alice' }, accept => 'application/json',
         forwarded => qr/^Bearer eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+$/,
         more    => [
             { name => 'the keys need no token', request => { port => 8090, path => '/.well-known/jwks.json' },
               status => 200, as => 0, api => 0, body => qr/^\{"keys":\[\{[^{}]*"alg":"ES256"[^{}]*\}\]\}$/ },
             { name => 'and have a port of their own', request => { port => 80, path => '/.well-known/jwks.json' },
               status => 404, as => 0, api => 0 },
+        ],
+    },
+    # That MCP clients come through is for t/mcp.t.
+    'mcp.conf' => {
+        tls     => 1,
+        replace => [
+            @cache, 'http://127.0.0.1:8000/mcp;' => 'http://%%API%%/mcp;', @tls,
+            '/etc/ssl/certs/mcp.example.com.pem' => '%%TLS%%/server.pem',
+            '/etc/ssl/private/mcp.example.com.key' => '%%TLS%%/server.key',
+            '/etc/nginx/signing-key.pem' => key_file(),
+        ],
+        request => { port => 443, tls => 1, http2 => 1, path => '/mcp' }, way => '/introspect', cache => 'HOT',
+        answer  => \&as_json, accept => 'application/json',
+        claims  => { sub => 'alice', scope => 'mcp:read mcp:write', iss => 'https://login.example.com',
+                     aud => 'https://mcp.example.com/mcp' },
+        forwarded => qr/^Bearer eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+$/, scopes => 'mcp:read mcp:write',
+        metadata  => 'https://mcp.example.com/.well-known/oauth-protected-resource/mcp',
+        more      => [
+            { name => 'the keys need no token', request => { port => 443, tls => 1, path => '/.well-known/jwks.json' },
+              status => 200, as => 0, api => 0, body => qr/^\{"keys":\[\{[^{}]*"alg":"ES256"[^{}]*\}\]\}$/ },
+            { name => 'other paths are protected, and lead nowhere',
+              request => { port => 443, tls => 1, path => '/other', token => 'alice-token' }, status => 404, api => 0 },
         ],
     },
     'production.conf' => {
@@ -226,8 +256,9 @@ for my $file (sort grep { $shown{$_} } keys %files) {
     my $gateway = gateway(config => $text, replace => $row->{replace}, servers => \%servers);
     my %request = %{ $row->{request} };
     my %challenge = (realm => $row->{realm} // 'api', defined $row->{scopes} ? (scope => $row->{scopes}) : ());
+    $challenge{resource_metadata} = $row->{metadata} if defined $row->{metadata};
     my $claims  = $row->{claims};
-    my $got     = $row->{forwarded} // 'Bearer <jwt>';
+    my $got     = exists $row->{forwarded} ? $row->{forwarded} : 'Bearer <jwt>';
     my $asked   = {
         method => 'POST', uri => $row->{way}, body => $question, accept => $row->{accept} // 'application/jwt',
         content_type => 'application/x-www-form-urlencoded', authorization => $basic, cookie => undef

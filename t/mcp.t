@@ -1,0 +1,245 @@
+# The Model Context Protocol behind the gateway: nginx-conf/mcp.conf as it stands, npm oidc-provider, where clients
+# register themselves, and on both sides the protocol's own SDK: clients in mcp/flows.mjs, the server in mcp/server.mjs.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Harness;
+use Harness::Ports 'reserve_port';
+use Harness::Process 'spawn';
+
+my $folder = temporary_folder();
+my $json   = JSON::PP->new->utf8->canonical;
+
+sub slurp { my ($file) = @_; open my $in, '<:raw', $file or die "$file: $!"; local $/ = undef; return scalar <$in> }
+
+sub private_file {
+    my ($name, $content) = @_;
+    open my $out, '>', "$folder/$name" or die "$name: $!";
+    print {$out} $content;
+    close $out or die "$name: $!";
+    chmod 0600, "$folder/$name";
+    return "$folder/$name";
+}
+
+my $installed = run([qw(t/npm-install.sh t/mcp build/mcp)], timeout => 600);
+die "npm-install.sh: $installed->{err}" if $installed->{code} != 0;
+
+my $as   = real_server('oidc-provider');
+my $key  = run([qw(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)])->{out};
+my @file = (
+    '/etc/nginx/gateway-secret'  => private_file('secret', "gateway-secret\n"),
+    '/etc/nginx/signing-key.pem' => private_file('key.pem', $key),
+    '/etc/ssl/certs/mcp.example.com.pem' => '%%TLS%%/server.pem',
+    '/etc/ssl/private/mcp.example.com.key' => '%%TLS%%/server.key',
+    '/etc/ssl/certs/ca-certificates.crt' => '%%TLS%%/ca.pem', '/var/cache/phantom-token' => '%%DIR%%/cache',
+);
+
+# A gateway before the MCP server at that address; further arguments change the configuration.
+sub mcp_gateway {
+    my ($server, @change) = @_;
+    return gateway(
+        config  => slurp('nginx-conf/mcp.conf'),
+        servers => { AS => $as },
+        replace => [
+            @change, @file, '127.0.0.1:8000' => $server, 'https://mcp.example.com' => 'https://localhost:%%PORT:443%%',
+            'https://login.example.com/introspect' => 'http://%%AS%%' . $as->path('introspection'),
+            'https://login.example.com' => 'http://%%AS%%'
+        ],
+    );
+}
+
+# A gateway with an MCP server of its own.
+sub start {
+    my (@change) = @_;
+    my $port     = reserve_port();
+    my $gateway  = mcp_gateway("127.0.0.1:$port", @change);
+    my $site     = 'https://localhost:' . $gateway->port(443);
+    my $log      = "$folder/server-$port.log";
+    spawn(
+        [qw(node build/mcp/server.mjs)],
+        out => $log,
+        env => { PORT => $port, JWKS => "$site/.well-known/jwks.json", NODE_EXTRA_CA_CERTS => $gateway->ca }
+    );
+    until_true(patience(10), sub { -e $log && slurp($log) =~ /ready/ }) or die "no MCP server:\n" . slurp($log);
+    return { gateway => $gateway, site => $site, log => $log };
+}
+
+# What the clients of flows.mjs find.
+sub flows {
+    my ($setup, @names) = @_;
+    my $result = run(
+        [qw(node build/mcp/flows.mjs)],
+        timeout => patience(60),
+        env => { URL => "$setup->{site}/mcp", FLOWS => join(',', @names), NODE_EXTRA_CA_CERTS => $setup->{gateway}->ca }
+    );
+    for my $part (split /^(?=(?:not )?ok )/m, $result->{out}) {
+        my ($not, $name, $more) = $part =~ /^(not )?ok (.*)\n(.*)/s or next;
+        ok !$not, $name or diag $more;
+    }
+    my @through = $result->{out} =~ /^ok (\w+) is through$/mg;
+    is scalar @through, scalar @names, "@names: to the end" or diag $result->{err};
+    return;
+}
+
+my $setup = start();
+my ($gateway, $site) = @{$setup}{qw(gateway site)};
+my $document = "$site/.well-known/oauth-protected-resource/mcp";
+flows($setup, qw(current stream session oldest predecessor));
+
+# --- what a client is told -------------------------------------------------------------------------------------------
+
+my %https = (port => 443, tls => 1);
+my $told  = $gateway->get('/.well-known/oauth-protected-resource/mcp', %https);
+is $told->status, 200, 'the metadata document needs no token';
+is_deeply $told->json, {
+    resource => "$site/mcp", authorization_servers => ['http://' . $as->address], scopes_supported => ['mcp:read'],
+    bearer_methods_supported => ['header'],
+}, 'it says where tokens come from, and what the least is that one must allow';
+is join(' ', $told->headers('Access-Control-Allow-Origin')), '*', 'a page of any origin may read it';
+
+# A token of the client "app", for this MCP server unless another resource is named.
+sub token {
+    my ($scope, $resource) = @_;
+    return $as->token(scope => $scope, form => { resource => $resource // "$site/mcp" });
+}
+
+my $reader = token('mcp:read');
+my $writer = token('mcp:read mcp:write');
+
+# A request of revision 2026-07-28. Options: token, name (of the tool), headers (those that say what it is), gateway.
+sub mcp_call {
+    my (%call) = @_;
+    my %meta = (protocolVersion => '2026-07-28', clientCapabilities => {});
+    $meta{clientInfo} = { name => 'mcp.t', version => '1' };
+    %meta = map { ("io.modelcontextprotocol/$_" => $meta{$_}) } keys %meta;
+    my $body = { jsonrpc => '2.0', id => 1, method => 'tools/call',
+        params => { name => $call{name}, arguments => { line => 'hello' }, _meta => \%meta } };
+    my @headers = @{ $call{headers} // [
+        'MCP-Protocol-Version: 2026-07-28', 'Mcp-Method: tools/call', "Mcp-Name: $call{name}"
+    ] };
+    return ($call{gateway} // $gateway)->post(
+        '/mcp', $json->encode($body),
+        %https,
+        token   => $call{token},
+        headers => ['Content-Type: application/json', 'Accept: application/json, text/event-stream', @headers]
+    );
+}
+
+my %reading = (realm => 'api', scope => 'mcp:read', resource_metadata => $document);
+my %writing = (%reading, scope => 'mcp:read mcp:write');
+for my $row (
+    ['without a token, a tool that reads',  { name => 'whoami' },   401, \%reading],
+    ['without a token, a tool that writes', { name => 'announce' }, 401, \%writing],
+    ['a tool that writes, with a token that may read', { name => 'announce', token => $reader }, 403,
+     { %writing, error => 'insufficient_scope' }],
+    ['a token that nobody knows', { name => 'whoami', token => 'unknown-token' }, 401,
+     { %reading, error => 'invalid_token' }],
+    ['a token for another MCP server', { name => 'whoami', token => token('mcp:read', 'http://localhost:1/mcp') }, 401,
+     { %reading, error => 'invalid_token' }],
+    ['a token for another API', { name => 'whoami', token => token('read', 'https://api.example.com') }, 401,
+     { %reading, error => 'invalid_token' }],
+) {
+    my ($name, $call, $status, $challenge) = @{$row};
+    my $mark     = -s $setup->{log};
+    my $response = mcp_call(%{$call});
+    is $response->status, $status, "$name: $status";
+    is_deeply parse_challenge($response->header('WWW-Authenticate'))->{params}, $challenge,
+        "$name: its challenge"
+        or diag $response->header('WWW-Authenticate');
+    is join(' ', $response->headers('Access-Control-Allow-Origin')), '*', "$name: a page of any origin may see that";
+    like join(' ', $response->headers('Access-Control-Expose-Headers')), qr/\bWWW-Authenticate\b/,
+        "$name: and the challenge";
+    is -s $setup->{log}, $mark, "$name: the MCP server heard nothing";
+}
+
+my $preflight = $gateway->request(
+    %https,
+    method  => 'OPTIONS', path => '/mcp',
+    headers => ['Origin: https://app.example.com', 'Access-Control-Request-Method: POST',
+        'Access-Control-Request-Headers: authorization,mcp-method']
+);
+is $preflight->status, 204, 'a preflight is answered';
+is $preflight->header('Access-Control-Allow-Headers'), 'Authorization, *', 'and allows the headers of MCP';
+
+# --- which scopes a call takes ---------------------------------------------------------------------------------------
+
+is mcp_call(name => 'whoami', token => $reader)->status, 200, 'a tool that reads, with a token that may read';
+is mcp_call(name => 'announce', token => $writer)->status, 200, 'a tool that writes, with a token that may write';
+
+# Whoever may read tries to write by what the headers say.
+my @modern = ('MCP-Protocol-Version: 2026-07-28', 'Mcp-Method: tools/call');
+for my $row (
+    ['a tool that no list names',                 [@modern, 'Mcp-Name: unheard-of']],
+    ['other letters',                             [@modern, 'Mcp-Name: WhoAmI']],
+    ['more behind the name',                      [@modern, 'Mcp-Name: whoami announce']],
+    ['base64',                                    [@modern, 'Mcp-Name: =?base64?YW5ub3VuY2U=?=']],
+    ['no name',                                   \@modern],
+    ['no method',                                 ['MCP-Protocol-Version: 2026-07-28', 'Mcp-Name: whoami']],
+    ['an older revision, which checks no header', ['MCP-Protocol-Version: 2025-11-25', $modern[1], 'Mcp-Name: whoami']],
+    ['no revision',                               [$modern[1], 'Mcp-Name: whoami']],
+    ['a name in the place of the method',         [$modern[0], 'Mcp-Method: tools/list', 'Mcp-Name: announce']],
+) {
+    my ($name, $headers) = @{$row};
+    is mcp_call(name => 'announce', token => $reader, headers => $headers)->status, 403, "to write by $name: 403";
+}
+for my $row (
+    ['a tool that reads in the header, one that writes in the body', [@modern, 'Mcp-Name: whoami']],
+    ['a list in the header',                     [$modern[0], 'Mcp-Method: tools/list']],
+    ['two names, of which the first is judged',  [@modern, 'Mcp-Name: whoami', 'Mcp-Name: announce']],
+    ['two methods, of which the first is judged', [$modern[0], 'Mcp-Method: tools/list', 'Mcp-Method: tools/call']],
+) {
+    my ($name, $headers) = @{$row};
+    my $response = mcp_call(name => 'announce', token => $reader, headers => $headers);
+    like $response->status, qr/^40[03]$/, "$name: refused";
+    is $response->json->{error}{code}, -32_020, "$name: by the MCP server, which has read the body"
+        if $response->status == 400;
+}
+
+for my $path (qw(/mcp/read /mcp/write /_introspect)) {
+    is $gateway->get($path, %https, token => $writer)->status, 404, "$path is no client's";
+}
+
+# --- the MCP server never sees a client's token -----------------------------------------------------------------------
+
+my @authorization = slurp($setup->{log}) =~ /^(?:GET|POST|DELETE) \S+ (.*)$/mg;
+cmp_ok scalar @authorization, '>', 20, 'the MCP server was called';
+is_deeply [grep { !/^Bearer eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+$/ } @authorization], [], 'each time with a JWT';
+check_faults();
+
+# --- where the MCP server judges what older clients call --------------------------------------------------------------
+
+my $judging = qr/default +\/mcp\/write;/;
+flows(start($judging => 'default /mcp/write; "~^(2025-11-25|2025-06-18|)  $" /mcp/read;'), 'judged_by_server');
+
+# --- before a server that is not so careful: what the gateway makes of a request, and of a stream ---------------------
+
+my $careless = mcp_gateway('%%API%%');
+my $token    = token('mcp:read', 'https://localhost:' . $careless->port(443) . '/mcp');
+my $twice    = mcp_call(
+    gateway => $careless, name => 'announce', token => $token,
+    headers => [@modern, 'Mcp-Name: whoami', 'Mcp-Name: announce', 'Origin: https://app.example.com']
+);
+my @seen  = $careless->api->requests;
+my @names = map { $_->headers('Mcp-Name') } @seen;
+# nginx from 1.23 on joins the two, and that is no tool that reads.
+is_deeply \@names, $twice->status == 403 ? [] : ['whoami'], 'two names: the server gets the one that was judged';
+is_deeply [map { $_->headers('Origin') } @seen], [], 'a server on loopback hears of no other origin';
+
+# A stream that ends by the end of the connection, whose second event is held back.
+$careless->api->answers('/mcp' => {
+    raw => ["HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n",
+        "data: 1\n\n", [hold => 'second'], "data: 2\n\n", ['close']]
+});
+my $stream = "$folder/stream";
+my @headers = map { ('-H', $_) } "Authorization: Bearer $token", @modern, 'Mcp-Name: listen';
+spawn([
+    qw(curl -q --noproxy * -sN -d {} -o), $stream, '--cacert', $careless->ca, @headers,
+    'https://localhost:' . $careless->port(443) . '/mcp'
+]);
+ok until_true(patience(5), sub { -e $stream && slurp($stream) eq "data: 1\n\n" }),
+    'an event does not wait for the next';
+$careless->api->release('second');
+ok until_true(patience(5), sub { slurp($stream) eq "data: 1\n\ndata: 2\n\n" }), 'and the next one comes';
+
+done_testing;
