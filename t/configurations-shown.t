@@ -194,6 +194,26 @@ my %shown = (
               request => { port => 443, tls => 1, path => '/other', token => 'alice-token' }, status => 404, api => 0 },
         ],
     },
+    # That answers are streamed is for t/model-servers.t.
+    'model-server.conf' => {
+        tls     => 1,
+        replace => [
+            @cache, '127.0.0.1:11434' => '%%API%%', @tls,
+            '/etc/ssl/certs/models.example.com.pem' => '%%TLS%%/server.pem',
+            '/etc/ssl/private/models.example.com.key' => '%%TLS%%/server.key',
+        ],
+        request => { port => 443, tls => 1, http2 => 1, path => '/v1/models' }, way => '/introspect', cache => 'HOT',
+        answer  => \&as_json, accept => 'application/json',
+        claims  => { sub => 'alice', scope => 'models:use', iss => 'https://login.example.com',
+                     aud => 'https://models.example.com' },
+        forwarded => undef, scopes => 'models:use',
+        metadata  => 'https://models.example.com/.well-known/oauth-protected-resource',
+        more      => [
+            { name => 'who may use a model may not delete it',
+              request => { port => 443, tls => 1, method => 'DELETE', path => '/api/delete', token => 'alice-token' },
+              status => 403, as => 0 },
+        ],
+    },
     'production.conf' => {
         tls     => 1,
         replace => [
