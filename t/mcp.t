@@ -4,82 +4,28 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Cwd 'abs_path';
 use Harness;
+use Harness::Mcp qw(mcp_packages mcp_configuration mcp_flows guide_block guide_configuration start_mcp_server slurp);
 use Harness::Ports 'reserve_port';
 use Harness::Process 'spawn';
 
-my $folder = temporary_folder();
-my $json   = JSON::PP->new->utf8->canonical;
-
-sub slurp { my ($file) = @_; open my $in, '<:raw', $file or die "$file: $!"; local $/ = undef; return scalar <$in> }
-
-sub private_file {
-    my ($name, $content) = @_;
-    open my $out, '>', "$folder/$name" or die "$name: $!";
-    print {$out} $content;
-    close $out or die "$name: $!";
-    chmod 0600, "$folder/$name";
-    return "$folder/$name";
-}
-
-my $installed = run([qw(t/npm-install.sh t/mcp build/mcp)], timeout => 600);
-die "npm-install.sh: $installed->{err}" if $installed->{code} != 0;
-
+my $json = JSON::PP->new->utf8->canonical;
 my $as   = real_server('oidc-provider');
-my $key  = run([qw(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)])->{out};
-my @file = (
-    '/etc/nginx/gateway-secret'  => private_file('secret', "gateway-secret\n"),
-    '/etc/nginx/signing-key.pem' => private_file('key.pem', $key),
-    '/etc/ssl/certs/mcp.example.com.pem' => '%%TLS%%/server.pem',
-    '/etc/ssl/private/mcp.example.com.key' => '%%TLS%%/server.key',
-    '/etc/ssl/certs/ca-certificates.crt' => '%%TLS%%/ca.pem', '/var/cache/phantom-token' => '%%DIR%%/cache',
-);
+mcp_packages('t/mcp', 'build/mcp');
 
-# A gateway before the MCP server at that address; further arguments change the configuration.
-sub mcp_gateway {
-    my ($server, @change) = @_;
-    return gateway(
-        config  => slurp('nginx-conf/mcp.conf'),
-        servers => { AS => $as },
-        replace => [
-            @change, @file, '127.0.0.1:8000' => $server, 'https://mcp.example.com' => 'https://localhost:%%PORT:443%%',
-            'https://login.example.com/introspect' => 'http://%%AS%%' . $as->path('introspection'),
-            'https://login.example.com' => 'http://%%AS%%'
-        ],
-    );
-}
-
-# A gateway with an MCP server of its own.
+# A gateway with an MCP server of its own; the arguments change the configuration.
 sub start {
     my (@change) = @_;
     my $port     = reserve_port();
-    my $gateway  = mcp_gateway("127.0.0.1:$port", @change);
-    my $site     = 'https://localhost:' . $gateway->port(443);
-    my $log      = "$folder/server-$port.log";
-    spawn(
-        [qw(node build/mcp/server.mjs)],
-        out => $log,
-        env => { PORT => $port, JWKS => "$site/.well-known/jwks.json", NODE_EXTRA_CA_CERTS => $gateway->ca }
-    );
-    until_true(patience(10), sub { -e $log && slurp($log) =~ /ready/ }) or die "no MCP server:\n" . slurp($log);
-    return { gateway => $gateway, site => $site, log => $log };
+    my $gateway  = gateway(mcp_configuration($as, "127.0.0.1:$port", @change));
+    my $log      = start_mcp_server($port, $gateway);
+    return { gateway => $gateway, site => 'https://localhost:' . $gateway->port(443), log => $log };
 }
 
-# What the clients of flows.mjs find.
 sub flows {
     my ($setup, @names) = @_;
-    my $result = run(
-        [qw(node build/mcp/flows.mjs)],
-        timeout => patience(60),
-        env => { URL => "$setup->{site}/mcp", FLOWS => join(',', @names), NODE_EXTRA_CA_CERTS => $setup->{gateway}->ca }
-    );
-    for my $part (split /^(?=(?:not )?ok )/m, $result->{out}) {
-        my ($not, $name, $more) = $part =~ /^(not )?ok (.*)\n(.*)/s or next;
-        ok !$not, $name or diag $more;
-    }
-    my @through = $result->{out} =~ /^ok (\w+) is through$/mg;
-    is scalar @through, scalar @names, "@names: to the end" or diag $result->{err};
-    return;
+    return mcp_flows({ URL => "$setup->{site}/mcp", NODE_EXTRA_CA_CERTS => $setup->{gateway}->ca }, @names);
 }
 
 my $setup = start();
@@ -107,7 +53,8 @@ sub token {
 my $reader = token('mcp:read');
 my $writer = token('mcp:read mcp:write');
 
-# A request of revision 2026-07-28. Options: token, name (of the tool), headers (those that say what it is), gateway.
+# A request of revision 2026-07-28. Options: token, name (of the tool), headers (those that say what it is),
+# origin, gateway.
 sub mcp_call {
     my (%call) = @_;
     my %meta = (protocolVersion => '2026-07-28', clientCapabilities => {});
@@ -122,10 +69,12 @@ sub mcp_call {
         '/mcp', $json->encode($body),
         %https,
         token   => $call{token},
-        headers => ['Content-Type: application/json', 'Accept: application/json, text/event-stream', @headers]
+        headers => ['Content-Type: application/json', 'Accept: application/json, text/event-stream', @headers,
+                    defined $call{origin} ? "Origin: $call{origin}" : ()]
     );
 }
 
+my $page    = 'https://app.example.com';
 my %reading = (realm => 'api', scope => 'mcp:read', resource_metadata => $document);
 my %writing = (%reading, scope => 'mcp:read mcp:write');
 for my $row (
@@ -142,25 +91,34 @@ for my $row (
 ) {
     my ($name, $call, $status, $challenge) = @{$row};
     my $mark     = -s $setup->{log};
-    my $response = mcp_call(%{$call});
+    my $response = mcp_call(%{$call}, origin => $page);
     is $response->status, $status, "$name: $status";
     is_deeply parse_challenge($response->header('WWW-Authenticate'))->{params}, $challenge,
         "$name: its challenge"
         or diag $response->header('WWW-Authenticate');
-    is join(' ', $response->headers('Access-Control-Allow-Origin')), '*', "$name: a page of any origin may see that";
+    is join(' ', $response->headers('Access-Control-Allow-Origin')), $page, "$name: a page may see that";
     like join(' ', $response->headers('Access-Control-Expose-Headers')), qr/\bWWW-Authenticate\b/,
         "$name: and the challenge";
     is -s $setup->{log}, $mark, "$name: the MCP server heard nothing";
 }
 
-my $preflight = $gateway->request(
-    %https,
-    method  => 'OPTIONS', path => '/mcp',
-    headers => ['Origin: https://app.example.com', 'Access-Control-Request-Method: POST',
-        'Access-Control-Request-Headers: authorization,mcp-method']
-);
+sub preflight {
+    my ($origin) = @_;
+    return $gateway->request(
+        %https,
+        method  => 'OPTIONS', path => '/mcp',
+        headers => ["Origin: $origin", 'Access-Control-Request-Method: POST',
+                    'Access-Control-Request-Headers: authorization,mcp-method']
+    );
+}
+
+my $preflight = preflight($page);
 is $preflight->status, 204, 'a preflight is answered';
+is $preflight->header('Access-Control-Allow-Origin'), $page, 'for the page that asks';
 is $preflight->header('Access-Control-Allow-Headers'), 'Authorization, *', 'and allows the headers of MCP';
+is preflight('https://evil.example.com')->status, 403, 'not for every page';
+is mcp_call(name => 'whoami', token => $reader, origin => 'https://evil.example.com')->status, 403,
+    'nor does a token change that';
 
 # --- which scopes a call takes ---------------------------------------------------------------------------------------
 
@@ -214,11 +172,11 @@ flows(start($judging => 'default /mcp/write; "~^(2025-11-25|2025-06-18|)  $" /mc
 
 # --- before a server that is not so careful: what the gateway makes of a request, and of a stream ---------------------
 
-my $careless = mcp_gateway('%%API%%');
+my $careless = gateway(mcp_configuration($as, '%%API%%'));
 my $token    = token('mcp:read', 'https://localhost:' . $careless->port(443) . '/mcp');
 my $twice    = mcp_call(
     gateway => $careless, name => 'announce', token => $token,
-    headers => [@modern, 'Mcp-Name: whoami', 'Mcp-Name: announce', 'Origin: https://app.example.com']
+    headers => [@modern, 'Mcp-Name: whoami', 'Mcp-Name: announce'], origin => $page
 );
 my @seen  = $careless->api->requests;
 my @names = map { $_->headers('Mcp-Name') } @seen;
@@ -231,7 +189,7 @@ $careless->api->answers('/mcp' => {
     raw => ["HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n",
         "data: 1\n\n", [hold => 'second'], "data: 2\n\n", ['close']]
 });
-my $stream = "$folder/stream";
+my $stream = temporary_folder() . '/stream';
 my @headers = map { ('-H', $_) } "Authorization: Bearer $token", @modern, 'Mcp-Name: listen';
 spawn([
     qw(curl -q --noproxy * -sN -d {} -o), $stream, '--cacert', $careless->ca, @headers,
@@ -241,5 +199,53 @@ ok until_true(patience(5), sub { -e $stream && slurp($stream) eq "data: 1\n\n" }
     'an event does not wait for the next';
 $careless->api->release('second');
 ok until_true(patience(5), sub { slurp($stream) eq "data: 1\n\ndata: 2\n\n" }), 'and the next one comes';
+
+# --- ten minutes, by the guide alone ---------------------------------------------------------------------------------
+
+# The guide's try.mjs, and a person who opens the page that it names.
+sub try_as_the_guide_says {
+    my ($url)  = @_;
+    my $place  = temporary_folder();
+    my $port   = reserve_port();
+    my $output = "$place/output";
+    symlink abs_path('build/mcp/node_modules'), "$place/node_modules" or die "node_modules: $!";
+    open my $out, '>', "$place/try.mjs" or die "$place/try.mjs: $!";
+    print {$out} guide_block('js') =~ s/8976/$port/gr;
+    close $out or die "$place/try.mjs: $!";
+    spawn(['node', "$place/try.mjs", $url], out => $output);
+    my $page = until_true(patience(10), sub { -e $output && slurp($output) =~ /^Open in your browser: (\S+)$/m && $1 });
+    ok $page, "the guide's client wants its user to sign in" or return diag slurp($output);
+    is run(['node', 'build/mcp/person.mjs', $page])->{code}, 0, 'who signs in';
+    ok until_true(patience(10), sub { slurp($output) =~ /^\[ 'whoami', 'announce', 'listen' \]$/m }),
+        'and it lists the tools' or diag slurp($output);
+    return;
+}
+
+# The configuration that the guide begins with, before each of the authorization servers, and a client that is
+# registered there. What is changed is what the guide says of that server.
+my $any_audience = qr/phantom_token_audience [^;]*;/;
+my $issuer       = 'authorization_servers="http://127.0.0.1:9400"';
+for my $row (
+    { server => $as, scope => 'mcp:read' },
+    { server => real_server('glewlwyd'), scope => 'read', issuer => '/api/oidc',
+      change => [$any_audience => '', $issuer => $issuer =~ s{"$}{/api/oidc"}r] },
+    { server => real_server('django-oauth-toolkit'), scope => 'read', gateway_says => 1,
+      change => [$any_audience => '', $issuer => $issuer =~ s/9400/8080/r,
+                 qr/(?=location = \/mcp \{)/ => guide_block('nginx', qr/oauth-authorization-server/)] },
+) {
+    my $port  = reserve_port();
+    my $small = gateway(guide_configuration(
+        $row->{server}, "127.0.0.1:$port", '"mcp:read"' => qq{"$row->{scope}"}, @{ $row->{change} // [] }
+    ));
+    my $log  = start_mcp_server($port, $small);
+    my $here = '127.0.0.1:' . $small->port(8080);
+    mcp_flows({
+        URL => "http://$here/mcp", CLIENT => 'app', SCOPE => $row->{scope},
+        ISSUER => 'http://' . ($row->{gateway_says} ? $here : $row->{server}->address . ($row->{issuer} // ''))
+    }, 'machine');
+    my @calls = slurp($log) =~ /^(?:GET|POST|DELETE) \S+ (.*)$/mg;
+    is_deeply [grep { $_ ne '-' } @calls], [], 'no Authorization came to the MCP server';
+    try_as_the_guide_says("http://$here/mcp") if $row->{server} == $as;
+}
 
 done_testing;

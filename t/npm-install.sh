@@ -29,6 +29,7 @@ fi
 
 # Another test may be reading the old file or writing the new.
 for file in "$from"/*.mjs; do
+  [ -e "$file" ] || continue
   copy=$to/${file##*/}
   cmp -s "$file" "$copy" || { cp "$file" "$copy.$$" && mv "$copy.$$" "$copy"; }
 done

@@ -6,7 +6,7 @@ import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprot
 
 // Follows an authorization request as a browser would, signs in as NAME at the pages of our oidc-provider, and returns the
 // URL by which the client gets its code.
-async function signIn(url, redirectUrl, name) {
+export async function signIn(url, redirectUrl, name = 'alice') {
   const cookies = new Map();
   let address = url;
   let form;
@@ -77,7 +77,7 @@ export const predecessor = {
   callTool: (client, request, options) => client.callTool(request, undefined, options),
 };
 
-export const MODERN = { versionNegotiation: { mode: { pin: '2026-07-28' } } };
+const MODERN = { versionNegotiation: { mode: { pin: '2026-07-28' } } };
 
 // Connects, and signs in where that takes it: to the SDK's client are added session() and call(tool, arguments, onprogress),
 // which gives the text that the tool returned and signs in where the tool takes more scopes.

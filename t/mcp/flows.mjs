@@ -2,10 +2,11 @@
 // Environment: URL (of the MCP server, at the gateway), FLOWS (names, separated by commas).
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MODERN, Person, connect, predecessor } from './client.mjs';
+import { ClientCredentialsProvider } from '@modelcontextprotocol/client';
+import { Person, connect, predecessor } from './client.mjs';
 
 const { URL: url, FLOWS } = process.env;
-const LIFE = 5; // seconds of a token, where one ends while its client goes on
+const LIFE = 8; // seconds of a token, where one ends while its client goes on
 
 function check(name, action) {
   try {
@@ -25,7 +26,7 @@ function witness(metadata) {
   const person = new Person({ metadata, log: (...step) => steps.push(step.join(' ')) });
   const recorder = async (address, options) => {
     const response = await fetch(address, options);
-    if (`${address}` === url) {
+    if (`${address}` === url && options?.method === 'POST') {
       const headers = new Headers(options?.headers);
       answers.push({
         status: response.status, challenge: response.headers.get('www-authenticate'), tool: headers.get('mcp-name'),
@@ -141,6 +142,17 @@ flows.judged_by_server = async () => {
   is(await client.call('announce', { line: 'nobody' }), '0 listened', 'judged by the server: step-up');
   is(answers.map(({ status }) => status), [403, 200], "judged by the server: its 403 reaches the client");
   is(steps[0], 'signs in mcp:read offline_access mcp:write', 'judged by the server: the client asks for what it had, too');
+  await client.close();
+};
+
+// A client without a person, registered at an authorization server of whatever kind.
+flows.machine = async () => {
+  const { CLIENT, SCOPE, ISSUER } = process.env;
+  const provider = new ClientCredentialsProvider({ clientId: CLIENT, clientSecret: `${CLIENT}-secret`, scope: SCOPE, expectedIssuer: ISSUER });
+  const client = await connect(url, provider);
+  const { authorization, user } = JSON.parse(await client.call('whoami'));
+  is(authorization, null, 'a registered client is through, and the MCP server gets no token');
+  check('it hears who calls, where the authorization server says it', () => assert.ok([CLIENT, null].includes(user), user));
   await client.close();
 };
 
