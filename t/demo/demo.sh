@@ -1,18 +1,20 @@
 #!/bin/bash
 # Called by `./dev demo`, which installs and builds first: an authorization server, an API and the gateway on loopback,
 # the way of a request through them, then it stays up until Ctrl-C. With --once it ends at once, and with failure if
-# anything was not as it should be; with --all it also shows token exchange and signatures.
+# anything was not as it should be; with --all it also shows token exchange and signatures. With --mcp, an MCP server and
+# its client are behind and before the gateway in place of the API.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/t/demo
 module=$root/build/ngx_http_phantom_token_module.so
-once='' all=''
+once='' all='' mcp=''
 for option in "$@"; do
   case $option in
     --once) once=1 ;;
     --all) all=1 ;;
-    *) echo "demo: no such option: $option (--once, --all)" >&2; exit 2 ;;
+    --mcp) mcp=1 ;;
+    *) echo "demo: no such option: $option (--once, --all, --mcp)" >&2; exit 2 ;;
   esac
 done
 groups=()
@@ -85,9 +87,44 @@ start_gateway() {
   (umask 077 && echo gateway-secret > "$folder/gateway-secret")
   sed "s|@module@|$module|; s|@gateway_port@|$port|; s|@api_port@|$api_port|; s|@as@|$as|; s|@page@|$here/page|
     s|@cache_seconds@|$cache_seconds|" "$here/nginx.conf.in" > "$folder/nginx.conf"
-  # Whoever starts the demo owns its folder: nginx's workers must be able to read it.
+  run_gateway "$port"
+}
+
+# run_gateway PORT: with the configuration that is in the folder. Whoever starts the demo owns its folder: nginx's workers
+# must be able to read it.
+run_gateway() {
   start gateway nginx -p "$folder" -e error.log -c nginx.conf -g "daemon off; user $(id -un) $(id -gn);"
-  wait_for_port "$port" "${groups[-1]}" 'nginx' "$folder/gateway.log"
+  wait_for_port "$1" "${groups[-1]}" 'nginx' "$folder/gateway.log"
+}
+
+# Before the gateway, whose port the MCP server must know: there are the keys of its JWTs.
+start_mcp_server() {
+  local modules=$root/build/mcp
+  mcp_port=$(free_port 8000)
+  gateway=http://127.0.0.1:$(free_port 8080)
+  echo "Starting an MCP server on the protocol's own SDK (the first time npm installs it)"
+  "$root/t/npm-install.sh" "$root/t/mcp" "$modules" > "$folder/npm.log" 2>&1 || die 'npm could not install the SDK:' "$folder/npm.log"
+  PORT=$mcp_port JWKS=$gateway/.well-known/jwks.json start mcp-server node "$modules/server.mjs"
+  wait_for_port "$mcp_port" "${groups[-1]}" 'the MCP server' "$folder/mcp-server.log"
+}
+
+# The gateway of nginx-conf/mcp.conf, but for TLS and the places where things are.
+start_mcp_gateway() {
+  local part temp=''
+  echo "Starting the gateway with nginx-conf/mcp.conf"
+  mkdir "$folder/temp"
+  (
+    umask 077
+    echo gateway-secret > "$folder/gateway-secret"
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$folder/signing-key.pem" 2> "$folder/openssl.log"
+  ) || die 'no key:' "$folder/openssl.log"
+  for part in client_body proxy fastcgi uwsgi scgi; do temp+="${part}_temp_path temp/$part; "; done
+  sed -e '/^user /d; /ssl_certificate/d; /proxy_ssl_/d' -e "s|^load_module .*|load_module \"$module\"; pid nginx.pid;|" \
+    -e "s|^http {|http { access_log access.log; $temp|" -e "s|listen 443 ssl http2|listen ${gateway#http://}|" \
+    -e "s|https://mcp.example.com|$gateway|; s|127.0.0.1:8000|127.0.0.1:$mcp_port|" \
+    -e "s|https://login.example.com/introspect|$as/token/introspection|; s|https://login.example.com|$as|" \
+    -e "s|/etc/nginx/|$folder/|; s|/var/cache/phantom-token|cache|" "$root/nginx-conf/mcp.conf" > "$folder/nginx.conf"
+  run_gateway "${gateway##*:}"
 }
 
 stop() { # GROUP: asks it to end, and after thirty seconds makes it
@@ -237,6 +274,26 @@ forge() {
   ' "$1"
 }
 
+show_mcp() {
+  node "$root/build/mcp/demo.mjs" "$gateway/mcp" || mistakes=$((mistakes + 1))
+}
+
+stay_up_with_mcp() {
+  title "All of it is up until Ctrl-C. For your MCP client, on this machine: $gateway/mcp"
+  echo 'It registers itself; at the page of the authorization server any name will do. Or with curl:'
+  indent << END
+curl -i -X POST $gateway/mcp
+curl -s $gateway/.well-known/oauth-protected-resource/mcp | jq .
+curl -s $gateway/.well-known/jwks.json | jq .
+
+MCP server, without gateway  http://127.0.0.1:$mcp_port/mcp
+Authorization server         $as/.well-known/openid-configuration
+Configuration, logs          $folder/nginx.conf   $folder/error.log   $folder/access.log
+END
+  wait -n "${groups[@]:1}" || true
+  die 'the gateway or the MCP server ended by itself:' "$folder/error.log" "$folder/mcp-server.log"
+}
+
 stay_up() {
   title "All of it is up until Ctrl-C. In a browser on this machine: $gateway/"
   echo 'Or with curl:'
@@ -263,15 +320,21 @@ trap 'exit 143' TERM
 trap 'exit 129' HUP
 
 start_authorization_server
-start_api
-start_gateway
-show_all
-[ -z "$all" ] || show_modes
+if [ -n "$mcp" ]; then
+  start_mcp_server
+  start_mcp_gateway
+  show_mcp
+else
+  start_api
+  start_gateway
+  show_all
+  [ -z "$all" ] || show_modes
+fi
 
 if [ "$mistakes" -gt 0 ]; then
   printf '\n%s%d not as expected, see above%s\n' "$bad" "$mistakes" "$plain"
 else
   printf '\n%sEverything as expected.%s\n' "$good" "$plain"
 fi
-[ -n "$once" ] || stay_up
+[ -n "$once" ] || if [ -n "$mcp" ]; then stay_up_with_mcp; else stay_up; fi
 [ "$mistakes" -eq 0 ]

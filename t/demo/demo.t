@@ -66,6 +66,11 @@ is($status, 0, 'with --all, everything is as expected') or diag($text);
 ok($text =~ /"aud": "https:\/\/orders\.example\.com"/, 'token exchange gives a JWT for another audience');
 ok($text =~ /another subject.*HTTP\/1\.1 401 /s, 'a JWT that was tampered with is refused');
 
+($text, $status) = demo('./dev demo --once --mcp');
+is($status, 0, 'with --mcp, everything is as expected') or diag($text);
+ok($text =~ /announce\) -> 403\n.*insufficient_scope.*announce\) -> 200\n/s, 'a tool takes one scope more');
+leaves_nothing('after --mcp');
+
 ($text, $status) = demo('./dev demo', qr/access\.log/);
 is($status, 143 << 8, 'without --once it stays up until a signal') or diag($text);
 ok($text =~ m{In a browser on this machine: http://127\.0\.0\.1:\d+/\n}, 'it says where the page is');
