@@ -17,6 +17,7 @@ my $gateway = gateway(
         phantom_token_claim_set $unused nothing;
         map $realm_roles $is_admin { default 0; "~(^| )admin( |$)" 1; }
         map "$tenant $http_x_tenant" $is_own_tenant { default 0; "~^([^ ]+) \1$" 1; }
+        map "$tenant $1" $is_own_path { default 0; "~^([^ ]+) \1$" 1; }
         map $phantom_token_claim_sub $known { default ""; ~^(?<first>.)lice $first; }
         map $request_method:$is_admin $may_write { default ""; ~^GET: 1; POST:1 1; }
 END
@@ -41,6 +42,8 @@ END
                           proxy_set_header X-Known "$known"; proxy_pass http://%%API%%; }
         location /written { set $from_header $http_x_level; phantom_token_require $from_header;
                             proxy_pass http://%%API%%; }
+        location ~ ^/own/([^/]*)/ { phantom_token_require $is_admin $is_own_path; proxy_pass http://%%API%%; }
+        location ~ ^/first/(.*)$ { phantom_token_require $is_admin $1; proxy_pass http://%%API%%; }
         location ~ ^/captured/(?<level>[^-]*)-(.*)$ { phantom_token_require $level $known;
                             proxy_set_header X-Captured $level,$2; proxy_pass http://%%API%%; }
         location /tenant { phantom_token_require $is_own_tenant error=401; proxy_pass http://%%API%%; }
@@ -50,7 +53,8 @@ END
                           proxy_pass http://%%API%%; }
         location /write { limit_except GET { phantom_token_require $may_write; } proxy_pass http://%%API%%; }
         location /text { phantom_token_require "$tenant$realm_roles"; proxy_pass http://%%API%%; }
-        location /zero { phantom_token_require 0; proxy_pass http://%%API%%; }
+        location /zero { phantom_token_require 0; proxy_pass http://%%API%%;
+                         location /zero/off { phantom_token_require 1; proxy_pass http://%%API%%; } }
         location /status { phantom_token_require $phantom_token_status $phantom_token_jwt; proxy_pass http://%%API%%; }
         location /hot { phantom_token_introspection_endpoint /_cached; phantom_token_hot_cache hot;
                         phantom_token_require $is_admin; proxy_pass http://%%API%%;
@@ -163,6 +167,7 @@ cases($gateway,
     forbidden('require: inherited', '/admin/inherited'),
     allowed('require: the nearest level wins', '/admin/other', request => { token => 'user-token' }),
     forbidden('require: a constant 0', '/zero', request => { token => 'admin-token' }),
+    allowed('require: 1 takes away what is inherited', '/zero/off', request => { token => 'user-token' }),
     forbidden('require: the scopes are named', '/scope',
         answers => { 's-token' => { jwt => { %user, scope => 'read write' } } },
         request => { token => 's-token' },
@@ -194,9 +199,16 @@ cases($gateway,
     forbidden('afresh: what set has written counts, 0', '/written', request => { headers => ['X-Level: 0'] }),
     allowed('afresh: captures of the location are there, and stay', '/captured/gold-rest',
         api => [{ headers => { 'X-Captured' => 'gold,rest' } }]),
+    allowed('afresh: a map with a regex leaves $1 to the next value', '/own/t1/x'),
+    forbidden('afresh: and the next value counts', '/own/t2/x', request => { token => 'admin-token' }),
+    forbidden('afresh: an empty $1 behind a map with a regex', '/first/', request => { token => 'admin-token' }),
     forbidden('afresh: an empty capture', '/captured/-rest', request => { token => 'admin-token' }),
     allowed('afresh: the first of a cached token', '/hot', cache => 'MISS'),
     allowed('afresh: a hot copy', '/hot', cache => 'HOT'),
+    forbidden('afresh: the answer about a refused token is kept too', '/hot', request => { token => 'poor-token' },
+        cache => 'MISS'),
+    forbidden('afresh: so that it costs nothing when it comes again', '/hot', request => { token => 'poor-token' },
+        cache => 'HOT', as => 0),
     allowed('afresh: a user fills the hot cache elsewhere', '/hot/open', request => { token => 'user-token' }),
     forbidden('afresh: and is refused by a hot copy', '/hot', cache => 'HOT', as => 0),
 );
@@ -230,9 +242,15 @@ configurations(
     { name => 'refused: require without a value', protected => 'phantom_token_require error=401;',
       refuses => qr/"phantom_token_require" of location "\/" has no value: add a variable/ },
     { name => 'refused: another error', protected => 'phantom_token_require $phantom_token_sub error=404;',
-      refuses => qr/"phantom_token_require" of location "\/" answers with "error=401" or "error=403", it has/ },
-    { name => 'warned: a constant', protected => 'phantom_token_require admin;', accepts => 1,
-      warns => qr/has the value "admin" without a variable: it is the same for every token/ },
+      refuses => qr/"phantom_token_require" of location "\/" answers with one "error=401" or "error=403", it has/ },
+    map({ { name => "refused: text that is never empty: $_", protected => qq(phantom_token_require "$_";),
+            refuses => qr/has the value "\Q$_\E", whose text beside variables would let every token in/ } }
+        'admin', '$phantom_token_claim_a=admin', '!$phantom_token_claim_a', '$phantom_token_claim_a $uri',
+        '$phantom_token_claim_a-b', '${phantom_token_claim_a}.b', '$phantom_token_claim_a error=401', 'off', '00'),
+    map({ { name => "warned: the constant \"$_\"", protected => qq(phantom_token_require "$_";), accepts => 1,
+            warns => qr/has the value "$_", which is the same for every token/ } } '0', '1', ''),
+    { name => 'refused: two errors', protected => 'phantom_token_require $phantom_token_sub error=401 error=403;',
+      refuses => qr/answers with one "error=401" or "error=403", it has "error=403"/ },
     { name => 'refused: claim_set without a variable', http => 'phantom_token_claim_set roles realm_access;',
       refuses => qr/"phantom_token_claim_set" needs the name of a variable first, such as "\$roles", it has "roles"/ },
     { name => 'refused: claim_set without a path', http => 'phantom_token_claim_set $roles;',

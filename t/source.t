@@ -11,7 +11,8 @@ my $gateway = gateway(
         proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m;
         phantom_token_hot_cache zone=hot:1m;
         map $http_upgrade $websocket_token { default ""; websocket $arg_access_token; }
-        map $http_authorization $other_scheme { default ""; "~^Token (?<t>.+)$" $t; }
+        map $http_x_tenant $other_endpoint { volatile; ~^(.*)$ $1; }
+        map $http_authorization $other_scheme { default ""; "~^Token (.+)$" $1; }
 END
     server => <<'END',
         listen 127.0.0.1:%%PORT:h2%% http2;
@@ -51,6 +52,9 @@ END
         location /open-ssi { phantom_token off; ssi on; proxy_pass http://%%API%%; }
         location /echoed { phantom_token_source $cookie_at; proxy_set_header Cookie ""; proxy_pass http://%%API%%; }
 
+        location ~ ^/captured/(.*)$ { phantom_token_source $other_scheme; proxy_pass http://%%API%%/up/$1; }
+        location ~ ^/endpoint/(.*)$ { phantom_token_introspection_endpoint /_introspect?$other_endpoint;
+                        proxy_pass http://%%API%%/up/$1; }
         location /pattern { phantom_token_pattern "^pt_[0-9a-f]{4}$"; proxy_pass http://%%API%%;
                             location /pattern/none { phantom_token_pattern ""; proxy_pass http://%%API%%; }
                             location /pattern/cookie { phantom_token_source $cookie_at; proxy_pass http://%%API%%; } }
@@ -106,6 +110,13 @@ cases($gateway,
       active_as('a!b:c', as => [{ body => 'token=a%21b%3Ac&token_type_hint=access_token' }]) },
     { name => 'source: a part of a header by a map', request => from('/scheme', 'Authorization: Token alice-token'),
       active_as('alice-token') },
+
+    { name => 'source: a map with a regex leaves the location\'s $1 alone',
+      request => from('/captured/orders/7', 'Authorization: Token alice-token'),
+      active_as('alice-token', api => [{ uri => '/up/orders/7' }]) },
+    { name => 'an endpoint by a map with a regex does so too',
+      request => { path => '/endpoint/orders/7', token => 'alice-token', headers => ['X-Tenant: t1'] },
+      active_as('alice-token', as => [{ uri => qr{^/introspect} }], api => [{ uri => '/up/orders/7' }]) },
 
     # --- the client's own Authorization never passes ---
     map({ { name => "source: its own Authorization is replaced: $_",
@@ -224,16 +235,16 @@ cases($gateway,
 
 my $words = qr/"phantom_token_source" of location "\/" must name "authorization" or variables, such as "\$cookie_at"/;
 configurations(
-    { name => 'refused: a word that is no source', protected => 'phantom_token_source cookie;',
-      refuses => qr/$words, it has "cookie"/ },
-    { name => 'refused: an empty source', protected => 'phantom_token_source "";', refuses => qr/$words, it has ""/ },
+    map({ { name => "refused: no source: $_", protected => qq(phantom_token_source "$_";),
+            refuses => qr/$words, each as an argument of its own and without any text beside it; it has "\Q$_\E"/ } }
+        'cookie', '', 'authorization $cookie_at', 'Bearer $cookie_at', '$cookie_my-token', '${cookie_at} '),
     { name => 'refused: source twice', protected => 'phantom_token_source $cookie_a; phantom_token_source $cookie_b;',
       refuses => qr/"phantom_token_source" directive is duplicate/ },
     map({ { name => "warned: $_", protected => "phantom_token_source authorization $_;", accepts => 1,
             warns => qr/"phantom_token_source" of location "\/" takes the token out of the URL, by "\Q$_\E"/ } }
-        '$arg_token', '${arg_token}', '$cookie_at$arg_token'),
-    { name => 'warned of nothing: a cookie', protected => 'phantom_token_source authorization $cookie_at;',
-      accepts => 1, warns => [] },
+        '$arg_token', '${arg_token}', '$cookie_at$arg_token', '$Arg_token', '$args', '$query_string', '$request_uri'),
+    { name => 'warned of nothing: a cookie, a header, a variable of one\'s own', accepts => 1, warns => [],
+      protected => 'phantom_token_source authorization $cookie_args $http_x_arg_token $cookie_a${http_b};' },
     { name => 'refused: a pattern that is none', protected => 'phantom_token_pattern "pt_(";',
       refuses => qr/pcre\w*\(\) failed.*"pt_\("/ },
     { name => 'refused: pattern twice', protected => 'phantom_token_pattern a; phantom_token_pattern b;',

@@ -23,13 +23,6 @@ class FreshVariables {
   ngx_http_request_t *r_;
   ngx_http_variable_value_t *variables_;
   bool is_good_;
-#if (NGX_PCRE)
-  // A map with a regex overwrites $1, which the location may have from its own.
-  int *captures_;
-  ngx_uint_t ncaptures_;
-  u_char *captures_data_;
-  bool realloc_captures_;
-#endif
 };
 
 }  // namespace nginx

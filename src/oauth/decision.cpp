@@ -106,6 +106,11 @@ Verdict check_authentication_age(const CheckedClaims &claims, const Requirements
   if (claims.auth_time == nullptr || !jose::read_numeric_date(*claims.auth_time, auth_time)) {
     return {Outcome::auth_time, "the token has no auth_time that is a number"};
   }
+  // Clocks differ a little; a time in milliseconds would be recent for ever.
+  constexpr std::int64_t smallest_skew = 5;
+  if (auth_time > saturating_add(now, std::max(requirements.leeway, smallest_skew))) {
+    return {Outcome::auth_time, "the token has an auth_time that is ahead"};
+  }
   const bool is_recent = saturating_add(auth_time, requirements.max_auth_age) >= now;
   return is_recent ? holds : Verdict{Outcome::auth_time, "the user was authenticated too long ago"};
 }

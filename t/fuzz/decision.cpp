@@ -142,9 +142,11 @@ const json_t *first_member(const Documents &documents, const char *name) {
 
 bool authentication_holds(const Documents &documents, const RequirementsLine &line) {
   const json_t *auth_time = first_member(documents, "auth_time");
-  const bool is_recent = line.max_auth_age == oauth::Requirements::any_age ||
-                         (json_is_real(auth_time) &&
-                          std::floor(json_real_value(auth_time)) + static_cast<double>(line.max_auth_age) >= now);
+  const double ahead = static_cast<double>(std::max<std::int64_t>(line.leeway, 5));
+  const double time = json_is_real(auth_time) ? std::floor(json_real_value(auth_time)) : -HUGE_VAL;
+  const bool is_recent =
+      line.max_auth_age == oauth::Requirements::any_age ||
+      (time + static_cast<double>(line.max_auth_age) >= now && time <= static_cast<double>(now) + ahead);
   return is_recent && (line.acr_values.empty() || is_among(first_member(documents, "acr"), line.acr_values));
 }
 

@@ -80,15 +80,6 @@ std::string_view authorization_of(ngx_http_request_t *r, const phantom_token_loc
   return interpreted.authorization.empty() && !jwt.empty() ? make_authorization(r, jwt) : interpreted.authorization;
 }
 
-bool rewrite_authorization(ngx_http_request_t *r, const RequestState &state,
-                           const phantom_token_location_t &location) noexcept {
-  if (location.forward == PHANTOM_TOKEN_FORWARD_NONE) {
-    return remove_authorization(r);
-  }
-  const std::string_view value = authorization_of(r, location, interpreted_of(state));
-  return !value.empty() && set_authorization(r, value);
-}
-
 bool is_signed(ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location,
                InterpretedAnswer &interpreted) noexcept {
   return interpreted.signed_authorization.is_good(location.policy->signing.digest) ||
@@ -114,17 +105,18 @@ AccessStep prepare_authorization(ngx_http_request_t *r, RequestState &state,
   } else if (location.forward == PHANTOM_TOKEN_FORWARD_JWT) {
     state.forwarded_jwt = interpreted.information.jwt.compact;
   }
-  return go_on();
-}
-
-bool forward(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
-  if (!rewrite_authorization(r, state, location)) {
-    return false;
-  }
   if (state.client_jwt == nullptr) {
     keep(r, *state.answer, location);
   }
-  return true;
+  return go_on();
+}
+
+bool forward(ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location) noexcept {
+  if (location.forward == PHANTOM_TOKEN_FORWARD_NONE) {
+    return remove_authorization(r);
+  }
+  const std::string_view value = authorization_of(r, location, interpreted_of(state));
+  return !value.empty() && set_authorization(r, value);
 }
 
 }  // namespace gateway

@@ -1,5 +1,6 @@
 #include "required_values.h"
 
+#include "../../nginx/complex_value.h"
 #include "../../nginx/fresh_variables.h"
 #include "../../nginx/strings.h"
 #include "../configuration/variable_indices.h"
@@ -21,7 +22,7 @@ AccessStep check(ngx_http_request_t *r, const ngx_array_t &values) noexcept {
   auto *required = static_cast<phantom_token_required_value_t *>(values.elts);
   for (ngx_uint_t i = 0; i < values.nelts; i++) {
     ngx_str_t value;
-    if (ngx_http_complex_value(r, &required[i].value, &value) != NGX_OK) {
+    if (!evaluate(r, required[i].value, value)) {
       return no_memory();
     }
     if (!holds(to_view(value))) {

@@ -2,6 +2,7 @@
 
 #include "resource.h"
 
+#include "../../nginx/complex_value.h"
 #include "../../nginx/core_configuration.h"
 #include "../../nginx/locations.h"
 #include "../../nginx/strings.h"
@@ -26,7 +27,7 @@ bool is_uri(std::string_view uri) noexcept {
 /// @param result set, to an empty view where there is no such directive, where the result is true.
 bool evaluate(ngx_http_request_t *r, ngx_http_complex_value_t *value, std::string_view &result) noexcept {
   ngx_str_t text = ngx_null_string;
-  if (value != nullptr && ngx_http_complex_value(r, value, &text) != NGX_OK) {
+  if (value != nullptr && !nginx::evaluate(r, *value, text)) {
     return false;
   }
   result = to_view(text);

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "../../nginx/complex_value.h"
 #include "../../nginx/strings.h"
 #include "setters.h"
 
@@ -26,8 +27,8 @@ ngx_uint_t read_error(std::string_view argument) noexcept {
 char *refuse_error(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &argument) noexcept {
   const ngx_str_t place = place_of(cf);
   ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                     "\"%V\" of location \"%V\" answers with \"error=401\" or \"error=403\", it has \"%V\"", &cmd->name,
-                     &place, &argument);
+                     "\"%V\" of location \"%V\" answers with one \"error=401\" or \"error=403\", it has \"%V\"",
+                     &cmd->name, &place, &argument);
   return refuse();
 }
 
@@ -38,13 +39,28 @@ char *refuse_without_values(ngx_conf_t *cf, const ngx_command_t *cmd) noexcept {
   return refuse();
 }
 
-/// A name without its dollar would let every token in.
+/// A name without its dollar, a list in quotes, a comparison: none of them would ever be empty or `0`, and every token
+/// would be let in.
+char *refuse_literal_text(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &value) noexcept {
+  const ngx_str_t place = place_of(cf);
+  ngx_conf_log_error(
+      NGX_LOG_EMERG, cf, 0,
+      "\"%V\" of location \"%V\" has the value \"%V\", whose text beside variables would let every token "
+      "in: write each variable as a value of its own, such as \"$phantom_token_claim_tenant\", and "
+      "compare in a map",
+      &cmd->name, &place, &value);
+  return refuse();
+}
+
 void warn_of_constant(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &value) noexcept {
   const ngx_str_t place = place_of(cf);
   ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                     "\"%V\" of location \"%V\" has the value \"%V\" without a variable: it is the same for every "
-                     "token; write a variable, such as \"$phantom_token_claim_department\"",
-                     &cmd->name, &place, &value);
+                     "\"%V\" of location \"%V\" has the value \"%V\", which is the same for every token", &cmd->name,
+                     &place, &value);
+}
+
+bool is_plain_answer(std::string_view value) noexcept {
+  return value.empty() || value == "0" || value == "1";
 }
 
 /// @return the problem of a request for which the value is empty or `0`; nullptr where there is no memory.
@@ -60,19 +76,18 @@ const char *describe_problem(ngx_pool_t *pool, const ngx_str_t &value) noexcept 
 
 char *push_value(ngx_conf_t *cf, const ngx_command_t *cmd, ngx_array_t *list, const ngx_str_t &value,
                  ngx_uint_t status) noexcept {
+  if (is_plain_answer(to_view(value))) {
+    warn_of_constant(cf, cmd, value);
+  } else if (has_literal_text(to_view(value))) {
+    return refuse_literal_text(cf, cmd, value);
+  }
   auto *required = static_cast<phantom_token_required_value_t *>(ngx_array_push(list));
   if (required == nullptr) {
     return refuse();
   }
   required->status = status;
   required->problem = describe_problem(cf->pool, printable(cf->pool, to_view(value)));
-  if (required->problem == nullptr || !compile_value(cf, value, required->value)) {
-    return refuse();
-  }
-  if (required->value.lengths == nullptr) {
-    warn_of_constant(cf, cmd, value);
-  }
-  return NGX_CONF_OK;
+  return required->problem != nullptr && compile_value(cf, value, required->value) ? NGX_CONF_OK : refuse();
 }
 
 }  // namespace
@@ -95,12 +110,12 @@ char *phantom_token_set_max_auth_age(ngx_conf_t *cf, ngx_command_t *cmd, void *c
 
 char *phantom_token_add_required_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   auto *&list = slot<ngx_array_t *>(cmd, conf);
-  ngx_uint_t status = NGX_HTTP_FORBIDDEN;
+  ngx_uint_t status = 0;
   ngx_uint_t values = 0;
   for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
     if (!is_error_parameter(to_view(argument(cf, i)))) {
       values++;
-    } else if (status = read_error(to_view(argument(cf, i))); status == 0) {
+    } else if (status != 0 || (status = read_error(to_view(argument(cf, i)))) == 0) {
       return refuse_error(cf, cmd, argument(cf, i));
     }
   }
@@ -112,7 +127,7 @@ char *phantom_token_add_required_values(ngx_conf_t *cf, ngx_command_t *cmd, void
   }
   for (ngx_uint_t i = 1; list != nullptr && i < cf->args->nelts; i++) {
     if (!is_error_parameter(to_view(argument(cf, i))) &&
-        push_value(cf, cmd, list, argument(cf, i), status) != NGX_CONF_OK) {
+        push_value(cf, cmd, list, argument(cf, i), status == 0 ? NGX_HTTP_FORBIDDEN : status) != NGX_CONF_OK) {
       return refuse();
     }
   }

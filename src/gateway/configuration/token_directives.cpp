@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "../../nginx/complex_value.h"
 #include "../../nginx/pattern.h"
 #include "../../nginx/pool.h"
 #include "../../nginx/strings.h"
@@ -19,15 +20,27 @@ void warn_of_argument(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t 
                      &cmd->name, &place, &value);
 }
 
+/// nginx compares the names of variables without case.
 bool names_argument(std::string_view value) noexcept {
-  return value.find("$arg_") != std::string_view::npos || value.find("${arg_") != std::string_view::npos;
+  constexpr std::string_view of_url[] = {"arg_", "args", "query_string", "request_uri", "request"};
+  while (!value.empty() && value.front() == '$') {
+    value.remove_prefix(value.substr(0, 2) == "${" ? 2 : 1);
+    const std::string_view name = value.substr(0, value.find_first_of("$}"));
+    for (const std::string_view one : of_url) {
+      if (equal_ignoring_case(one.back() == '_' ? name.substr(0, one.size()) : name, one)) {
+        return true;
+      }
+    }
+    value.remove_prefix(value.substr(name.size(), 1) == "}" ? name.size() + 1 : name.size());
+  }
+  return false;
 }
 
 char *refuse_source(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &value) noexcept {
   const ngx_str_t place = place_of(cf);
   ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                     "\"%V\" of location \"%V\" must name \"authorization\" or variables, such as \"$cookie_at\", it "
-                     "has \"%V\"",
+                     "\"%V\" of location \"%V\" must name \"authorization\" or variables, such as \"$cookie_at\", each "
+                     "as an argument of its own and without any text beside it; it has \"%V\"",
                      &cmd->name, &place, &value);
   return refuse();
 }
@@ -40,11 +53,11 @@ char *read_source(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &val
     return NGX_CONF_OK;
   }
   source = make<ngx_http_complex_value_t>(cf->pool);
+  if (has_literal_text(to_view(value))) {
+    return refuse_source(cf, cmd, value);
+  }
   if (source == nullptr || !compile_value(cf, value, *source)) {
     return refuse();
-  }
-  if (source->lengths == nullptr) {
-    return refuse_source(cf, cmd, value);
   }
   if (names_argument(to_view(value))) {
     warn_of_argument(cf, cmd, value);

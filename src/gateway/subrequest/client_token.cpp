@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../../nginx/complex_value.h"
 #include "../../nginx/pattern.h"
 #include "../../nginx/strings.h"
 #include "../../oauth/bearer.h"
@@ -37,7 +38,7 @@ bool take(ngx_http_request_t *r, const ngx_array_t &sources, std::string_view au
       continue;
     }
     ngx_str_t value;
-    if (ngx_http_complex_value(r->main, source[i], &value) != NGX_OK) {
+    if (!evaluate(r->main, *source[i], value)) {
       return false;
     }
     if (value.len != 0) {
