@@ -223,6 +223,17 @@ subtest 'guide: oidc-provider, for real' => sub {
     ) for $introspection, $exchange;
 };
 
+# What the guide shows of the server is what runs.
+subtest 'guide: oidc-provider, the lines of JavaScript' => sub {
+    my $server = slurp('t/authorization-servers/oidc-provider/as.mjs');
+    my @shown  = $text{'docs/guides/oidc-provider.md'} =~ /^( *)```js\n(.*?)^\1```$/gms;
+    is scalar @shown, 4, 'the guide has two blocks';
+    while (my ($indentation, $lines) = splice @shown, 0, 2) {
+        $lines =~ s/^$indentation//gm;
+        ok index($server, "\n$lines") >= 0, 'they are in as.mjs: ' . ($lines =~ /^(.*)$/m)[0] or diag $lines;
+    }
+};
+
 subtest 'guide: glewlwyd, for real' => sub {
     my ($as, $gateway) = guided('glewlwyd');
     my $user = { grant_type => 'password', username => 'alice', password => 'alice-secret', scope => 'openid read' };

@@ -3,7 +3,12 @@
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 
+// How somebody signed in (acr): with a name, or with a code too.
+export const SILVER = 'urn:example:silver';
+export const GOLD = 'urn:example:gold';
+
 const NAME = '[A-Za-z0-9_.@\\-]{1,64}'; // as the form's pattern has it, too
+const CODE = '[0-9]{6}';
 const STYLE = `
   :root { color-scheme: light dark; --ground: #f4f5f2; --card: #fff; --text: #1d2624; --quiet: #52605c; --line: #c9d1cd; --accent: #0b6b5c; --on: #fff }
   @media (prefers-color-scheme: dark) {
@@ -57,35 +62,43 @@ export async function renderError(ctx, out) {
     .map(([name, value]) => `<p><strong>${escape(name)}</strong>: ${escape(value)}</p>`).join('\n'));
 }
 
-function showForm(ctx, { client_id: client, scope = '', redirect_uri: redirect }) {
+const asksForCode = ({ acr_values: acrValues = '' }) => acrValues.split(' ').includes(GOLD);
+
+function showForm(ctx, params) {
+  const { client_id: client, scope = '', redirect_uri: redirect } = params;
   const scopes = scope.split(' ').filter(Boolean).map((name) => `<code>${escape(name)}</code>`);
   send(ctx, 'Sign in', `<p>The client <code>${escape(client)}</code> asks for a token${scopes.length ? ` that allows ${scopes.join(' and ')}` : ''}.</p>
 <form method="post" autocomplete="off">
 <label for="name">Your name (any, without a password)</label>
 <input id="name" name="name" value="alice" required autofocus autocapitalize="none" spellcheck="false" pattern="${NAME}" title="Letters, digits and _ . @ -">
-<button>Sign in and allow</button>
+${asksForCode(params) ? `<label for="code">The code of your device (any six digits)</label>
+<input id="code" name="code" value="123456" required inputmode="numeric" pattern="${CODE}" title="Six digits">
+` : ''}<button>Sign in and allow</button>
 <button name="cancel" value="yes" formnovalidate>Cancel</button>
 </form>`, `'self' ${new URL(redirect).origin}`);
 }
 
 // What becomes of the authorization request after the form: an error for the client, or a login and a grant.
-async function resultOf(provider, form, params) {
+async function resultOf(provider, form, { params, grantId, session }) {
   if (form.has('cancel')) return { error: 'access_denied', error_description: 'the person at the browser cancelled' };
   const accountId = form.get('name') ?? '';
   if (!new RegExp(`^${NAME}$`).test(accountId)) return { error: 'access_denied', error_description: 'no such name' };
-  const grant = new provider.Grant({ accountId, clientId: params.client_id });
+  // A new grant would end the tokens of the session's last one.
+  const last = session?.accountId === accountId && grantId && await provider.Grant.find(grantId);
+  const grant = last || new provider.Grant({ accountId, clientId: params.client_id });
   grant.addOIDCScope(params.scope ?? '');
   for (const resource of [params.resource].flat().filter(Boolean)) grant.addResourceScope(resource, params.scope ?? '');
-  return { login: { accountId, remember: false }, consent: { grantId: await grant.save() } };
+  const acr = new RegExp(`^${CODE}$`).test(form.get('code') ?? '') ? GOLD : SILVER;
+  return { login: { accountId, acr, remember: false }, consent: { grantId: await grant.save() } };
 }
 
 // Middleware for /interaction/UID, where oidc-provider sends the browser in the course of an authorization request.
 export const signIn = (provider) => async (ctx, next) => {
   if (!/^\/interaction\/[\w-]+$/.test(ctx.path)) return next();
   try {
-    const { params } = await provider.interactionDetails(ctx.req, ctx.res);
-    if (ctx.method !== 'POST') return showForm(ctx, params);
-    const result = await resultOf(provider, new URLSearchParams(await text(ctx.req)), params);
+    const interaction = await provider.interactionDetails(ctx.req, ctx.res);
+    if (ctx.method !== 'POST') return showForm(ctx, interaction.params);
+    const result = await resultOf(provider, new URLSearchParams(await text(ctx.req)), interaction);
     return await provider.interactionFinished(ctx.req, ctx.res, result, { mergeWithLastSubmission: false });
   } catch (error) {
     ctx.status = error.status ?? 500;

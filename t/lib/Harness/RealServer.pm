@@ -8,6 +8,7 @@ use Cwd 'abs_path';
 use File::Basename 'dirname';
 use Harness::AuthorizationServer;
 use Harness::Client;
+use Harness::Form qw(form_encode form_text);
 use Harness::Ports 'reserve_port';
 use Harness::Process qw(run guard unguard alive temporary_folder until_true patience);
 use Harness::Secrets 'keep_secret';
@@ -18,7 +19,7 @@ my $SERVERS = abs_path(dirname(__FILE__) . '/../../authorization-servers');
 
 my %PATH = (
     'oidc-provider'        => { token => '/token', introspection => '/token/introspection',
-                                revocation => '/token/revocation', jwks => '/jwks' },
+                                revocation => '/token/revocation', jwks => '/jwks', authorization => '/auth' },
     'glewlwyd'             => { token => '/api/oidc/token', introspection => '/api/oidc/introspect',
                                 revocation => '/api/oidc/revoke', jwks => '/api/oidc/jwks' },
     'django-oauth-toolkit' => { token => '/o/token/', introspection => '/o/introspect/',
@@ -29,7 +30,8 @@ my %PATH = (
                                 revocation => '/oauth2/revoke' },
     'keycloak'             => { map { $_->[0] => "/realms/demo/protocol/openid-connect/$_->[1]" }
                                     [token => 'token'], [introspection => 'token/introspect'],
-                                    [revocation => 'revoke'], [jwks => 'certs'], [logout => 'logout'] },
+                                    [revocation => 'revoke'], [jwks => 'certs'], [logout => 'logout'],
+                                    [authorization => 'auth'] },
 );
 
 # What is reached through a port of its own, which start.sh is told as its third argument.
@@ -95,18 +97,15 @@ sub path    { my ($self, $what) = @_; return $self->{path}{$what} // die "$self-
 sub basic {
     my ($self, $client, %option) = @_;
     my @parts = ($client, $SECRET{$client} // "$client-secret");
-    @parts = map { _encoded($_) } @parts if !$option{raw};
+    @parts = map { form_encode($_) } @parts if !$option{raw};
     return 'Basic ' . encode_base64(join(':', @parts), '');
 }
-
-sub _encoded { return $_[0] =~ s/([^A-Za-z0-9._-])/sprintf '%%%02X', ord $1/ger }
 
 # POSTs a form as a client; returns the response.
 sub form {
     my ($self, $what, $client, $form, @headers) = @_;
-    my @pairs = map { $_ . '=' . _encoded($form->{$_}) } sort keys %{$form};
     return Harness::Client->once(
-        port => $self->_port_of($what), method => 'POST', path => $self->path($what), body => join('&', @pairs),
+        port => $self->_port_of($what), method => 'POST', path => $self->path($what), body => form_text($form),
         host => $self->address, timeout => patience(30),
         headers => ['Content-Type: application/x-www-form-urlencoded',
                     defined $client ? 'Authorization: ' . $self->basic($client) : (), @headers],
