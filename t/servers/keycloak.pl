@@ -4,7 +4,9 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Digest::SHA 'hmac_sha1';
 use Harness;
+use Harness::Browser;
 use Harness::Verifiers 'verify_jwts';
 use JSON::PP ();
 
@@ -296,7 +298,8 @@ sub shown {
     return gateway(config => $text, replace => \@used, servers => { AS => $as });
 }
 
-my @files = grep { /^http \{/m } slurp('docs/guides/keycloak.md') =~ /^```nginx\n(.*?)^```$/gms;
+my $guide = slurp('docs/guides/keycloak.md');
+my @files = grep { /^http \{/m } $guide =~ /^```nginx\n(.*?)^```$/gms;
 is scalar @files, 2, 'the guide has two whole files';
 for my $file (['the guide, by introspection', $files[0]], map { [$_, slurp($_)] } 'nginx-conf/keycloak.conf') {
     my ($name, $text) = @{$file};
@@ -314,6 +317,177 @@ for my $file (['the guide, by introspection', $files[0]], map { [$_, slurp($_)] 
           outcome => 'inactive' },
         { name => "$name: no token", request => { path => '/api/', port => 80 }, status => 401, outcome => 'missing' },
     );
+}
+
+# A user, who can log in and out.
+sub user {
+    my ($name) = @_;
+    $as->admin('POST', 'demo/users', {
+        username => $name, enabled => true, firstName => $name, lastName => 'Doe', email => "$name\@example.com",
+        credentials => [{ type => 'password', value => "$name-secret" }]
+    });
+    return $name;
+}
+
+# --- roles and groups -------------------------------------------------------------------------------------------------
+
+# A block of the guide that belongs into http {}, as a whole file.
+sub in_http { return "load_module modules/ngx_http_phantom_token_module.so;\nevents {}\nhttp {\n$_[0]}\n" }
+
+my ($roles) = $guide =~ /^```nginx\n(phantom_token_claim_set .*?)^```$/ms;
+my $nobody  = $as->token(username => user('frank'));
+for my $forward ('jwt', 'none', 'sign') {
+    my $more = "phantom_token_forward $forward;";
+    $more .= " phantom_token_signing_key $keys/gateway.key; phantom_token_signed_issuer https://gateway.example.com; "
+        . 'phantom_token_signed_audience https://orders.example.com;' if $forward eq 'sign';
+    my $by_roles = shown(in_http($roles =~ s/(phantom_token on;)/$1 $more/r));
+    my $is = sub {
+        my ($path, $token, %expected) = @_;
+        my $name = "$path, phantom_token_forward $forward: " . ($token eq $nobody ? 'who has nothing' : 'alice');
+        return { name => $name, request => { path => $path, port => 80, token => $token }, %expected };
+    };
+    my %missing = (status => 403, outcome => 'requirement',
+        challenge => { realm => 'demo', error => 'insufficient_scope' });
+    cases($by_roles, map {
+        my ($path, $variable) = @{$_};
+        $is->($path, $tokens{app}, status => 200, outcome => 'active'),
+            $is->($path, $nobody, %missing, log => qr/"\$$variable" is required/)
+    } ['/files/', 'is_clerk'], ['/orders/', 'may_order'], ['/staff/', 'is_staff']);
+}
+is_deeply [@{$claims}{qw(groups)}], [['/staff']], 'a group has its path';
+is_deeply $claims->{resource_access}{'orders-api'}, { roles => ['order'] }, 'the API\'s role';
+ok scalar(grep { $_ eq 'orders-api' } @{ $claims->{aud} }), 'whose users have it in aud';
+
+# --- step-up ---------------------------------------------------------------------------------------------------------
+
+# A device that makes one-time codes (RFC 6238), and none twice: Keycloak takes each once, and those of the 30 s before
+# and after.
+sub code_generator {
+    my ($secret, $last) = ('', 0);
+    my $code = sub {
+        my $now = int(time / 30);
+        $last = $last < $now - 1 ? $now - 1 : $last + 1;
+        my $hmac = hmac_sha1(pack('Q>', $last), $secret);
+        my $from = ord(substr $hmac, -1) & 0xf;
+        return sprintf '%06d', (unpack('N', substr $hmac, $from, 4) & 0x7fff_ffff) % 1_000_000;
+    };
+    return (otp => $code, totp => sub { my ($hidden) = @_; $secret = $hidden->{totpSecret}; return $code->() });
+}
+
+my %device = code_generator();
+
+# Grace at another browser, where she has no session yet. Not alice: who has a code generator needs it for each login.
+user('grace');
+
+sub browser {
+    my ($client) = @_;
+    return Harness::Browser->new(
+        $as, client => $client, redirect_uri => 'https://app.example.com/callback', scope => 'openid read',
+        knows => { username => 'grace', password => 'grace-secret', userLabel => 'device', %device }
+    );
+}
+
+# What a client takes out of a refusal into its next authorization request (RFC 9470 section 4).
+sub asked_for {
+    my ($response) = @_;
+    my $parameters = parse_challenge($response->header('WWW-Authenticate'))->{params};
+    return map { $_ => $parameters->{$_} } grep { defined $parameters->{$_} } qw(acr_values max_age);
+}
+
+{
+    $as->admin('POST', 'demo/clients', {
+        clientId => 'whole', secret => 'whole-secret', redirectUris => ['https://app.example.com/*'],
+        defaultClientScopes => ['basic', 'acr', 'audiences'], optionalClientScopes => ['read']
+    });
+    my ($payments) = $guide =~ m{^(location /api/payments/ \{.*?^\}\n)}ms;
+    my $guided   = shown($files[0] =~ s{^(?= *location /api/)}{$payments\n}mr);
+    my $at_once  = gateway(
+        servers   => { AS => $as },
+        server    => "phantom_token on; phantom_token_introspection_endpoint /_introspect; $gateway_client",
+        locations => <<"END",
+        location / { proxy_pass http://%%API%%; }
+        location /gold { phantom_token_acr_values gold; phantom_token_max_auth_age 5m; proxy_pass http://%%API%%; }
+        location /none { phantom_token_forward none; phantom_token_acr_values gold; phantom_token_max_auth_age 5m;
+                         proxy_pass http://%%API%%; }
+        location /lately { phantom_token_max_auth_age 3s; proxy_pass http://%%API%%; }
+        location /its-own { phantom_token_inbound_jwt verify; phantom_token_jwks_endpoint /_keys;
+                            phantom_token_issuer $issuer; phantom_token_audience https://orders.example.com;
+                            phantom_token_acr_values gold; proxy_pass http://%%API%%; }
+        location = /_introspect { internal; proxy_pass http://%%AS%%$oidc/token/introspect; }
+        location = /_keys { internal; proxy_pass http://%%AS%%$oidc/certs; }
+END
+    );
+    my @scopes   = map { $_->{name} }
+        @{ $as->admin('GET', 'demo/clients/' . $as->client_id('orders-api') . '/default-client-scopes') };
+    is_deeply [sort grep { /^(?:acr|basic)$/ } @scopes], [qw(acr basic)], 'step-up: a new client has both scopes';
+
+    my %gold    = (acr_values => 'gold', max_age => '300');
+    my $refused = sub {
+        my ($path, $token, $outcome, %challenge) = @_;
+        return (request => { path => $path, token => $token, $path =~ m{^/api/} ? (port => 80) : () }, status => 401,
+            outcome => $outcome, challenge => { realm => $path =~ m{^/api/} ? 'demo' : 'api',
+                error => 'insufficient_user_authentication', %challenge });
+    };
+    my $passes = sub {
+        my ($path, $token) = @_;
+        return (request => { path => $path, token => $token, $path =~ m{^/api/} ? (port => 80) : () }, status => 200,
+            outcome => 'active');
+    };
+
+    my $browser = browser('app');
+    my $weak    = $browser->token;
+    is_deeply [$browser->shown], ['username password'], 'step-up: a login by password';
+    my @too_weak = $refused->('/api/payments/', $weak, 'acr', scope => 'read', %gold);
+    cases($guided,
+        { name => 'step-up: the weak token', $passes->('/api/', $weak), cache => 'MISS' },
+        { name => 'step-up: is too weak for payments', @too_weak, cache => 'HIT' });
+    my $strong = $browser->token(asked_for($guided->get('/api/payments/', port => 80, token => $weak)));
+    is_deeply [$browser->shown], ['totp userLabel'], 'step-up: without a code generator, grace sets one up';
+    cases($guided,
+        { name => 'step-up: the new token', $passes->('/api/payments/', $strong), cache => 'MISS' },
+        { name => 'step-up: the old one', @too_weak, cache => 'HIT' });
+    my $claims = jwt_claims($as->introspect($strong, 'gateway', 'application/jwt')->json->{jwt});
+    my $again  = $browser->token(%gold);
+    is_deeply [$browser->shown], [], 'step-up: nothing is asked for again';
+    my $answer = $as->introspect($again, 'gateway', 'application/json')->json;
+    is_deeply [@{$answer}{qw(acr auth_time)}], [@{$claims}{qw(acr auth_time)}], 'step-up: and the answer is the same';
+    is $claims->{acr}, 'gold', 'step-up: gold';
+    cases($at_once,
+        { name => 'step-up: without a cache, the session\'s old token is as good', $passes->('/gold', $weak) },
+        { name => 'step-up: by a JSON answer', $passes->('/none', $strong) });
+
+    # Another session, and tokens that hold their own acr.
+    my $second = browser('whole');
+    my $own    = $second->token;
+    is jwt_claims($own)->{acr}, 'silver', 'step-up: another session is silver';
+    cases($at_once,
+        { name => 'step-up: by introspection, another session', $refused->('/gold', $own, 'acr', %gold) },
+        { name => 'step-up: by JSON, another session', $refused->('/none', $own, 'acr', %gold) });
+    my $stronger = $second->token(asked_for($at_once->get('/its-own', token => $own)));
+    is_deeply [$second->shown], ['otp'], 'step-up: who has a code generator is asked for a code';
+    cases($at_once,
+        { name => 'step-up: verified, the new token', $passes->('/its-own', $stronger) },
+        { name => 'step-up: verified, the old one', $refused->('/its-own', $own, 'acr', acr_values => 'gold') });
+
+    # Too long ago.
+    ok until_true(patience(5), sub { $at_once->get('/lately', token => $strong)->status == 401 }),
+        'step-up: there is a time after which the login was too long ago';
+    cases($at_once,
+        { name => 'step-up: too long ago', $refused->('/lately', $strong, 'auth_time', max_age => '3') });
+    my $refusal = $at_once->get('/lately', token => $strong);
+    ok until_true(
+        patience(5), sub {    # on a busy machine, three seconds may have gone until the new token is used
+            $at_once->get('/lately', token => $browser->token(asked_for($refusal)))->status == 200;
+        }
+    ), 'step-up: the new token is fresh enough';
+    is_deeply [$browser->shown], ['password'], 'step-up: max_age has grace enter her password again';
+    cases($at_once,
+        { name => 'step-up: and takes the gold from the session', $refused->('/gold', $strong, 'acr', %gold) });
+    ok until_true(patience(5), sub { $at_once->get('/lately', token => $strong)->status == 401 }),
+        'step-up: too long ago once more';
+    my $both = $browser->token(acr_values => 'gold', max_age => 3);
+    is_deeply [$browser->shown], ['password', 'otp'], 'step-up: both are asked for';
+    cases($at_once, { name => 'step-up: both', $passes->('/gold', $both) });
 }
 
 # --- token exchange --------------------------------------------------------------------------------------------------
@@ -378,16 +552,6 @@ my $type = 'urn:ietf:params:oauth:token-type:access_token';
 }
 
 # --- tokens that end -------------------------------------------------------------------------------------------------
-
-# A user, who can log in and out.
-sub user {
-    my ($name) = @_;
-    $as->admin('POST', 'demo/users', {
-        username => $name, enabled => true, firstName => $name, lastName => 'Doe', email => "$name\@example.com",
-        credentials => [{ type => 'password', value => "$name-secret" }]
-    });
-    return $name;
-}
 
 $as->admin('POST', 'demo/clients', {
     clientId => 'short', secret => 'short-secret', directAccessGrantsEnabled => true,

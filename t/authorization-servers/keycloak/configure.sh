@@ -37,11 +37,55 @@ kcadm.sh create clients -r demo -s clientId=gateway -s secret=gateway-secret -s 
 kcadm.sh create clients -r demo -s clientId=app -s secret=app-secret -s directAccessGrantsEnabled=true \
   -s 'redirectUris=["https://app.example.com/*"]' \
   -s 'attributes."client.use.lightweight.access.token.enabled"=true' \
-  -s 'defaultClientScopes=["basic","roles","profile","audiences"]' -s 'optionalClientScopes=["read","write"]'
+  -s 'defaultClientScopes=["basic","acr","roles","profile","audiences"]' -s 'optionalClientScopes=["read","write"]'
 
 kcadm.sh create users -r demo -s username=alice -s enabled=true -s firstName=Alice -s lastName=Doe -s email=alice@example.com
 kcadm.sh set-password -r demo --username alice --new-password alice-secret
 kcadm.sh add-roles -r demo --uusername alice --rolename clerk
+
+# Roles of the API itself, and groups.
+ORDERS=$(kcadm.sh create clients -r demo -i -s clientId=orders-api -s standardFlowEnabled=false)
+kcadm.sh create "clients/$ORDERS/roles" -r demo -s name=order
+kcadm.sh add-roles -r demo --uusername alice --cclientid orders-api --rolename order
+
+APP=$(kcadm.sh get clients -r demo -q clientId=app --fields id --format csv --noquotes)
+kcadm.sh create "clients/$APP/protocol-mappers/models" -r demo -s name=groups -s protocol=openid-connect \
+  -s protocolMapper=oidc-group-membership-mapper -s 'config."claim.name"=groups' -s 'config."full.path"=true' \
+  -s 'config."access.token.claim"=true' -s 'config."introspection.token.claim"=true'
+ALICE=$(kcadm.sh get users -r demo -q username=alice --fields id --format csv --noquotes)
+STAFF=$(kcadm.sh create groups -r demo -i -s name=staff)
+kcadm.sh update "users/$ALICE/groups/$STAFF" -r demo -n -s realm=demo -s "userId=$ALICE" -s "groupId=$STAFF"
+
+# Step-up: two levels of authentication.
+# execution FLOW AUTHENTICATOR REQUIREMENT: prints its id
+execution() { kcadm.sh create authentication/executions -r demo -i -s "parentFlow=$1" -s "authenticator=$2" -s "requirement=$3"; }
+
+# subflow FLOW NAME REQUIREMENT: prints its id
+subflow() {
+  local flow
+  flow=$(kcadm.sh create authentication/flows -r demo -i -s "alias=$2" -s providerId=basic-flow)
+  kcadm.sh create authentication/executions -r demo -i -s "parentFlow=$1" -s "flowId=$flow" -s authenticatorFlow=true \
+    -s "requirement=$3" > /dev/null
+  echo "$flow"
+}
+
+# level FLOW NUMBER SECONDS AUTHENTICATOR: how long it lasts in a session, and what reaches it
+level() {
+  local flow condition
+  flow=$(subflow "$1" "level $2" CONDITIONAL)
+  condition=$(execution "$flow" conditional-level-of-authentication REQUIRED)
+  kcadm.sh create "authentication/executions/$condition/config" -r demo -s "alias=level-$2" \
+    -s "config.\"loa-condition-level\"=$2" -s "config.\"loa-max-age\"=$3"
+  execution "$flow" "$4" REQUIRED
+}
+
+FLOW=$(kcadm.sh create authentication/flows -r demo -i -s alias=step-up -s providerId=basic-flow -s topLevel=true)
+execution "$FLOW" auth-cookie ALTERNATIVE
+FORMS=$(subflow "$FLOW" 'step-up forms' ALTERNATIVE)
+level "$FORMS" 1 36000 auth-username-password-form
+level "$FORMS" 2 300 auth-otp-form
+
+kcadm.sh update realms/demo -s browserFlow=step-up -s 'attributes."acr.loa.map"="{\"silver\": 1, \"gold\": 2}"'
 
 # How else the gateway can authenticate. The names stand in `aud` as well.
 kcadm.sh create clients -r demo -s clientId=gateway-private-key -s standardFlowEnabled=false \

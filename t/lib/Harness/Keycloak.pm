@@ -23,7 +23,7 @@ sub start {
     my $self = $class->SUPER::start('keycloak', arguments => [$https, $keys]);
     @{$self}{qw(keys https)} = ($keys, $https);
     my $script = Harness::RealServer::script('keycloak', 'configure.sh');
-    my $result = run([$script, $self->{folder}, $self->{port}, $keys], timeout => 600);
+    my $result = run([$script, $self->{folder}, $self->{port}, $keys], timeout => patience(180));
     die "Keycloak is not set up:\n$result->{out}$result->{err}\n" if $result->{code} || $result->{timed_out};
     return $self;
 }
