@@ -109,6 +109,11 @@ my %way = (
     asserted  => ["phantom_token_client_id gateway; phantom_token_client_auth private_key_jwt; "
                   . "phantom_token_client_key $signing_key; phantom_token_client_assertion_audience https://as;",
                   'proxy_pass http://%%AS%%/alice;'],
+    sourced   => ['phantom_token_source authorization $cookie_token;', 'proxy_pass http://%%AS%%/alice;'],
+    required  => ['phantom_token_require $is_carol $nested_scopes; phantom_token_pattern ^[a-z0-9-]+$;',
+                  'proxy_pass http://%%AS%%/json;'],
+    demanding => ['phantom_token_require $is_carol $nested_none;', 'proxy_pass http://%%AS%%/json;'],
+    stepping  => ['phantom_token_acr_values gold; phantom_token_max_auth_age 5m;', 'proxy_pass http://%%AS%%/alice;'],
     mirrored  => ['mirror /_mirror;', 'proxy_pass http://%%AS%%/alice;'],
 );
 my $locations = join '', map { "
@@ -122,7 +127,9 @@ my $gateway = do {
     gateway(
         log  => { map { $_ => "phantom_token_$_" } qw(key time sub client_id scope claim_aud) },
         http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m use_temp_path=off; '
-            . 'phantom_token_hot_cache zone=hot:1m;',
+            . 'phantom_token_hot_cache zone=hot:1m; phantom_token_claim_set $nested_scopes more scopes; '
+            . 'phantom_token_claim_set $nested_none more none; '
+            . 'map $phantom_token_sub $is_carol { "~^(c)arol$" $1; } map $http_cookie $cookie_token { "~t=(.*)" $1; }',
         locations => $locations . q{
             location = /keys { phantom_token_signing_key %%KEY%%; phantom_token_jwks; }
             location = /metadata { phantom_token_resource https://$host/orders; phantom_token_issuer https://as;
@@ -147,7 +154,7 @@ my %part = map { $_ => "/part/$_" } 1, 2;
 $as->answers(
     '/alice'    => { jwt => $jwt{alice} }, '/bob' => { jwt => $jwt{bob} },
     '/json'     => { json => { active => true, sub => 'carol', scope => 'read write', exp => $claims{exp},
-                               jwt => $jwt{carol}, more => { nested => [1, 'x', undef] } } },
+                               jwt => $jwt{carol}, more => { nested => [1, 'x', undef], scopes => ['a', 'b'] } } },
     '/rfc9701'  => {
         type => 'application/token-introspection+jwt', body => jwt(
             { iss => 'https://as', aud => 'gateway', iat => 1,
@@ -216,6 +223,16 @@ my @kinds = (
     { name => 'private_key_jwt', request => sub {
         { path => '/asserted', token => "fresh-token-$_[0]" };
     }, status => 200, api => { '/asserted' => $alice } },
+    { name => 'a token in a cookie', request => sub {
+        { path => '/sourced', headers => ["Cookie: t=fresh-token-$_[0]"] };
+    }, status => 200, api => { '/sourced' => $alice } },
+    { name => 'required values', request => sub {
+        { path => '/required', token => "fresh-token-$_[0]" };
+    }, status => 200, api => { '/required' => "Bearer $jwt{carol}" } },
+    { name => 'a required value that does not hold', request => sub {
+        { path => '/demanding', token => "fresh-token-$_[0]" };
+    }, status => 403 },
+    { name => 'step-up', request => sub { { path => '/stepping', token => "fresh-token-$_[0]" } }, status => 401 },
     { name => 'the JWK Set', request => sub { { path => '/keys' } }, status => 200 },
     { name => 'the resource metadata', request => sub { { path => '/metadata' } }, status => 200 },
     { name => 'the resource metadata, to a preflight', request => sub {
