@@ -4,9 +4,9 @@
 use strict;
 use warnings;
 use lib 't/lib';
-use Cwd 'abs_path';
 use Harness;
-use Harness::Mcp qw(mcp_packages mcp_configuration mcp_flows guide_block guide_configuration start_mcp_server slurp);
+use Harness::Mcp qw(mcp_packages mcp_configuration mcp_flows guide_block guide_gateway guide_machine guide_person
+                    start_mcp_server slurp);
 use Harness::Ports 'reserve_port';
 use Harness::Process 'spawn';
 
@@ -202,50 +202,21 @@ ok until_true(patience(5), sub { slurp($stream) eq "data: 1\n\ndata: 2\n\n" }), 
 
 # --- ten minutes, by the guide alone ---------------------------------------------------------------------------------
 
-# The guide's try.mjs, and a person who opens the page that it names.
-sub try_as_the_guide_says {
-    my ($url)  = @_;
-    my $place  = temporary_folder();
-    my $port   = reserve_port();
-    my $output = "$place/output";
-    symlink abs_path('build/mcp/node_modules'), "$place/node_modules" or die "node_modules: $!";
-    open my $out, '>', "$place/try.mjs" or die "$place/try.mjs: $!";
-    print {$out} guide_block('js') =~ s/8976/$port/gr;
-    close $out or die "$place/try.mjs: $!";
-    spawn(['node', "$place/try.mjs", $url], out => $output);
-    my $page = until_true(patience(10), sub { -e $output && slurp($output) =~ /^Open in your browser: (\S+)$/m && $1 });
-    ok $page, "the guide's client wants its user to sign in" or return diag slurp($output);
-    is run(['node', 'build/mcp/person.mjs', $page])->{code}, 0, 'who signs in';
-    ok until_true(patience(10), sub { slurp($output) =~ /^\[ 'whoami', 'announce', 'listen' \]$/m }),
-        'and it lists the tools' or diag slurp($output);
-    return;
-}
-
-# The configuration that the guide begins with, before each of the authorization servers, and a client that is
-# registered there. What is changed is what the guide says of that server.
+# Before each of the authorization servers, with a client that is registered there; those of t/servers have it in theirs.
+# What is changed is what the guide says of that server.
 my $any_audience = qr/phantom_token_audience [^;]*;/;
-my $issuer       = 'authorization_servers="http://127.0.0.1:9400"';
 for my $row (
-    { server => $as, scope => 'mcp:read' },
-    { server => real_server('glewlwyd'), scope => 'read', issuer => '/api/oidc',
-      change => [$any_audience => '', $issuer => $issuer =~ s{"$}{/api/oidc"}r] },
+    { server => $as, scope => 'mcp:read', registration => 1 },
+    { server => real_server('glewlwyd'), scope => 'read', issuer => '/api/oidc', change => [$any_audience => ''] },
     { server => real_server('django-oauth-toolkit'), scope => 'read', gateway_says => 1,
-      change => [$any_audience => '', $issuer => $issuer =~ s/9400/8080/r,
+      change => [$any_audience => '', 'authorization_servers="http://127.0.0.1:9400"' =>
+                 'authorization_servers="http://127.0.0.1:8080"',
                  qr/(?=location = \/mcp \{)/ => guide_block('nginx', qr/oauth-authorization-server/)] },
 ) {
-    my $port  = reserve_port();
-    my $small = gateway(guide_configuration(
-        $row->{server}, "127.0.0.1:$port", '"mcp:read"' => qq{"$row->{scope}"}, @{ $row->{change} // [] }
-    ));
-    my $log  = start_mcp_server($port, $small);
-    my $here = '127.0.0.1:' . $small->port(8080);
-    mcp_flows({
-        URL => "http://$here/mcp", CLIENT => 'app', SCOPE => $row->{scope},
-        ISSUER => 'http://' . ($row->{gateway_says} ? $here : $row->{server}->address . ($row->{issuer} // ''))
-    }, 'machine');
-    my @calls = slurp($log) =~ /^(?:GET|POST|DELETE) \S+ (.*)$/mg;
-    is_deeply [grep { $_ ne '-' } @calls], [], 'no Authorization came to the MCP server';
-    try_as_the_guide_says("http://$here/mcp") if $row->{server} == $as;
+    my %row   = %{$row};
+    my $small = guide_gateway(delete $row{server}, %row);
+    guide_machine($small);
+    guide_person($small) if $row{registration};
 }
 
 done_testing;

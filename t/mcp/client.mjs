@@ -4,21 +4,40 @@ import { UnauthorizedError as OldUnauthorizedError } from '@modelcontextprotocol
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
-// Follows an authorization request as a browser would, signs in as NAME at the pages of our oidc-provider, and returns the
+// What a person puts into the form on a page, and where it leads: at our oidc-provider the name is enough, Keycloak asks for a
+// password, and whether the client may.
+function fillIn(page, address, name) {
+  const [, tag, content] = page.match(/<form\b([^>]*)>(.*?)<\/form>/s) ?? [];
+  if (tag === undefined) throw new Error(`no form: ${page}`);
+  const attribute = (text, wanted) => text.match(new RegExp(`\\s${wanted}="([^"]*)"`))?.[1].replaceAll('&amp;', '&') ?? '';
+  const known = { name, username: name, password: `${name}-secret` };
+  const fields = [...content.matchAll(/<input\b([^>]*)>/g)].map(([, input]) => [attribute(input, 'name'), attribute(input, 'value')])
+    .filter(([field]) => !['', 'cancel'].includes(field));
+  return {
+    action: new URL(attribute(tag, 'action'), address),
+    form: new URLSearchParams(fields.map(([field, value]) => [field, known[field] ?? value])),
+  };
+}
+
+// Follows an authorization request as a browser would, signs in as NAME at the authorization server's pages, and returns the
 // URL by which the client gets its code.
 export async function signIn(url, redirectUrl, name = 'alice') {
   const cookies = new Map();
-  let address = url;
+  let address = new URL(url);
   let form;
   for (let steps = 0; steps < 10; steps += 1) {
     const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
     const response = await fetch(address, { redirect: 'manual', headers: { cookie }, ...(form && { method: 'POST', body: form }) });
     for (const line of response.headers.getSetCookie()) cookies.set(...line.split(';', 1)[0].split(/=(.*)/, 2));
     const location = response.headers.get('location');
-    if (location === null && response.status !== 200) throw new Error(`the authorization server says ${response.status}: ${await response.text()}`);
-    form = location === null ? new URLSearchParams({ name }) : undefined;
-    address = new URL(location ?? address, address);
-    if (location !== null && address.href.startsWith(redirectUrl)) return address;
+    if (location === null) {
+      if (response.status !== 200) throw new Error(`the authorization server says ${response.status}: ${await response.text()}`);
+      ({ action: address, form } = fillIn(await response.text(), address, name));
+    } else {
+      address = new URL(location, address);
+      form = undefined;
+      if (address.href.startsWith(redirectUrl)) return address;
+    }
   }
   throw new Error('the authorization server redirects without end');
 }

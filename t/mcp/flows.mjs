@@ -147,12 +147,12 @@ flows.judged_by_server = async () => {
 
 // A client without a person, registered at an authorization server of whatever kind.
 flows.machine = async () => {
-  const { CLIENT, SCOPE, ISSUER } = process.env;
+  const { CLIENT, SUBJECT, SCOPE, ISSUER } = process.env;
   const provider = new ClientCredentialsProvider({ clientId: CLIENT, clientSecret: `${CLIENT}-secret`, scope: SCOPE, expectedIssuer: ISSUER });
   const client = await connect(url, provider);
   const { authorization, user } = JSON.parse(await client.call('whoami'));
   is(authorization, null, 'a registered client is through, and the MCP server gets no token');
-  check('it hears who calls, where the authorization server says it', () => assert.ok([CLIENT, null].includes(user), user));
+  check('it hears who calls, where the authorization server says it', () => assert.ok([SUBJECT, null].includes(user), user));
   await client.close();
 };
 

@@ -4,12 +4,14 @@ package Harness::Mcp;
 
 use strict;
 use warnings;
+use Cwd 'abs_path';
 use Exporter 'import';
+use Harness;
 use Harness::Ports 'reserve_port';
-use Harness::Process qw(run spawn temporary_folder until_true patience);
-use Test::More ();
+use Harness::Process 'spawn';
 
-our @EXPORT_OK = qw(mcp_packages mcp_configuration mcp_flows guide_block guide_configuration start_mcp_server slurp);
+our @EXPORT_OK = qw(mcp_packages mcp_configuration mcp_flows guide_block guide_gateway guide_machine guide_person
+                    start_mcp_server slurp);
 
 sub slurp { my ($file) = @_; open my $in, '<:raw', $file or die "$file: $!"; local $/ = undef; return scalar <$in> }
 
@@ -63,22 +65,66 @@ sub guide_block {
     return $block // die "the guide has no such block of $language\n";
 }
 
-# The same with the configuration that the guide begins with.
-sub guide_configuration {
-    my ($as, $server, @change) = @_;
-    return (
+# The configuration that the guide begins with, before that authorization server and with an MCP server behind it. Options:
+# scope; issuer, the path of the server's; gateway_says => 1: the gateway has the metadata in the server's place; change,
+# what is replaced first. guide_machine and guide_person are clients of what it returns.
+sub guide_gateway {
+    my ($as, %option) = @_;
+    my $port    = reserve_port();
+    my $scope   = $option{scope} // 'mcp:read';
+    my $gateway = gateway(
         config  => "http {\n" . guide_block('nginx') . "}\n",
         servers => { AS => $as },
         replace => [
-            @change,
+            '"mcp:read"' => qq{"$scope"},
+            @{ $option{change} // [] },
             '/var/cache/nginx-mcp' => '%%DIR%%/cache',
             '/etc/nginx/gateway-secret' => _private_file("gateway-secret\n"),
-            '127.0.0.1:8000' => $server,
+            '127.0.0.1:8000' => "127.0.0.1:$port",
             'http://127.0.0.1:8080' => 'http://127.0.0.1:%%PORT:8080%%',
             'http://127.0.0.1:9400/token/introspection' => 'http://%%AS%%' . $as->path('introspection'),
-            'http://127.0.0.1:9400' => 'http://%%AS%%',
+            'http://127.0.0.1:9400' => 'http://%%AS%%' . ($option{issuer} // ''),
         ],
     );
+    my $here   = 'http://127.0.0.1:' . $gateway->port(8080);
+    my $issuer = $option{gateway_says} ? $here : 'http://' . $as->address . ($option{issuer} // '');
+    return { gateway => $gateway, url => "$here/mcp", issuer => $issuer, scope => $scope,
+             log => start_mcp_server($port, $gateway) };
+}
+
+# A client without a person, `app` unless another is named. subject: what the server calls it.
+sub guide_machine {
+    my ($guide, %option) = @_;
+    my $client = $option{client} // 'app';
+    mcp_flows({
+        URL => $guide->{url}, CLIENT => $client, SUBJECT => $option{subject} // $client, SCOPE => $guide->{scope},
+        ISSUER => $guide->{issuer}
+    }, 'machine');
+    my @calls = slurp($guide->{log}) =~ /^(?:GET|POST|DELETE) \S+ (.*)$/mg;
+    is_deeply([grep { $_ ne '-' } @calls], [], 'no Authorization came to the MCP server');
+    return;
+}
+
+# The guide's try.mjs, which registers itself, and a person who opens the page that it names.
+sub guide_person {
+    my ($guide) = @_;
+    my $place   = temporary_folder();
+    my $port    = reserve_port();
+    my $output  = "$place/output";
+    symlink abs_path('build/mcp/node_modules'), "$place/node_modules" or die "node_modules: $!";
+    open my $out, '>', "$place/try.mjs" or die "$place/try.mjs: $!";
+    print {$out} guide_block('js') =~ s/8976/$port/gr;
+    close $out or die "$place/try.mjs: $!";
+    spawn(['node', "$place/try.mjs", $guide->{url}], out => $output);
+    my $page = until_true(patience(10), sub { -e $output && slurp($output) =~ /^Open in your browser: (\S+)$/m && $1 });
+    ok($page, "the guide's client wants its user to sign in") or return diag(slurp($output));
+    my $person = run(['node', 'build/mcp/person.mjs', $page]);
+    is($person->{code}, 0, 'who signs in') or diag($person->{err});
+    ok(
+        until_true(patience(10), sub { slurp($output) =~ /^\[ 'whoami', 'announce', 'listen' \]$/m }),
+        'and it lists the tools'
+    ) or diag(slurp($output));
+    return;
 }
 
 # What the clients of flows.mjs find: a test for each of their checks.
@@ -90,10 +136,10 @@ sub mcp_flows {
     );
     for my $part (split /^(?=(?:not )?ok )/m, $result->{out}) {
         my ($not, $name, $more) = $part =~ /^(not )?ok (.*)\n(.*)/s or next;
-        Test::More::ok(!$not, $name) or Test::More::diag($more);
+        ok(!$not, $name) or diag($more);
     }
     my @through = $result->{out} =~ /^ok (\w+) is through$/mg;
-    Test::More::is(scalar @through, scalar @names, "@names: to the end") or Test::More::diag($result->{err});
+    is(scalar @through, scalar @names, "@names: to the end") or diag($result->{err});
     return;
 }
 
