@@ -202,8 +202,8 @@ ok until_true(patience(5), sub { slurp($stream) eq "data: 1\n\ndata: 2\n\n" }), 
 
 # --- ten minutes, by the guide alone ---------------------------------------------------------------------------------
 
-# Before each of the authorization servers, with a client that is registered there; those of t/servers have it in theirs.
-# What is changed is what the guide says of that server.
+# Before each of the authorization servers, with a client that is registered there; those of t/servers have it in their
+# own tests. What is changed is what the guide says of that server.
 my $any_audience = qr/phantom_token_audience [^;]*;/;
 for my $row (
     { server => $as, scope => 'mcp:read', registration => 1 },

@@ -7,6 +7,8 @@ use lib 't/lib';
 use Digest::SHA 'hmac_sha1';
 use Harness;
 use Harness::Browser;
+use Harness::Mcp qw(guide_block guide_gateway guide_machine guide_person mcp_packages);
+use Harness::Secrets 'keep_secret';
 use Harness::Verifiers 'verify_jwts';
 use JSON::PP ();
 
@@ -549,6 +551,97 @@ my $type = 'urn:ietf:params:oauth:token-type:access_token';
           request => { path => '/api/', port => 80, token => 'nobody-knows-this' }, status => 401,
           outcome => 'inactive' },
     );
+}
+
+# --- MCP -------------------------------------------------------------------------------------------------------------
+
+{
+    my %newcomer = (
+        client_name => 'newcomer', redirect_uris => ['http://127.0.0.1/callback'],
+        token_endpoint_auth_method => 'none', scope => 'mcp:read'
+    );
+    my $registers = sub {
+        my (%change) = @_;
+        my $response = $as->register({ %newcomer, %change });
+        keep_secret($response->json->{registration_access_token}) if $response->status == 201;
+        return $response;
+    };
+    my $refused = sub {
+        my ($name, $why, %change) = @_;
+        my $response = $registers->(%change);
+        is $response->status, 403, "MCP, registration: $name";
+        like $response->json->{error_description}, $why, "MCP, registration: $name: why";
+        return;
+    };
+    $refused->('from nowhere, at first', qr/'Trusted Hosts'.*Host not trusted/, scope => undef);
+
+    mcp_packages('t/mcp', 'build/mcp');
+    my $guide = guide_gateway($as, issuer => '/realms/demo');
+    $as->kcadm(guide_block('sh', qr/kcadm/) =~ s{http://127\.0\.0\.1:8080/mcp}{$guide->{url}}r);
+    guide_person($guide);
+    $as->admin('POST', 'demo/clients', {
+        clientId => 'agent', secret => 'agent-secret', serviceAccountsEnabled => true,
+        attributes => { 'client.use.lightweight.access.token.enabled' => 'true' }, defaultClientScopes => ['basic'],
+        optionalClientScopes => ['mcp:read']
+    });
+    guide_machine($guide, client => 'agent', subject => $as->user_id('service-account-agent'));
+
+    for my $path (
+        '/.well-known/oauth-authorization-server/realms/demo', '/realms/demo/.well-known/openid-configuration'
+    ) {
+        my $metadata = Harness::Client->once(port => $as->port, path => $path, host => $as->address)->json;
+        is $metadata->{issuer}, $issuer, "MCP: metadata: $path";
+        ok exists $metadata->{registration_endpoint}, 'MCP: with the place to register';
+    }
+
+    # What gives `aud` is the scope, not what the client asks for.
+    my %elsewhere = (resource => 'https://other.example.com/mcp', grant_type => 'client_credentials');
+    my $agent = sub {
+        my ($scope) = @_;
+        my $got = $as->form('token', 'agent', { %elsewhere, scope => $scope })->json->{access_token};
+        keep_secret($got);
+        return $got;
+    };
+    is_deeply [sort @{ $as->introspect($agent->('mcp:read'), 'gateway')->json->{aud} }],
+        ['gateway', $guide->{url}], 'MCP: Keycloak does not know "resource"';
+    my $call = sub {
+        my ($name, $token, $outcome) = @_;
+        return { name => "MCP: $name", request => { path => '/mcp', port => 8080, token => $token }, status => 401,
+                 outcome => $outcome };
+    };
+    cases($guide->{gateway},
+        $call->('a token without the scope', $agent->('openid'), 'inactive'),
+        $call->('a token for another API',   $tokens{app},       'audience'),
+    );
+
+    # What a client may do that has registered itself.
+    $refused->('a redirect to elsewhere', qr/'Trusted Hosts'.*doesn't match any trusted host/,
+        redirect_uris => ['https://elsewhere.example.com/callback']);
+    $refused->('a scope of the realm that is not for all', qr/'Allowed Client Scopes'/, scope => 'mcp:read read');
+    my $optional = sub {
+        my ($name) = @_;
+        $as->admin('POST', 'demo/client-scopes', {
+            name => $name, protocol => 'openid-connect', attributes => { 'include.in.token.scope' => 'true' }
+        });
+        my ($scope) = grep { $_->{name} eq $name } @{ $as->admin('GET', 'demo/client-scopes') };
+        $as->admin('PUT', "demo/default-optional-client-scopes/$scope->{id}", {});
+        return;
+    };
+    $optional->('mcp:write');
+    my %at   = (redirect_uri => 'http://127.0.0.1/callback', scope => 'mcp:read mcp:write');
+    my %user = (knows => { username => 'alice', password => 'alice-secret' });
+    my $held = Harness::Browser->new($as, client => $registers->()->json->{client_id}, %at, %user);
+    ok !eval { $held->token; 1 }, 'MCP: step-up of a client that has registered itself';
+    like $@, qr/invalid_scope.*mcp:read mcp:write/, 'MCP: it has the scopes that it registered with';
+    ok exists $held->tokens(scope => 'mcp:read')->{access_token}, 'MCP: without step-up it gets its token';
+    is_deeply [$held->shown], ['username password', ''], 'MCP: people are asked whether they allow it';
+    $as->admin('POST', 'demo/clients', {
+        clientId => 'by-hand', secret => 'by-hand-secret', redirectUris => ['http://127.0.0.1/callback'],
+        defaultClientScopes => ['basic'], optionalClientScopes => ['mcp:read', 'mcp:write']
+    });
+    my $by_hand = Harness::Browser->new($as, client => 'by-hand', %at, %user);
+    is join(' ', sort split / /, $by_hand->tokens->{scope}), 'mcp:read mcp:write',
+        'MCP: step-up of one that was registered by hand';
 }
 
 # --- tokens that end -------------------------------------------------------------------------------------------------

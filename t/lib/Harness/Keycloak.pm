@@ -48,6 +48,27 @@ sub login {
 
 sub token { my ($self, %option) = @_; return $self->login(%option)->{access_token} }
 
+# Lines of kcadm.sh, by the login of configure.sh.
+sub kcadm {
+    my ($self, $lines) = @_;
+    my $prepare = '. "$0"; cd "$1"; PATH=$folder/keycloak/bin:$PATH; export KC_OPTS="-Duser.home=$1"; ';
+    my @command = ('bash', '-euo', 'pipefail', '-c', $prepare . $lines);
+    my $result = run([@command, Harness::RealServer::script('keycloak', 'common.sh'), $self->{folder}],
+        timeout => patience(60));
+    die "kcadm.sh:\n$result->{out}$result->{err}\n" if $result->{code} || $result->{timed_out};
+    return;
+}
+
+# A client registers itself (RFC 7591); the response.
+sub register {
+    my ($self, $metadata) = @_;
+    return Harness::Client->once(
+        port => $self->{port}, method => 'POST', path => '/realms/demo/clients-registrations/openid-connect',
+        host => $self->address, timeout => patience(30), headers => ['Content-Type: application/json'],
+        body => $json->encode($metadata)
+    );
+}
+
 # A user's token exchanged by a client; the response.
 sub exchange {
     my ($self, $client, $token, %more) = @_;

@@ -65,9 +65,9 @@ sub guide_block {
     return $block // die "the guide has no such block of $language\n";
 }
 
-# The configuration that the guide begins with, before that authorization server and with an MCP server behind it. Options:
-# scope; issuer, the path of the server's; gateway_says => 1: the gateway has the metadata in the server's place; change,
-# what is replaced first. guide_machine and guide_person are clients of what it returns.
+# The configuration that the guide begins with, before that authorization server and with an MCP server behind it.
+# Options: scope; issuer, the path of the server's; gateway_says => 1: the gateway has the metadata in the server's
+# place; change, what is replaced first. guide_machine and guide_person are clients of what it returns.
 sub guide_gateway {
     my ($as, %option) = @_;
     my $port    = reserve_port();
