@@ -7,6 +7,7 @@ use Harness;
 use Harness::Certificates 'certificates';
 use Harness::JsonServer qw(guide_flows json_server_flows secret_file);
 use Harness::Keys qw(client_certificate key_pair public_jwk);
+use Harness::Mcp qw(guide_gateway guide_machine mcp_packages);
 
 my $folder = temporary_folder();
 my $tls    = certificates();
@@ -141,5 +142,16 @@ cases($gateway,
             outcome => 'as_refused_client', log => qr/\[error\].*does not accept the gateway's credentials/ } }
         sort keys %not
 );
+
+# --- MCP: docs/guides/mcp.md -----------------------------------------------------------------------------------------
+
+mcp_packages('t/mcp', 'build/mcp');
+guide_machine(guide_gateway($as, scope => 'read', change => [qr/phantom_token_audience [^;]*;/ => '']));
+my $path     = '/.well-known/oauth-authorization-server';
+my $metadata = Harness::Client->once(port => $as->port, path => $path, host => $as->address)->json;
+is $metadata->{issuer}, 'http://' . $as->address, 'MCP: the metadata';
+ok !exists $metadata->{registration_endpoint}, 'MCP: clients do not register';
+my $asked = $as->token(scope => 'read', form => { resource => 'http://127.0.0.1:8080/mcp' });
+is_deeply $as->introspect($asked, 'gateway')->json->{aud}, ['app'], 'MCP: the client is in aud, and no resource';
 
 done_testing;
