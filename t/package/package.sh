@@ -127,23 +127,37 @@ live_in_bare_root() {
   perl -I "$root/t/lib" "$here/bare-root.pl" "$work/root" "$earlier/"*.deb "$first/$package" "$out/$module_archive"
 }
 
+# The second build has one processor, and goes on beside the rest.
+start_second_build() {
+  set -m # in a process group of its own
+  build_again > "$out/log/build-again.log" 2>&1 < /dev/null &
+  second_build=$!
+  set +m
+}
+
+end_second_build() { [ -z "${second_build-}" ] || kill -- "-$second_build" 2> /dev/null || true; }
+
+compare_with_second_build() {
+  wait "$second_build" || { tail -n 60 "$out/log/build-again.log" >&2; die 'the second build failed'; }
+  second_build=
+  compare_builds || die 'the second build is not the same as the first'
+}
+
 # ---- the whole ----
 
 rm -rf --one-file-system "$work" # of a run that was killed
 mkdir -p "$out/log" "$work"
-trap 'rm -rf --one-file-system "$work"' EXIT
+trap 'end_second_build; rm -rf --one-file-system "$work"' EXIT
 
 step "Building $name $version"
 pack_source
 logged build build_once
+step 'Building it again in the meantime: another folder, umask, locale, time zone and day'
+start_second_build
 step 'lintian'
 check_with_lintian
-step 'Building it again: another folder, umask, locale, time zone and day'
-logged build-again build_again
-compare_builds || die 'the second build is not the same as the first'
 step 'The archive of the module'
 pack_module
-cp "$first/"*.deb "$first/"*.dsc "$first/"*.tar.* "$out/"
 
 if [ "$(id -u)" -eq 0 ]; then
   step 'Building an earlier version, to upgrade from'
@@ -153,5 +167,8 @@ if [ "$(id -u)" -eq 0 ]; then
 else
   echo 'Left out, since it takes root: installing, upgrading, removing and purging in a bare root.'
 fi
+step 'Comparing the two builds'
+compare_with_second_build
+cp "$first/"*.deb "$first/"*.dsc "$first/"*.tar.* "$out/"
 step 'Made:'
 (cd "$root" && ls -1 build/package/*.deb "build/package/$module_archive")
