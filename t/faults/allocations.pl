@@ -8,7 +8,8 @@
 # sent again, that does not soon get the usual response.
 #
 # nginx must have been built with NGX_DEBUG_PALLOC, so that every allocation from a pool is one of its own;
-# t/faults/run.sh does that. --every K takes every K-th allocation only. Kinds may be named.
+# t/faults/run.sh does that. --every K takes every K-th allocation only, --part N/OF every OF-th of
+# those from the N-th on. Kinds may be named.
 
 use strict;
 use warnings;
@@ -19,8 +20,10 @@ use Harness;
 use Harness::Secrets 'secret_in';
 use List::Util qw(sum0 uniq);
 
-my $every = 1;
-GetOptions('every=i' => \$every) or die "allocations.pl [--every K] [KIND...]\n";
+my ($every, $part) = (1, '1/1');
+GetOptions('every=i' => \$every, 'part=s' => \$part) or die "allocations.pl [--every K] [--part N/OF] [KIND...]\n";
+my ($this_part, $parts) = $part =~ m{^([1-9]\d*)/([1-9]\d*)$} or die "--part is N/OF, such as 1/2\n";
+die "--part $part: there are $parts parts\n" if $this_part > $parts;
 my @named = @ARGV;
 my $library = $ENV{PHANTOM_TOKEN_ALLOCATIONS_LIBRARY}
     // die "PHANTOM_TOKEN_ALLOCATIONS_LIBRARY is not set: run ./dev faults\n";
@@ -417,7 +420,7 @@ sub try_kind {
     my ($kind) = @_;
     my (%outcomes, @bad);
     is send_request($kind->{request}->('w')), $kind->{status}, "$kind->{name}: without a failure" for 1 .. 2;
-    for (my $number = 1; ; $number += $every) {
+    for (my $number = 1 + ($this_part - 1) * $every; ; $number += $parts * $every) {
         my $result = try_allocation($kind, $number) or last;
         $outcomes{ $result->{outcome} }++;
         push @bad, $result if @{ $result->{wrong} };
