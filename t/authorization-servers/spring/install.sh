@@ -26,7 +26,8 @@ if ! installed; then
     rm -rf "$folder/source"
     mkdir "$folder/source"
     cp -r "$here/pom.xml" "$here/src" "$folder/source/"
-    mvn -B -q -ntp "-Dmaven.repo.local=$root/build/authorization-servers/maven" -f "$folder/source/pom.xml" package >&2 9>&-
+    # A repository of its own: Maven shares none between two that run at the same time.
+    mvn -B -q -ntp "-Dmaven.repo.local=$folder/maven" -f "$folder/source/pom.xml" package >&2 9>&-
     mv "$folder/source/target/as.jar" "$folder/as.jar"
     sources > "$folder/installed"
   fi
