@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "allowed_values.h"
+
 namespace oauth {
 
 namespace {
@@ -36,22 +38,6 @@ Verdict check_start(const CheckedClaims &claims, const Requirements &requirement
   }
   const bool is_ahead = claims.nbf != CheckedClaims::always && claims.nbf > saturating_add(now, requirements.leeway);
   return is_ahead ? Verdict{Outcome::not_yet_valid} : holds;
-}
-
-bool is_one_of(const jose::JsonValue &value, jose::Strings allowed) noexcept {
-  return value.kind == jose::JsonKind::string && std::find(allowed.begin(), allowed.end(), value.text) != allowed.end();
-}
-
-// RFC 7519 section 4.1.3: `aud` is a string or an array of strings.
-bool contains_one_of(const jose::JsonValue &value, jose::Strings allowed) noexcept {
-  if (!jose::is_array_of_strings(value)) {
-    return is_one_of(value, allowed);
-  }
-  const jose::JsonValue *element = value.first;
-  while (element != nullptr && !is_one_of(*element, allowed)) {
-    element = element->next;
-  }
-  return element != nullptr;
 }
 
 /// The JWT must have the claim, and its value must be allowed. A JSON response need not have it; if it does, that value

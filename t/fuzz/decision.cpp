@@ -8,6 +8,7 @@
 #include <cmath>
 #include <string>
 
+#include "document.h"
 #include "fuzz.h"
 #include "oauth/token_information_codec.h"
 #include "oracle.h"
@@ -158,43 +159,15 @@ bool may_pass(const Documents &documents, const RequirementsLine &line) {
          scopes_hold(documents, line) && authentication_holds(documents, line);
 }
 
-/// Whether a double has lost the fraction: such as 1700000000.99999999999, which is rounded down and not up.
-bool is_rounded(const jose::JsonValue *date) {
-  if (date == nullptr || date->text.find('.') == std::string_view::npos) {
-    return false;
-  }
-  const double number = std::strtod(std::string(date->text).c_str(), nullptr);
-  return std::floor(number) == number;
-}
-
-/// Whether a number lies too close to 0 for any double, such as 1e-400: jansson reads 0, and we refuse the date.
-bool underflows(const jose::JsonValue *date) {
-  if (date == nullptr || date->kind != jose::JsonKind::number) {
-    return false;
-  }
-  const std::string text(date->text);
-  const std::size_t exponent = text.find_first_of("eE");
-  const bool is_zero = text.substr(0, exponent).find_first_of("123456789") == std::string::npos;
-  return exponent != std::string::npos && !is_zero && std::strtod(text.c_str(), nullptr) == 0;
-}
-
-/// A JSON object read twice: by us and by jansson.
-struct Document {
-  explicit Document(std::string_view text) : copy(text) {
-    const char *problem = nullptr;
-    ours = jose::parse_json(copy.data(), copy.size(), memory, problem);
-    theirs = fuzz::load(text).value;
-    usable = ours != nullptr && ours->kind == jose::JsonKind::object && json_is_object(theirs.get()) &&
-             !is_rounded(ours->member("exp")) && !is_rounded(ours->member("nbf")) &&
-             !is_rounded(ours->member("auth_time"));
+/// A document of which both readers understand the dates alike.
+struct Document : fuzz::Document {
+  explicit Document(std::string_view text) : fuzz::Document(text) {
+    usable = is_object && !fuzz::is_rounded(ours->member("exp")) && !fuzz::is_rounded(ours->member("nbf")) &&
+             !fuzz::is_rounded(ours->member("auth_time"));
     // Not of auth_time: only a requirement reads it, and the 0 of jansson is as much too long ago as what we refuse.
-    has_unreadable_date = usable && (underflows(ours->member("exp")) || underflows(ours->member("nbf")));
+    has_unreadable_date = usable && (fuzz::underflows(ours->member("exp")) || fuzz::underflows(ours->member("nbf")));
   }
 
-  fuzz::Text copy;
-  fuzz::Memory memory;
-  const jose::JsonValue *ours = nullptr;
-  fuzz::JsonPointer theirs;
   bool usable = false;
   bool has_unreadable_date = false;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
 #include <initializer_list>
 
@@ -146,6 +147,24 @@ bool is_array_of_strings(const json_t *value) {
     }
   }
   return json_is_array(value);
+}
+
+bool is_rounded(const jose::JsonValue *date) {
+  if (date == nullptr || date->text.find('.') == std::string_view::npos) {
+    return false;
+  }
+  const double number = std::strtod(std::string(date->text).c_str(), nullptr);
+  return std::floor(number) == number;
+}
+
+bool underflows(const jose::JsonValue *date) {
+  if (date == nullptr || date->kind != jose::JsonKind::number) {
+    return false;
+  }
+  const std::string text(date->text);
+  const std::size_t exponent = text.find_first_of("eE");
+  const bool is_zero = text.substr(0, exponent).find_first_of("123456789") == std::string::npos;
+  return exponent != std::string::npos && !is_zero && std::strtod(text.c_str(), nullptr) == 0;
 }
 
 void require_equal(const jose::JsonValue &ours, const json_t *theirs) {

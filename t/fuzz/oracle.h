@@ -44,6 +44,14 @@ std::optional<std::string_view> string_member(const json_t *object, const char *
 
 bool is_array_of_strings(const json_t *value);
 
+/// @return whether a double has lost the fraction of a date: such as 1700000000.99999999999, which is rounded down and
+///   not up.
+bool is_rounded(const jose::JsonValue *date);
+
+/// @return whether a number lies too close to 0 for any double, such as 1e-400: jansson reads 0, and we refuse the
+/// date.
+bool underflows(const jose::JsonValue *date);
+
 /// Ends the process where the two values differ.
 void require_equal(const jose::JsonValue &ours, const json_t *theirs);
 
