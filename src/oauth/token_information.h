@@ -26,6 +26,8 @@ struct TokenInformation {
   CheckedClaims checked_claims;
   /// The members in their packed form, after unpack() and before read_all(); empty otherwise.
   std::string_view packed_members;
+  /// The claims by which the token may have been revoked, in their packed form, after unpack(); empty otherwise.
+  std::string_view packed_revocable_claims;
   /// What the server itself said of an error; empty where it said nothing. Not fit for a log line as it is.
   std::string_view server_message;
 };

@@ -277,10 +277,42 @@ class ClaimReader {
   Reader &reader_;
 };
 
+/// What stands before the issuer and the value of a claim. It is read with each request, and so by one copy.
+struct PackedRevocableClaim {
+  std::int64_t iat;
+  std::uint32_t hash;
+  std::uint32_t kind;
+  std::uint32_t issuer_size;
+  std::uint32_t value_size;
+};
+
+void put_revocable_claims(jose::Writer &writer, const TokenInformation &information) noexcept {
+  RevocableClaim claims[most_revocable_claims];
+  const std::size_t count = list_revocable_claims(information.jwt.claims, information.members, claims);
+  for (std::size_t i = 0; i < count; ++i) {
+    const RevocableClaim &claim = claims[i];
+    const PackedRevocableClaim packed = {claim.iat, claim.hash, static_cast<std::uint32_t>(claim.kind),
+                                         static_cast<std::uint32_t>(claim.issuer.size()),
+                                         static_cast<std::uint32_t>(claim.value.size())};
+    writer.put({reinterpret_cast<const char *>(&packed), sizeof(packed)});
+    writer.put(claim.issuer);
+    writer.put(claim.value);
+  }
+}
+
 }  // namespace
 
 void pack(jose::Writer &writer, const TokenInformation &information) noexcept {
   for_each_member(information.checked_claims, ClaimWriter(writer));
+  const std::string_view packed_claims = information.packed_revocable_claims;
+  jose::Writer claims(nullptr);
+  put_revocable_claims(claims, information);
+  put_number(writer, packed_claims.empty() ? claims.size() : packed_claims.size());
+  if (packed_claims.empty()) {
+    put_revocable_claims(writer, information);
+  } else {
+    writer.put(packed_claims);
+  }
   const bool is_unpacked = !information.packed_members.empty();
   const bool has_members = is_unpacked || information.members != nullptr;
   writer.put(has_members ? '\1' : '\0');
@@ -296,6 +328,7 @@ bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory,
   Reader reader(bytes, memory);
   CheckedClaims checked_claims;
   for_each_member(checked_claims, ClaimReader(reader));
+  const std::string_view revocable_claims = reader.string();
   const bool has_members = reader.flag();
   if (!reader.good() || !checked_claims.gathered || has_members == reader.rest().empty()) {
     return false;
@@ -304,7 +337,25 @@ bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory,
   information.outcome = Outcome::active;
   information.jwt.compact = jwt;
   information.checked_claims = checked_claims;
+  information.packed_revocable_claims = revocable_claims;
   information.packed_members = reader.rest();
+  return true;
+}
+
+bool take_revocable_claim(std::string_view &rest, RevocableClaim &claim) noexcept {
+  PackedRevocableClaim packed;
+  if (rest.size() < sizeof(packed)) {
+    return false;
+  }
+  std::memcpy(&packed, rest.data(), sizeof(packed));
+  const std::string_view texts = rest.substr(sizeof(packed));
+  const std::size_t size = std::size_t{packed.issuer_size} + packed.value_size;
+  if (size > texts.size() || packed.kind >= revoked_kind_count) {
+    return false;
+  }
+  claim = {texts.substr(packed.issuer_size, packed.value_size), texts.substr(0, packed.issuer_size), packed.iat,
+           packed.hash, static_cast<RevokedKind>(packed.kind)};
+  rest = texts.substr(size);
   return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "../jose/memory.h"
 #include "../jose/writer.h"
+#include "revocable_claims.h"
 #include "token_information.h"
 
 namespace oauth {
@@ -25,5 +26,10 @@ bool unpack(std::string_view bytes, std::string_view jwt, jose::Memory &memory, 
 /// read.
 /// @return as unpack().
 bool read_all(TokenInformation &information, jose::Memory &memory) noexcept;
+
+/// Takes the first claim off TokenInformation::packed_revocable_claims.
+/// @param claim set where the result is true.
+/// @return false at the end; `rest` is not empty then where pack() has not put it.
+bool take_revocable_claim(std::string_view &rest, RevocableClaim &claim) noexcept;
 
 }  // namespace oauth
