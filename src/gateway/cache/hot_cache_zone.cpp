@@ -9,75 +9,12 @@
 #include "../../nginx/strings.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/pool_memory.h"
-#include "../configuration/zones.h"
 
 namespace gateway {
 namespace {
 
-constexpr std::string_view zone_parameter = "zone=";
 constexpr std::string_view valid_parameter = "valid=";
 constexpr time_t default_valid = 10;
-constexpr ngx_uint_t smallest_pages = 8;  // as nginx's other zones have it
-
-struct ZoneParameters {
-  std::string_view name;
-  ssize_t size = 0;
-  time_t valid = 0;  ///< 0: not given
-};
-
-bool has_prefix(std::string_view text, std::string_view prefix) noexcept {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
-char *refuse_line(ngx_conf_t *cf, const char *problem, const ngx_str_t &value) noexcept {
-  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"phantom_token_hot_cache\" %s: \"%V\"", problem, &value);
-  return static_cast<char *>(NGX_CONF_ERROR);
-}
-
-/// NAME:SIZE
-/// @return nullptr, or what is wrong.
-const char *read_zone(std::string_view value, ZoneParameters &parameters) noexcept {
-  if (!parameters.name.empty()) {
-    return "has a second zone";
-  }
-  const std::size_t colon = value.find(':');
-  if (colon == std::string_view::npos || colon == 0) {
-    return "wants \"zone=NAME:SIZE\", such as \"zone=hot:16m\", it has";
-  }
-  parameters.name = value.substr(0, colon);
-  if (parameters.name == metrics_zone) {
-    return "has a zone by the name of the one that phantom_token_metrics has";
-  }
-  ngx_str_t size = to_ngx_str(value.substr(colon + 1));
-  parameters.size = ngx_parse_size(&size);
-  if (parameters.size == NGX_ERROR) {
-    return "has a zone whose size is invalid, write it as in \"zone=hot:16m\"";
-  }
-  return parameters.size < static_cast<ssize_t>(smallest_pages * ngx_pagesize) ? "has a zone of less than 8 pages (32k)"
-                                                                               : nullptr;
-}
-
-const char *read_valid(std::string_view value, ZoneParameters &parameters) noexcept {
-  if (parameters.valid != 0) {
-    return "has a second time";
-  }
-  ngx_str_t seconds = to_ngx_str(value);
-  parameters.valid = ngx_parse_time(&seconds, 1);
-  // In milliseconds it must fit a timer's difference.
-  constexpr time_t longest = time_t{365} * 24 * 60 * 60;
-  return parameters.valid < 1 || parameters.valid > longest ? "wants \"valid=\" with a time from 1s to 1y, it has"
-                                                            : nullptr;
-}
-
-const char *read_parameter(std::string_view argument, ZoneParameters &parameters) noexcept {
-  if (has_prefix(argument, zone_parameter)) {
-    return read_zone(argument.substr(zone_parameter.size()), parameters);
-  }
-  if (has_prefix(argument, valid_parameter)) {
-    return read_valid(argument.substr(valid_parameter.size()), parameters);
-  }
-  return "has an invalid parameter";
-}
 
 /// About as many buckets as there can be copies of small JWTs, a power of two.
 ngx_uint_t count_buckets(std::size_t zone_size) noexcept {
@@ -142,31 +79,6 @@ ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) noexcept {
   return make_content(ours.memory, zone->shm.size) ? NGX_OK : NGX_ERROR;
 }
 
-char *declare(ngx_conf_t *cf, const ZoneParameters &parameters) noexcept {
-  ngx_str_t name = copy(cf->pool, parameters.name);
-  auto *data = make<HotCacheZone>(cf->pool);
-  if (name.data == nullptr || data == nullptr) {
-    return static_cast<char *>(NGX_CONF_ERROR);
-  }
-  ngx_shm_zone_t *zone =
-      ngx_shared_memory_add(cf, &name, static_cast<size_t>(parameters.size), &ngx_http_phantom_token_module);
-  if (zone == nullptr) {
-    return static_cast<char *>(NGX_CONF_ERROR);
-  }
-  if (is_declared(*zone)) {
-    return refuse_line(cf, "has a zone that another line declares", name);
-  }
-  data->valid = static_cast<ngx_msec_t>(parameters.valid != 0 ? parameters.valid : default_valid) * 1000;
-  auto *listed = static_cast<ngx_shm_zone_t **>(ngx_array_push(&main_of(cf).hot_caches));
-  if (listed == nullptr) {
-    return static_cast<char *>(NGX_CONF_ERROR);
-  }
-  *listed = zone;
-  zone->init = initialize;
-  zone->data = data;
-  return NGX_CONF_OK;
-}
-
 bool declares(const ngx_str_t *arguments, ngx_uint_t count) noexcept {
   for (ngx_uint_t i = 0; i < count; i++) {
     if (has_prefix(to_view(arguments[i]), zone_parameter) || has_prefix(to_view(arguments[i]), valid_parameter)) {
@@ -176,39 +88,34 @@ bool declares(const ngx_str_t *arguments, ngx_uint_t count) noexcept {
   return false;
 }
 
-char *read_declaration(ngx_conf_t *cf, const ngx_str_t *arguments, ngx_uint_t count) noexcept {
+const char *read_parameter(std::string_view argument, ZoneParameters &zone, time_t &valid) noexcept {
+  if (has_prefix(argument, zone_parameter)) {
+    return read_zone(argument.substr(zone_parameter.size()), zone);
+  }
+  return has_prefix(argument, valid_parameter) ? read_zone_time(argument.substr(valid_parameter.size()), valid)
+                                               : "has an invalid parameter";
+}
+
+char *read_declaration(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t *arguments,
+                       ngx_uint_t count) noexcept {
   if ((cf->cmd_type & NGX_HTTP_MAIN_CONF) == 0) {
-    return refuse_line(cf, "declares a zone outside of \"http\"", arguments[0]);
+    return refuse_zone_line(cf, cmd, "declares a zone outside of \"http\"", arguments[0]);
   }
   ZoneParameters parameters;
+  time_t valid = 0;
   for (ngx_uint_t i = 0; i < count; i++) {
-    if (const char *problem = read_parameter(to_view(arguments[i]), parameters)) {
-      return refuse_line(cf, problem, arguments[i]);
+    if (const char *problem = read_parameter(to_view(arguments[i]), parameters, valid)) {
+      return refuse_zone_line(cf, cmd, problem, arguments[i]);
     }
   }
   if (parameters.name.empty()) {
-    return refuse_line(cf, "has no \"zone=NAME:SIZE\" beside", arguments[0]);
+    return refuse_zone_line(cf, cmd, "has no \"zone=NAME:SIZE\" beside", arguments[0]);
   }
-  return declare(cf, parameters);
-}
-
-/// The name of a zone, or "off".
-char *choose(ngx_conf_t *cf, ngx_str_t name, phantom_token_location_t &location) noexcept {
-  ngx_shm_zone_t *&slot = location.hot_cache;
-  if (slot != NGX_CONF_UNSET_PTR) {
-    return const_cast<char *>("is duplicate");
+  auto *data = make<HotCacheZone>(cf->pool);
+  if (data != nullptr) {
+    data->valid = static_cast<ngx_msec_t>(valid != 0 ? valid : default_valid) * 1000;
   }
-  if (to_view(name) == "off") {
-    slot = nullptr;
-    return NGX_CONF_OK;
-  }
-  if (name.len == 0) {
-    return refuse_line(cf, "wants the name of a zone or \"off\", it has", name);
-  }
-  location.hot_cache_at = {cf->conf_file->file.name, cf->conf_file->line};
-  // Of no size: the line that declares it may come later.
-  slot = ngx_shared_memory_add(cf, &name, 0, &ngx_http_phantom_token_module);
-  return slot == nullptr ? static_cast<char *>(NGX_CONF_ERROR) : NGX_CONF_OK;
+  return declare_zone(cf, cmd, parameters, data, initialize, main_of(cf).hot_caches);
 }
 
 }  // namespace
@@ -246,14 +153,15 @@ HotCacheUse use_of(const ngx_shm_zone_t &zone) noexcept {
 
 }  // namespace gateway
 
-extern "C" char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t * /*cmd*/, void *conf) {
+extern "C" char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts) + 1;
   const ngx_uint_t count = cf->args->nelts - 1;
   if (gateway::declares(arguments, count)) {
-    return gateway::read_declaration(cf, arguments, count);
+    return gateway::read_declaration(cf, cmd, arguments, count);
   }
   if (count != 1) {
-    return gateway::refuse_line(cf, "has an invalid parameter", arguments[1]);
+    return gateway::refuse_zone_line(cf, cmd, "has an invalid parameter", arguments[1]);
   }
-  return gateway::choose(cf, arguments[0], *static_cast<phantom_token_location_t *>(conf));
+  auto &location = *static_cast<phantom_token_location_t *>(conf);
+  return gateway::choose_zone(cf, cmd, arguments[0], location.hot_cache, location.hot_cache_at);
 }

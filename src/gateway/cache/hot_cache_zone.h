@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../configuration/module_configuration.h"
+#include "../configuration/zones.h"
 
 namespace gateway {
 
@@ -18,7 +19,9 @@ struct HotCacheContent {
 };
 
 /// The data of a zone's ngx_shm_zone_t.
-struct HotCacheZone {
+struct HotCacheZone : DeclaredZone {
+  HotCacheZone() noexcept : DeclaredZone{ZoneKind::hot_cache} {}
+
   ngx_msec_t valid = 0;  ///< how long a copy lives at most
   ngx_slab_pool_t *memory = nullptr;
 

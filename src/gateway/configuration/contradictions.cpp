@@ -51,6 +51,29 @@ const char *find_contradiction(const phantom_token_location_t &location) noexcep
   return nullptr;
 }
 
+/// A zone that a directive of a location names.
+struct NamedZone {
+  const ngx_shm_zone_t *zone;  ///< may be nullptr
+  ZoneKind kind;
+  const char *directive;
+  const char *declaring;  ///< the directive by which it is to be declared
+  const phantom_token_position_t &position;
+};
+
+ngx_int_t check_zone(ngx_conf_t *cf, const phantom_token_block_t &block, const NamedZone &named) noexcept {
+  if (named.zone == nullptr || is_declared(*named.zone, named.kind)) {
+    return NGX_OK;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(
+      NGX_LOG_EMERG, cf->log, 0,
+      "\"%s\" of location \"%V\" names the zone \"%V\", which is unknown: add \"%s zone=%V:16m;\" to \"http\" "
+      "in %V:%ui",
+      named.directive, &name, &named.zone->shm.name, named.declaring, &named.zone->shm.name, &named.position.file,
+      named.position.line);
+  return NGX_ERROR;
+}
+
 }  // namespace
 
 ngx_int_t check_token_endpoints(ngx_conf_t *cf, const phantom_token_main_t &main,
@@ -70,18 +93,22 @@ ngx_int_t check_token_endpoints(ngx_conf_t *cf, const phantom_token_main_t &main
   return NGX_ERROR;
 }
 
-ngx_int_t check_hot_cache(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
-  const ngx_shm_zone_t *zone = block.location->hot_cache;
-  if (zone == nullptr || is_declared(*zone)) {
-    return NGX_OK;
+ngx_int_t check_zones(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
+  const phantom_token_location_t &location = *block.location;
+  const NamedZone named[] = {
+      {location.hot_cache, ZoneKind::hot_cache, "phantom_token_hot_cache", "phantom_token_hot_cache",
+       location.hot_cache_at},
+      {location.revocation, ZoneKind::revocations, "phantom_token_revocation", "phantom_token_revocation",
+       location.revocation_at},
+      {location.takes_revocations, ZoneKind::revocations, "phantom_token_revoke", "phantom_token_revocation",
+       location.takes_revocations_at},
+  };
+  for (const NamedZone &name : named) {
+    if (check_zone(cf, block, name) != NGX_OK) {
+      return NGX_ERROR;
+    }
   }
-  const ngx_str_t name = display_name(*block.core);
-  ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                "\"phantom_token_hot_cache\" of location \"%V\" names the zone \"%V\", which is unknown: add "
-                "\"phantom_token_hot_cache zone=%V:16m;\" to \"http\" in %V:%ui",
-                &name, &zone->shm.name, &zone->shm.name, &block.location->hot_cache_at.file,
-                block.location->hot_cache_at.line);
-  return NGX_ERROR;
+  return NGX_OK;
 }
 
 ngx_int_t check_published_keys(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {

@@ -9,10 +9,10 @@ namespace gateway {
 ngx_int_t check_token_endpoints(ngx_conf_t *cf, const phantom_token_main_t &main,
                                 const phantom_token_block_t &block) noexcept;
 
-/// Refuses a hot cache that no line declares, also where protection is off: nginx itself would only say that a zone has
-/// no size, and not where.
+/// Refuses the name of a zone that no line declares, also where protection is off: nginx itself would only say that a
+/// zone has no size, and not where.
 /// @return NGX_OK, or NGX_ERROR, which has been logged.
-ngx_int_t check_hot_cache(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept;
+ngx_int_t check_zones(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept;
 
 /// Refuses a JWK Set without a key, which no API could verify anything by.
 /// @return NGX_OK, or NGX_ERROR, which has been logged.
