@@ -71,6 +71,8 @@ phantom_token_default_t  phantom_token_defaults[] = {
     phantom_token_null(resource),
     phantom_token_null(hot_cache),
     phantom_token_position(hot_cache_at),
+    phantom_token_null(revocation),
+    phantom_token_position(revocation_at),
 
     phantom_token_end
 };

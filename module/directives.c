@@ -185,6 +185,20 @@ ngx_command_t  phantom_token_commands[] = {
       0,
       NULL },
 
+    { ngx_string("phantom_token_revocation"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE123,
+      phantom_token_set_revocation,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("phantom_token_revoke"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      phantom_token_set_revoke,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("phantom_token_jwks"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       phantom_token_set_jwks,

@@ -33,7 +33,7 @@ ngx_module_t  ngx_http_phantom_token_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     phantom_token_init_module,             /* init module */
-    NULL,                                  /* init process */
+    phantom_token_init_process,            /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     phantom_token_exit_process,            /* exit process */
@@ -56,6 +56,9 @@ phantom_token_create_main_conf(ngx_conf_t *cf)
                        sizeof(phantom_token_block_t))
         != NGX_OK
         || ngx_array_init(&pmcf->hot_caches, cf->pool, 1,
+                          sizeof(ngx_shm_zone_t *))
+           != NGX_OK
+        || ngx_array_init(&pmcf->revocations, cf->pool, 1,
                           sizeof(ngx_shm_zone_t *))
            != NGX_OK
         || ngx_array_init(&pmcf->claim_variables, cf->pool, 4,

@@ -148,12 +148,15 @@ typedef struct phantom_token_location_s {
     ngx_http_complex_value_t  *resource_metadata;
     ngx_http_complex_value_t  *resource;
     ngx_shm_zone_t            *hot_cache;                /* NULL: off */
+    ngx_shm_zone_t            *revocation;               /* NULL: off */
 
     /* Not inherited. */
 
     phantom_token_position_t   publishes_keys_at;        /* phantom_token_jwks; no file: it does not */
     phantom_token_position_t   publishes_metadata_at;    /* phantom_token_resource_document; no file: it does not */
     ngx_array_t               *authorization_servers;    /* that its line names; NULL: none */
+    ngx_shm_zone_t            *takes_revocations;        /* of phantom_token_revoke; NULL: it does not */
+    phantom_token_position_t   takes_revocations_at;
 
     /* Where some of them stand. Written by the same setters, and inherited with the directive. */
 
@@ -162,6 +165,7 @@ typedef struct phantom_token_location_s {
     phantom_token_position_t   exchange_endpoint_at;
     phantom_token_position_t   jwks_endpoint_at;
     phantom_token_position_t   hot_cache_at;
+    phantom_token_position_t   revocation_at;
 
     /* What follows from them. Written by phantom_token_finish_merge(). */
 
@@ -206,6 +210,7 @@ typedef struct {
     ngx_array_t                 blocks;     /* phantom_token_block_t; gone when the configuration has been read */
     phantom_token_variables_t  *variables;
     ngx_array_t                 hot_caches; /* ngx_shm_zone_t *: of all phantom_token_hot_cache zone=... */
+    ngx_array_t                 revocations; /* ngx_shm_zone_t *: of all phantom_token_revocation zone=... */
     ngx_array_t                 claim_variables; /* ngx_str_t: the names in phantom_token_claim_set */
     ngx_shm_zone_t             *metrics;    /* NULL where no location has phantom_token_metrics */
 } phantom_token_main_t;
@@ -226,8 +231,8 @@ char *phantom_token_set_words(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /*
  * Each of these is for one: configuration/directives.cpp, configuration/key_directives.cpp,
  * configuration/requirement_directives.cpp, configuration/resource_directives.cpp, configuration/token_directives.cpp,
- * cache/hot_cache_zone.cpp, observation/claim_variables.cpp, observation/metrics_page.cpp, access/key_set_page.cpp,
- * access/resource_document.cpp.
+ * cache/hot_cache_zone.cpp, cache/revocation_directive.cpp, observation/claim_variables.cpp, observation/metrics_page.cpp,
+ * access/key_set_page.cpp, access/resource_document.cpp, access/revoke.cpp.
  */
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_introspection_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -253,6 +258,8 @@ char *phantom_token_add_required_values(ngx_conf_t *cf, ngx_command_t *cmd, void
 char *phantom_token_add_claim_variable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_revocation(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /**
@@ -270,6 +277,9 @@ ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf);
 
 /** Says at each start and reload which version this is. */
 ngx_int_t phantom_token_init_module(ngx_cycle_t *cycle);
+
+/** Begins what a worker does by itself. */
+ngx_int_t phantom_token_init_process(ngx_cycle_t *cycle);
 
 /** Frees what a worker keeps outside nginx's pools. */
 void phantom_token_exit_process(ngx_cycle_t *cycle);

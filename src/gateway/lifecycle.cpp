@@ -3,6 +3,7 @@
 #include "../jose/digest.h"
 #include "access/handlers.h"
 #include "cache/parsed_answers.h"
+#include "cache/revocation_directive.h"
 #include "configuration/checks.h"
 #include "configuration/fingerprint.h"
 #include "configuration/server_identity.h"
@@ -15,6 +16,10 @@ extern "C" {
 
 ngx_int_t phantom_token_preconfiguration(ngx_conf_t *cf) {
   return gateway::add_variables(cf);
+}
+
+ngx_int_t phantom_token_init_process(ngx_cycle_t *cycle) {
+  return gateway::start_following_state_files(cycle);
 }
 
 void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {

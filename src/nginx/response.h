@@ -17,9 +17,13 @@ struct MediaType {
   std::size_t size;                  ///< characters of it before the parameters
 };
 
-/// Sends a response of 200 that a content handler has made.
-/// @param text lives as long as the request.
-/// @return what the handler is to return.
+/// Sends a response.
+/// @param text lives as long as the request; empty: the response has no body, and no media type.
+/// @return what a content handler is to return.
+ngx_int_t send_response(ngx_http_request_t *r, ngx_uint_t status, const MediaType &media_type,
+                        std::string_view text) noexcept;
+
+/// The same with the status 200.
 ngx_int_t send_page(ngx_http_request_t *r, const MediaType &media_type, std::string_view text) noexcept;
 
 }  // namespace nginx

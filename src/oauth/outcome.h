@@ -24,6 +24,7 @@ enum class Outcome : std::uint8_t {
   auth_time,
   requirement_forbidden,     ///< a value that the operator requires; answered as a missing scope
   requirement_unauthorized,  ///< the same, answered as an invalid token
+  revoked,
   as_refused_client,
   as_busy,
   as_timeout,

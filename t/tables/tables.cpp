@@ -135,6 +135,10 @@ json_t *hot_cache(const phantom_token_location_t &location, const ngx_command_t 
   return location.hot_cache == nullptr ? string("off") : nullptr;
 }
 
+json_t *revocation(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+  return location.revocation == nullptr ? string("off") : nullptr;
+}
+
 json_t *sources(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
   return location.sources == nullptr ? string("authorization") : nullptr;
 }
@@ -179,6 +183,8 @@ constexpr struct {
     {phantom_token_set_inactive_statuses, none},
     {phantom_token_set_names, jwt_members},
     {phantom_token_set_hot_cache, hot_cache},
+    {phantom_token_set_revocation, revocation},
+    {phantom_token_set_revoke, no_value},
     {phantom_token_set_metrics, no_value},
     {phantom_token_set_jwks, no_value},
     {phantom_token_set_resource, none},

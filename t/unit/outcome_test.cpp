@@ -35,6 +35,7 @@ constexpr Row rows[] = {
     {Outcome::auth_time, "auth_time", 401, "insufficient_user_authentication"},
     {Outcome::requirement_forbidden, "requirement", 403, "insufficient_scope"},
     {Outcome::requirement_unauthorized, "requirement", 401, "invalid_token"},
+    {Outcome::revoked, "revoked", 401, "invalid_token"},
     {Outcome::as_refused_client, "as_refused_client", 502, ""},
     {Outcome::as_busy, "as_busy", 503, ""},
     {Outcome::as_timeout, "as_timeout", 504, ""},

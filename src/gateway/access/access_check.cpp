@@ -10,6 +10,7 @@
 #include "preflight.h"
 #include "refusal.h"
 #include "required_values.h"
+#include "revocation_check.h"
 #include "signature_check.h"
 #include "token_answer.h"
 
@@ -22,6 +23,12 @@ bool needs_verification(const RequestState &state, const phantom_token_location_
   return state.client_jwt != nullptr ? location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY : location.verify_jwt != 0;
 }
 
+JwtToVerify jwt_to_verify(const RequestState &state) noexcept {
+  return state.client_jwt != nullptr
+             ? JwtToVerify{jwt_of(state), Outcome::signature_of_client, nullptr}
+             : JwtToVerify{jwt_of(state), Outcome::signature_of_server, &state.answer->interpreted.information};
+}
+
 /// All that can be known without asking for keys is here: the answer about the token, or the client's own JWT.
 AccessStep conclude(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
   const oauth::Verdict verdict = state.client_jwt != nullptr ? judge_client_jwt(state.client_jwt->information, location)
@@ -29,8 +36,12 @@ AccessStep conclude(ngx_http_request_t *r, RequestState &state, const phantom_to
   if (verdict.outcome != Outcome::active) {
     return {verdict};
   }
+  const AccessStep unrevoked = check_revocation(state, location);
+  if (!unrevoked.goes_on()) {
+    return unrevoked;
+  }
   const AccessStep verified =
-      needs_verification(state, location) ? check_signature(r, state, location, jwt_of(state)) : go_on();
+      needs_verification(state, location) ? check_signature(r, state, location, jwt_to_verify(state)) : go_on();
   const AccessStep prepared = verified.goes_on() ? prepare_authorization(r, state, location) : verified;
   return prepared.goes_on() ? check_required_values(r, state, location) : prepared;
 }
@@ -94,9 +105,7 @@ AccessStep begin_anew(ngx_http_request_t *r, RequestState &state, const phantom_
     state.waiting.asks_alone = lost.running.progress == Progress::must_ask_alone;
     return begin(r, state, location);
   }
-  // The next request for the JWK Set is perhaps this one's own.
-  state.key_set.request = nullptr;
-  state.key_set.count--;
+  forget_lost_key_set(state);
   return conclude(r, state, location);
 }
 

@@ -12,6 +12,7 @@
 #include "access_check.h"
 #include "precontent_check.h"
 #include "refusal.h"
+#include "revoke.h"
 #include "subrequest_guard.h"
 
 namespace gateway {
@@ -56,10 +57,13 @@ ngx_int_t precontent_handler(ngx_http_request_t *r) noexcept {
       return check_own_subrequest(r, *request);
     }
   }
-  if (r != r->main || location.enabled == PHANTOM_TOKEN_OFF) {
-    return NGX_DECLINED;
+  if (r == r->main && location.enabled != PHANTOM_TOKEN_OFF) {
+    const ngx_int_t rc = check_before_content(r, location);
+    if (rc != NGX_DECLINED) {
+      return rc;
+    }
   }
-  return check_before_content(r, location);
+  return location.enclosing_location->takes_revocations != nullptr ? take_revocation(r, location) : NGX_DECLINED;
 }
 
 /// Log phase, before the access log is written.

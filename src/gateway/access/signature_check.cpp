@@ -117,12 +117,12 @@ AccessStep explain_lack(const ngx_http_request_t *r, const KeyStoreEntry &entry)
 }
 
 AccessStep verify(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                  const KeySetSource &source, jose::KeySet &keys, const jose::Jwt &jwt) noexcept {
+                  const KeySetSource &source, jose::KeySet &keys, const JwtToVerify &to_verify) noexcept {
   PoolMemory memory(r->pool);
-  if (state.client_jwt == nullptr && !oauth::read_all(state.answer->interpreted.information, memory)) {
+  if (to_verify.packed != nullptr && !oauth::read_all(*to_verify.packed, memory)) {
     return no_memory();
   }
-  const jose::VerificationResult result = jose::verify_signature(keys, jwt);
+  const jose::VerificationResult result = jose::verify_signature(keys, to_verify.jwt);
   switch (result.verification) {
     case jose::Verification::good:
       return go_on();
@@ -136,14 +136,14 @@ AccessStep verify(ngx_http_request_t *r, RequestState &state, const phantom_toke
     default:
       break;
   }
-  return {{state.client_jwt != nullptr ? Outcome::signature_of_client : Outcome::signature_of_server, result.problem}};
+  return {{to_verify.if_bad, result.problem}};
 }
 
 }  // namespace
 
 AccessStep check_signature(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                           const jose::Jwt &jwt) noexcept {
-  if (jwt.compact.empty()) {
+                           const JwtToVerify &to_verify) noexcept {
+  if (to_verify.jwt.compact.empty()) {
     return {{Outcome::as_bad_response,
              "\"phantom_token_verify_jwt\" is on, but the response holds no JWT whose signature could be verified"}};
   }
@@ -167,7 +167,13 @@ AccessStep check_signature(ngx_http_request_t *r, RequestState &state, const pha
   if (keys == nullptr) {
     return explain_lack(r, *source.entry);
   }
-  return jose::has_verified(*keys, jwt.compact) ? go_on() : verify(r, state, location, source, *keys, jwt);
+  return jose::has_verified(*keys, to_verify.jwt.compact) ? go_on()
+                                                          : verify(r, state, location, source, *keys, to_verify);
+}
+
+void forget_lost_key_set(RequestState &state) noexcept {
+  state.key_set.request = nullptr;
+  state.key_set.count--;
 }
 
 }  // namespace gateway

@@ -272,4 +272,14 @@ void keep_hot_copy(ngx_http_request_t *r, ngx_shm_zone_t &zone, const CopyKey &k
   insert(ours, record);
 }
 
+void drop_hot_copies(ngx_shm_zone_t &zone, const AnswerKey &key) noexcept {
+  const HotCacheZone &ours = hot_cache_of(zone);
+  const HotCacheLock lock(zone);
+  Found found = lock.is_good() ? find(ours.content(), {key, {}}) : Found();
+  while (found.record != nullptr) {
+    remove(ours, found.record);
+    found = find(ours.content(), {key, {}});
+  }
+}
+
 }  // namespace gateway

@@ -39,4 +39,7 @@ bool find_hot_copy(ngx_shm_zone_t &zone, const CopyKey &key, ngx_pool_t *pool, H
 void keep_hot_copy(ngx_http_request_t *r, ngx_shm_zone_t &zone, const CopyKey &key, const InterpretedAnswer &answer,
                    const CopyLife &life) noexcept;
 
+/// Removes all copies of an answer.
+void drop_hot_copies(ngx_shm_zone_t &zone, const AnswerKey &key) noexcept;
+
 }  // namespace gateway

@@ -32,12 +32,14 @@ ngx_int_t check(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_
                 Maps &maps) noexcept {
   warn_of_unverified_jwts(cf, block);
   warn_of_cached_responses(cf, main, block);
-  if (check_token_endpoints(cf, main, block) != NGX_OK || check_hot_cache(cf, block) != NGX_OK ||
+  if (check_token_endpoints(cf, main, block) != NGX_OK || check_zones(cf, block) != NGX_OK ||
       check_published_keys(cf, block) != NGX_OK || check_resource_document(cf, block) != NGX_OK) {
     return NGX_ERROR;
   }
-  if (serves_clients(main, block) &&
-      (check_contradictions(cf, block) != NGX_OK || check_endpoint_targets(cf, block) != NGX_OK)) {
+  const bool is_for_clients = serves_clients(main, block);
+  const bool asks = is_for_clients || block.location->takes_revocations != nullptr;
+  if ((is_for_clients && check_contradictions(cf, block) != NGX_OK) ||
+      (asks && check_endpoint_targets(cf, block) != NGX_OK)) {
     return NGX_ERROR;
   }
   return warn_of_kept_maps(cf, main, block, maps);

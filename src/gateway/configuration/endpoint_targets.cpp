@@ -23,10 +23,15 @@ void mark_target(const phantom_token_block_t &block, const EndpointDirective &en
   target.receives_credentials |= endpoint.is_about_tokens && sends_credentials ? 1U : 0U;
 }
 
+/// A location that takes revocations asks for the keys that sign them, whether or not it is protected.
+bool asks(const phantom_token_block_t &block, const EndpointDirective &endpoint) noexcept {
+  return is_protected(block) || (block.location->takes_revocations != nullptr && !endpoint.is_about_tokens);
+}
+
 bool has_endpoint_with_variable_path(const phantom_token_block_t &block) noexcept {
   const auto endpoints = endpoint_directives(*block.location);
-  return std::any_of(endpoints.begin(), endpoints.end(), [](const EndpointDirective &endpoint) {
-    return endpoint.value != nullptr && !has_known_path(endpoint);
+  return std::any_of(endpoints.begin(), endpoints.end(), [&block](const EndpointDirective &endpoint) {
+    return endpoint.value != nullptr && asks(block, endpoint) && !has_known_path(endpoint);
   });
 }
 
@@ -80,11 +85,9 @@ void warn_of_other_name(ngx_conf_t *cf, const EndpointDirective &endpoint, ngx_h
 }  // namespace
 
 void mark_endpoint_targets(const phantom_token_block_t &block) noexcept {
-  if (!is_protected(block)) {
-    return;
-  }
   for (const EndpointDirective &endpoint : endpoint_directives(*block.location)) {
-    ngx_http_core_loc_conf_t *target = has_known_path(endpoint) ? find_target(block, endpoint) : nullptr;
+    const bool is_known = asks(block, endpoint) && has_known_path(endpoint);
+    ngx_http_core_loc_conf_t *target = is_known ? find_target(block, endpoint) : nullptr;
     if (target != nullptr && is_internal(*target)) {
       mark_target(block, endpoint, location_of(*target));
     }
@@ -98,8 +101,7 @@ bool may_be_endpoint_target(const phantom_token_main_t &main, const phantom_toke
   const auto all = blocks_of(main);
   return std::any_of(all.begin(), all.end(), [&block](const phantom_token_block_t &other) {
     const bool is_target = is_same_location(block, other) && other.location->is_endpoint_location != 0;
-    const bool may_lead_here =
-        other.server == block.server && is_protected(other) && has_endpoint_with_variable_path(other);
+    const bool may_lead_here = other.server == block.server && has_endpoint_with_variable_path(other);
     return is_target || may_lead_here;
   });
 }
@@ -113,7 +115,7 @@ void mark_refusal_of_clients(const phantom_token_main_t &main, phantom_token_blo
 
 ngx_int_t check_endpoint_targets(ngx_conf_t *cf, const phantom_token_block_t &block) noexcept {
   for (const EndpointDirective &endpoint : endpoint_directives(*block.location)) {
-    if (!has_known_path(endpoint)) {
+    if (!asks(block, endpoint) || !has_known_path(endpoint)) {
       continue;
     }
     if (check_target(cf, block, endpoint) != NGX_OK) {

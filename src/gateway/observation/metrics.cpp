@@ -72,4 +72,10 @@ void count_as_request(const ngx_http_request_t *r, const AsRequest &request, oau
   add(metrics->as_milliseconds, static_cast<ngx_atomic_int_t>(captured.duration));
 }
 
+void count_revocation(const ngx_http_request_t *r, std::size_t kind, Received result) noexcept {
+  if (Metrics *metrics = find_metrics(r)) {
+    add(metrics->revocations[kind][static_cast<std::size_t>(result)], 1);
+  }
+}
+
 }  // namespace gateway

@@ -8,6 +8,7 @@
 #include "../../nginx/response.h"
 #include "../../nginx/strings.h"
 #include "../cache/hot_cache_zone.h"
+#include "../cache/revocations.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/pool_memory.h"
 #include "metrics.h"
@@ -192,11 +193,18 @@ struct HotCache {
   HotCacheUse use;
 };
 
+struct Revocations {
+  std::string_view name;
+  RevocationUse use;
+};
+
 /// What the page shows, as it was at one time: the page is written twice, to find out its size and then its bytes.
 struct Snapshot {
   Metrics metrics;
   HotCache *hot_caches;
   ngx_uint_t hot_cache_count;
+  Revocations *revocations;
+  ngx_uint_t revocations_count;
 };
 
 void put_hot_caches(Page &page, const Snapshot &snapshot) noexcept {
@@ -209,21 +217,72 @@ void put_hot_caches(Page &page, const Snapshot &snapshot) noexcept {
   }
 }
 
+/// What cannot be is not on the page: a form's revocation is of a known kind or none, and only event tokens come again.
+bool is_possible(std::size_t kind, Received result) noexcept {
+  if (kind == received_other_kind) {
+    return result == Received::refused;
+  }
+  return kind >= received_event_kind || result == Received::revoked || result == Received::failed;
+}
+
+void put_received(Page &page, const Metrics &metrics) noexcept {
+  constexpr std::string_view name = "phantom_token_revocations_total";
+  constexpr std::string_view results[received_count] = {"revoked", "refused", "seen_before", "unknown", "failed"};
+  page.describe(name, "counter", "What has come to phantom_token_revoke, by kind and by what has come of it.");
+  for (std::size_t kind = 0; kind < received_kind_count; ++kind) {
+    const std::string_view kind_name =
+        kind == received_other_kind ? "other" : record_kind_name(static_cast<std::uint32_t>(kind));
+    for (std::size_t result = 0; result < received_count; ++result) {
+      if (is_possible(kind, static_cast<Received>(result))) {
+        page.sample(name, {{"kind", kind_name}, {"result", results[result]}}, metrics.revocations[kind][result]);
+      }
+    }
+  }
+}
+
+void put_revocations(Page &page, const Snapshot &snapshot) noexcept {
+  constexpr std::string_view entries = "phantom_token_revocation_entries";
+  constexpr std::string_view capacity = "phantom_token_revocation_capacity";
+  page.describe(entries, "gauge", "Entries of the zone by kind, ended ones among them.");
+  for (ngx_uint_t i = 0; i < snapshot.revocations_count; ++i) {
+    for (std::uint32_t kind = 0; kind < record_kind_count; ++kind) {
+      const Revocations &zone = snapshot.revocations[i];
+      page.sample(entries, {{"zone", zone.name}, {"kind", record_kind_name(kind)}}, zone.use.entries[kind]);
+    }
+  }
+  page.describe(capacity, "gauge", "Entries that the zone has room for.");
+  for (ngx_uint_t i = 0; i < snapshot.revocations_count; ++i) {
+    page.sample(capacity, {{"zone", snapshot.revocations[i].name}}, snapshot.revocations[i].use.capacity);
+  }
+  put_received(page, snapshot.metrics);
+}
+
+/// What each zone of a list has in use.
+/// @return nullptr where there is no memory.
+template <typename Item, typename Use>
+Item *take_uses(ngx_pool_t *pool, const ngx_array_t &zones, Use use_of_zone) noexcept {
+  auto *items = static_cast<Item *>(ngx_palloc(pool, (zones.nelts + 1) * sizeof(Item)));
+  for (ngx_uint_t i = 0; items != nullptr && i < zones.nelts; ++i) {
+    const ngx_shm_zone_t &zone = *static_cast<ngx_shm_zone_t *const *>(zones.elts)[i];
+    new (&items[i]) Item{to_view(zone.shm.name), use_of_zone(zone)};
+  }
+  return items;
+}
+
 /// @return nullptr where there is no memory.
 Snapshot *take_snapshot(const ngx_http_request_t *r, const Metrics &metrics) noexcept {
-  const ngx_array_t &zones = main_of(r).hot_caches;
+  const phantom_token_main_t &main = main_of(r);
   auto *snapshot = make<Snapshot>(r->pool);
-  auto *caches = static_cast<HotCache *>(ngx_palloc(r->pool, (zones.nelts + 1) * sizeof(HotCache)));
-  if (snapshot == nullptr || caches == nullptr) {
+  auto *caches = take_uses<HotCache>(r->pool, main.hot_caches, use_of);
+  auto *revocations = take_uses<Revocations>(r->pool, main.revocations, revocation_use);
+  if (snapshot == nullptr || caches == nullptr || revocations == nullptr) {
     return nullptr;
-  }
-  for (ngx_uint_t i = 0; i < zones.nelts; ++i) {
-    const ngx_shm_zone_t &zone = *static_cast<ngx_shm_zone_t *const *>(zones.elts)[i];
-    new (&caches[i]) HotCache{to_view(zone.shm.name), use_of(zone)};
   }
   snapshot->metrics = metrics;
   snapshot->hot_caches = caches;
-  snapshot->hot_cache_count = zones.nelts;
+  snapshot->hot_cache_count = main.hot_caches.nelts;
+  snapshot->revocations = revocations;
+  snapshot->revocations_count = main.revocations.nelts;
   return snapshot;
 }
 
@@ -235,6 +294,9 @@ void put_page(jose::Writer &writer, const Snapshot &snapshot) noexcept {
   put_as_times(page, snapshot.metrics);
   if (snapshot.hot_cache_count != 0) {
     put_hot_caches(page, snapshot);
+  }
+  if (snapshot.revocations_count != 0) {
+    put_revocations(page, snapshot);
   }
 }
 

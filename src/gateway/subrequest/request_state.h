@@ -7,6 +7,8 @@
 
 namespace gateway {
 
+struct ReceivedRevocation;
+
 /// A client's request that waits for an answer of the authorization server: see wait().
 struct Waiting {
   AsRequest *awaited = nullptr;                            ///< nullptr: it does not wait
@@ -48,6 +50,7 @@ struct RequestState {
   const char *endpoint_directive = "";      ///< the one that has been read last, for the log
   KeySetFetch key_set;
   Waiting waiting;
+  ReceivedRevocation *received = nullptr;  ///< what phantom_token_revoke takes: see revoke.cpp
 
   bool is_judged = false;  ///< outcome is set
   oauth::Outcome outcome = oauth::Outcome::internal_error;

@@ -1,0 +1,236 @@
+// phantom_token_revocation: its lines, and the zone of shared memory that one of them declares.
+
+#include "revocation_directive.h"
+
+#include <string_view>
+
+#include "../../nginx/pool.h"
+#include "../../nginx/strings.h"
+#include "revocation_file.h"
+
+namespace gateway {
+namespace {
+
+constexpr std::string_view keep_parameter = "keep=";
+constexpr std::string_view state_parameter = "state=";
+constexpr time_t default_keep = 3600;
+
+struct RevocationParameters {
+  ZoneParameters zone;
+  time_t keep = 0;  ///< 0: not given
+  std::string_view state_file;
+};
+
+/// @return the table of a zone that nginx has shared before; nullptr where it is none of this layout.
+RevocationTable *table_in(const ngx_shm_zone_t &zone) noexcept {
+  const auto *memory = reinterpret_cast<const ngx_slab_pool_t *>(zone.shm.addr);
+  auto *place = memory == nullptr ? nullptr : static_cast<u_char *>(memory->data);
+  if (place == nullptr || place < zone.shm.addr || place + sizeof(RevocationTable) > zone.shm.addr + zone.shm.size) {
+    return nullptr;
+  }
+  auto *table = reinterpret_cast<RevocationTable *>(place);
+  return table->layout == revocation_table_layout ? table : nullptr;
+}
+
+/// A zone of another size, or of another build of this module, is not taken over by nginx. Its records are.
+/// @return NGX_OK, or NGX_ERROR where there is no room, which has been logged.
+ngx_int_t copy_earlier(const RevocationZone &zone, const ngx_shm_zone_t &earlier) noexcept {
+  RevocationZone source = zone;
+  source.memory = reinterpret_cast<ngx_slab_pool_t *>(earlier.shm.addr);
+  source.table = table_in(earlier);
+  if (source.table == nullptr) {
+    return NGX_OK;
+  }
+  const RevocationTime now = revocation_time();
+  bool has_room = true;
+  const RevocationLock lock(source);
+  for_each_revocation(*source.table, now, [&](const RevocationRecord &record) {
+    has_room = has_room && add_revocation(*zone.table, record, now) != Added::full;
+  });
+  if (has_room) {
+    return NGX_OK;
+  }
+  ngx_log_error(NGX_LOG_EMERG, zone.cycle->log, 0,
+                "the zone \"%V\" of \"phantom_token_revocation\" has no room for what is revoked now: make it larger "
+                "in %V:%ui",
+                &earlier.shm.name, &zone.declared_at.file, zone.declared_at.line);
+  return NGX_ERROR;
+}
+
+/// @return the zone of this name that the running configuration has, or nullptr.
+ngx_shm_zone_t *find_earlier(const ngx_shm_zone_t &zone) noexcept {
+  auto *running = const_cast<ngx_cycle_t *>(ngx_cycle);
+  for (ngx_list_part_t *part = &running->shared_memory.part; part != nullptr; part = part->next) {
+    auto *zones = static_cast<ngx_shm_zone_t *>(part->elts);
+    for (ngx_uint_t i = 0; i < part->nelts; i++) {
+      if (to_view(zones[i].shm.name) == to_view(zone.shm.name) && zones[i].shm.addr != zone.shm.addr) {
+        return &zones[i];
+      }
+    }
+  }
+  return nullptr;
+}
+
+/// Lays a new zone out: one piece of memory of all its pages.
+ngx_int_t lay_out(const ngx_shm_zone_t &zone, RevocationZone &ours) noexcept {
+  const std::size_t size = ours.memory->pfree * ngx_pagesize;
+  void *place = ngx_slab_alloc(ours.memory, size);
+  ours.table = place == nullptr ? nullptr : make_revocation_table(place, size);
+  if (ours.table == nullptr) {
+    return NGX_ERROR;
+  }
+  ours.memory->data = ours.table;
+  const ngx_shm_zone_t *earlier = find_earlier(zone);
+  return earlier == nullptr ? NGX_OK : copy_earlier(ours, *earlier);
+}
+
+/// In the master process, or on a reload the one that was there. Its data is not asked, which an earlier build of this
+/// module may have made.
+ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) noexcept {
+  auto &ours = revocations_of(*zone);
+  ours.memory = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
+  if (earlier == nullptr) {
+    return lay_out(*zone, ours) == NGX_OK ? load_state_file(ours) : NGX_ERROR;
+  }
+  ours.table = table_in(*zone);
+  if (ours.table == nullptr) {
+    ngx_log_error(
+        NGX_LOG_EMERG, ours.cycle->log, 0,
+        "the zone \"%V\" of \"phantom_token_revocation\" is of another build of the module: restart nginx, or "
+        "give the zone another size",
+        &zone->shm.name);
+    return NGX_ERROR;
+  }
+  return load_state_file(ours);
+}
+
+const char *read_state_file(std::string_view value, RevocationParameters &parameters) noexcept {
+  if (!parameters.state_file.empty()) {
+    return "has a second file";
+  }
+  parameters.state_file = value;
+  return value.empty() ? "wants \"state=\" with the name of a file, it has" : nullptr;
+}
+
+const char *read_parameter(std::string_view argument, RevocationParameters &parameters) noexcept {
+  if (has_prefix(argument, zone_parameter)) {
+    return read_zone(argument.substr(zone_parameter.size()), parameters.zone);
+  }
+  if (has_prefix(argument, keep_parameter)) {
+    return read_zone_time(argument.substr(keep_parameter.size()), parameters.keep);
+  }
+  return has_prefix(argument, state_parameter) ? read_state_file(argument.substr(state_parameter.size()), parameters)
+                                               : "has an invalid parameter";
+}
+
+bool is_another_zones(const phantom_token_main_t &main, const ngx_str_t &path) noexcept {
+  for (ngx_uint_t i = 0; i < main.revocations.nelts; i++) {
+    const ngx_shm_zone_t &zone = *static_cast<ngx_shm_zone_t *const *>(main.revocations.elts)[i];
+    if (path.len != 0 && to_view(revocations_of(zone).state_file) == to_view(path)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+char *declare(ngx_conf_t *cf, const ngx_command_t *cmd, const RevocationParameters &parameters) noexcept {
+  auto *data = make<RevocationZone>(cf->pool);
+  if (data == nullptr) {
+    return static_cast<char *>(NGX_CONF_ERROR);
+  }
+  data->keep = parameters.keep != 0 ? parameters.keep : default_keep;
+  data->cycle = cf->cycle;
+  data->declared_at = {cf->conf_file->file.name, cf->conf_file->line};
+  if (!parameters.state_file.empty()) {
+    data->state_file = to_ngx_str(parameters.state_file);
+    if (ngx_conf_full_name(cf->cycle, &data->state_file, 0) != NGX_OK) {
+      return static_cast<char *>(NGX_CONF_ERROR);
+    }
+  }
+  if (is_another_zones(main_of(cf), data->state_file)) {
+    return refuse_zone_line(cf, cmd, "has the state file of another zone", data->state_file);
+  }
+  return declare_zone(cf, cmd, parameters.zone, data, initialize, main_of(cf).revocations);
+}
+
+char *read_declaration(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t *arguments,
+                       ngx_uint_t count) noexcept {
+  if ((cf->cmd_type & NGX_HTTP_MAIN_CONF) == 0) {
+    return refuse_zone_line(cf, cmd, "declares a zone outside of \"http\"", arguments[0]);
+  }
+  RevocationParameters parameters;
+  for (ngx_uint_t i = 0; i < count; i++) {
+    if (const char *problem = read_parameter(to_view(arguments[i]), parameters)) {
+      return refuse_zone_line(cf, cmd, problem, arguments[i]);
+    }
+  }
+  return parameters.zone.name.empty() ? refuse_zone_line(cf, cmd, "has no \"zone=NAME:SIZE\" beside", arguments[0])
+                                      : declare(cf, cmd, parameters);
+}
+
+bool declares(const ngx_str_t *arguments, ngx_uint_t count) noexcept {
+  for (ngx_uint_t i = 0; i < count; i++) {
+    for (const std::string_view parameter : {zone_parameter, keep_parameter, state_parameter}) {
+      if (has_prefix(to_view(arguments[i]), parameter)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+constexpr ngx_msec_t follow_interval = 500;
+
+void follow(ngx_event_t *event) noexcept {
+  follow_state_file(*static_cast<RevocationZone *>(static_cast<ngx_connection_t *>(event->data)->data));
+  ngx_add_timer(event, follow_interval);
+}
+
+/// @return false where there is no memory.
+bool start_following(ngx_cycle_t *cycle, RevocationZone &zone) noexcept {
+  auto *event = static_cast<ngx_event_t *>(ngx_pcalloc(cycle->pool, sizeof(ngx_event_t)));
+  auto *connection = static_cast<ngx_connection_t *>(ngx_pcalloc(cycle->pool, sizeof(ngx_connection_t)));
+  if (event == nullptr || connection == nullptr) {
+    return false;
+  }
+  connection->fd = static_cast<ngx_socket_t>(-1);  // nginx's debug log reads it of every event's data
+  connection->data = &zone;
+  event->data = connection;
+  event->handler = follow;
+  event->log = cycle->log;
+  event->cancelable = 1;  // a worker that is shutting down does not wait for it
+  ngx_add_timer(event, follow_interval);
+  return true;
+}
+
+}  // namespace
+
+ngx_int_t start_following_state_files(ngx_cycle_t *cycle) noexcept {
+  const auto *main =
+      static_cast<phantom_token_main_t *>(ngx_http_cycle_get_module_main_conf(cycle, ngx_http_phantom_token_module));
+  if (main == nullptr || ngx_process == NGX_PROCESS_HELPER) {
+    return NGX_OK;
+  }
+  for (ngx_uint_t i = 0; i < main->revocations.nelts; i++) {
+    RevocationZone &zone = revocations_of(*static_cast<ngx_shm_zone_t *const *>(main->revocations.elts)[i]);
+    if (zone.state_file.len != 0 && !start_following(cycle, zone)) {
+      return NGX_ERROR;
+    }
+  }
+  return NGX_OK;
+}
+
+}  // namespace gateway
+
+extern "C" char *phantom_token_set_revocation(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts) + 1;
+  const ngx_uint_t count = cf->args->nelts - 1;
+  if (gateway::declares(arguments, count)) {
+    return gateway::read_declaration(cf, cmd, arguments, count);
+  }
+  if (count != 1) {
+    return gateway::refuse_zone_line(cf, cmd, "has an invalid parameter", arguments[1]);
+  }
+  auto &location = *static_cast<phantom_token_location_t *>(conf);
+  return gateway::choose_zone(cf, cmd, arguments[0], location.revocation, location.revocation_at);
+}

@@ -1,0 +1,384 @@
+#include "revocation_file.h"
+
+#include <sys/file.h>
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+
+#include "../../nginx/strings.h"
+#include "revocation_line.h"
+
+namespace gateway {
+namespace {
+
+constexpr std::size_t block_size = std::size_t{64} * 1024;
+constexpr int private_mode = 0600;
+
+struct FreeBlock {
+  void operator()(void *block) const noexcept { ngx_free(block); }
+};
+
+using Block = std::unique_ptr<char, FreeBlock>;
+
+Block allocate(std::size_t size) noexcept {
+  return Block(static_cast<char *>(ngx_alloc(size, ngx_cycle->log)));
+}
+
+const char *path_of(const RevocationZone &zone) noexcept {
+  return reinterpret_cast<const char *>(zone.state_file.data);
+}
+
+/// How far the file has been read, and what stood in the way.
+struct Reading {
+  enum class End : std::uint8_t { whole, no_memory, failed, full };
+
+  End end = End::whole;
+  off_t offset = 0;
+  ngx_uint_t line = 1;         ///< the next one, since the reading began
+  ngx_uint_t broken_line = 0;  ///< the first broken one; 0: none
+  bool has_rest = false;       ///< the last line has no end
+};
+
+bool is_read_to_end(const RevocationTable &table, const ngx_file_info_t &info) noexcept {
+  return table.file_device == static_cast<std::uint64_t>(info.st_dev) &&
+         table.file_inode == static_cast<std::uint64_t>(info.st_ino) && table.file_offset == info.st_size;
+}
+
+/// @return where to go on reading: at the begin where this is another file, or has become shorter.
+off_t offset_in(const RevocationTable &table, const ngx_file_info_t &info) noexcept {
+  const bool is_known = table.file_device == static_cast<std::uint64_t>(info.st_dev) &&
+                        table.file_inode == static_cast<std::uint64_t>(info.st_ino) &&
+                        table.file_offset <= info.st_size;
+  return is_known ? static_cast<off_t>(table.file_offset) : 0;
+}
+
+void note_offset(RevocationTable &table, const ngx_file_info_t &info, off_t offset) noexcept {
+  table.file_device = static_cast<std::uint64_t>(info.st_dev);
+  table.file_inode = static_cast<std::uint64_t>(info.st_ino);
+  table.file_offset = offset;
+}
+
+/// Takes the whole lines of a block into the zone.
+/// @return how many bytes they are.
+std::size_t take_lines(const RevocationZone &zone, std::string_view block, Reading &reading) noexcept {
+  const RevocationTime now = revocation_time();
+  const RevocationLock lock(zone);
+  std::size_t taken = 0;
+  for (std::size_t end = block.find('\n'); end != std::string_view::npos; end = block.find('\n', taken)) {
+    RevocationRecord record;
+    if (!read_revocation_line(block.substr(taken, end - taken), record)) {
+      reading.broken_line = reading.broken_line == 0 ? reading.line : reading.broken_line;
+    } else if (record.end > now.wall && add_revocation(*zone.table, record, now) == Added::full) {
+      reading.end = Reading::End::full;
+      return taken;
+    }
+    reading.line++;
+    taken = end + 1;
+  }
+  return taken;
+}
+
+/// Reads from the offset on, to the file's end.
+void read_lines(const RevocationZone &zone, ngx_fd_t fd, Reading &reading) noexcept {
+  const Block block = allocate(block_size);
+  if (block == nullptr) {
+    reading.end = Reading::End::no_memory;
+    return;
+  }
+  for (;;) {
+    const ssize_t size = pread(fd, block.get(), block_size, reading.offset);
+    if (size < 0) {
+      reading.end = Reading::End::failed;
+      return;
+    }
+    const std::string_view bytes(block.get(), static_cast<std::size_t>(size));
+    const std::size_t taken = take_lines(zone, bytes, reading);
+    reading.offset += static_cast<off_t>(taken);
+    if (taken == 0 || reading.end != Reading::End::whole) {
+      reading.has_rest = size != 0;
+      reading.broken_line = taken == 0 && bytes.size() == block_size ? reading.line : reading.broken_line;
+      return;
+    }
+  }
+}
+
+/// @return NGX_OK, or NGX_ERROR, which has been logged.
+ngx_int_t check_reading(const RevocationZone &zone, const Reading &reading) noexcept {
+  ngx_log_t *log = zone.cycle->log;
+  const ngx_str_t &path = zone.state_file;
+  const phantom_token_position_t &at = zone.declared_at;
+  if (reading.broken_line != 0) {
+    ngx_log_error(NGX_LOG_EMERG, log, 0,
+                  "the state file \"%V\" of \"phantom_token_revocation\" is broken in line %ui: remove that line, or "
+                  "move the file away, which forgets all that is revoked, in %V:%ui",
+                  &path, reading.broken_line, &at.file, at.line);
+    return NGX_ERROR;
+  }
+  if (reading.end == Reading::End::full) {
+    ngx_log_error(NGX_LOG_EMERG, log, 0,
+                  "the state file \"%V\" of \"phantom_token_revocation\" holds more than its zone has room for: make "
+                  "the zone larger in %V:%ui",
+                  &path, &at.file, at.line);
+    return NGX_ERROR;
+  }
+  if (reading.end != Reading::End::whole) {
+    ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "the state file \"%V\" of \"phantom_token_revocation\" cannot be read",
+                  &path);
+    return NGX_ERROR;
+  }
+  if (reading.has_rest) {
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "the state file \"%V\" of \"phantom_token_revocation\" ends within a line: that line is left out in "
+                  "%V:%ui",
+                  &path, &at.file, at.line);
+  }
+  return NGX_OK;
+}
+
+/// What is alive in the zone, as lines.
+struct Lines {
+  Block text;
+  std::size_t size = 0;
+};
+
+bool write_living(const RevocationZone &zone, Lines &lines) noexcept {
+  const RevocationTime now = revocation_time();
+  const RevocationLock lock(zone);
+  std::size_t count = 0;
+  for_each_revocation(*zone.table, now, [&count](const RevocationRecord & /*record*/) { ++count; });
+  lines.text = allocate(count * longest_revocation_line + 1);
+  if (lines.text == nullptr) {
+    return false;
+  }
+  for_each_revocation(*zone.table, now, [&lines](const RevocationRecord &record) {
+    lines.size += write_revocation_line(record, lines.text.get() + lines.size);
+  });
+  return true;
+}
+
+bool write_all(ngx_fd_t fd, const char *text, std::size_t size) noexcept {
+  while (size != 0) {
+    const ssize_t written = write(fd, text, size);
+    if (written <= 0) {
+      return false;
+    }
+    text += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
+/// Workers append, and the master process runs as root.
+bool give_to_workers(const RevocationZone &zone, ngx_fd_t fd) noexcept {
+  const auto *core = reinterpret_cast<const ngx_core_conf_t *>(ngx_get_conf(zone.cycle->conf_ctx, ngx_core_module));
+  return geteuid() != 0 || fchown(fd, core->user, core->group) == 0;
+}
+
+/// Writes a new file beside the old one. It is on the disk before it takes the old one's place, so that none of them is
+/// lost where the machine stops.
+bool write_file(const RevocationZone &zone, const char *path, const Lines &lines) noexcept {
+  (void)ngx_delete_file(path);
+  const ngx_fd_t fd = ::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private_mode);
+  if (fd == NGX_INVALID_FILE) {
+    return false;
+  }
+  ngx_file_info_t info;
+  const bool is_good = write_all(fd, lines.text.get(), lines.size) && give_to_workers(zone, fd) && fsync(fd) == 0 &&
+                       ngx_fd_info(fd, &info) != NGX_FILE_ERROR && ngx_rename_file(path, path_of(zone)) == 0;
+  if (is_good) {
+    const RevocationLock lock(zone);
+    note_offset(*zone.table, info, info.st_size);
+  }
+  (void)ngx_close_file(fd);
+  return is_good;
+}
+
+/// @return NGX_OK, or NGX_ERROR, which has been logged.
+ngx_int_t compact(const RevocationZone &zone) noexcept {
+  constexpr std::string_view suffix = ".new";
+  const std::size_t path_size = zone.state_file.len + suffix.size() + 1;
+  const Block path = allocate(path_size);
+  Lines lines;
+  if (path == nullptr || !write_living(zone, lines)) {
+    return NGX_ERROR;
+  }
+  const std::string_view name = to_view(zone.state_file);
+  name.copy(path.get(), name.size());
+  suffix.copy(path.get() + name.size(), suffix.size());
+  path.get()[path_size - 1] = '\0';
+  if (write_file(zone, path.get(), lines)) {
+    return NGX_OK;
+  }
+  ngx_log_error(NGX_LOG_EMERG, zone.cycle->log, ngx_errno,
+                "the state file \"%V\" of \"phantom_token_revocation\" cannot be written anew as \"%s\" in %V:%ui",
+                &zone.state_file, path.get(), &zone.declared_at.file, zone.declared_at.line);
+  return NGX_ERROR;
+}
+
+/// @return NGX_OK, or NGX_ERROR, which has been logged.
+ngx_int_t read_file(const RevocationZone &zone, const StateFile &file) noexcept {
+  ngx_file_info_t info;
+  if (ngx_fd_info(file.fd(), &info) == NGX_FILE_ERROR) {
+    return check_reading(zone, {Reading::End::failed});
+  }
+  Reading reading;
+  reading.offset = offset_in(*zone.table, info);
+  read_lines(zone, file.fd(), reading);
+  return check_reading(zone, reading);
+}
+
+/// Once a minute: workers try each second.
+void complain(RevocationZone &zone, const char *problem, ngx_err_t error) noexcept {
+  constexpr time_t interval = 60;
+  const time_t now = ngx_time();
+  if (zone.complained != 0 && now - zone.complained >= 0 && now - zone.complained < interval) {
+    return;
+  }
+  zone.complained = now;
+  ngx_log_error(
+      NGX_LOG_ERR, zone.cycle->log, error,
+      "phantom token: the state file \"%V\" of \"phantom_token_revocation\" %s: what another nginx revokes is "
+      "not in force here",
+      &zone.state_file, problem);
+}
+
+/// @return whether nginx would make the file at its start.
+bool is_in_writable_folder(const ngx_str_t &path) noexcept {
+  const std::string_view name = to_view(path);
+  const std::size_t size = name.rfind('/') + 1;  // nginx has made it absolute
+  const Block folder = allocate(size + 1);
+  if (folder == nullptr) {
+    return false;
+  }
+  name.copy(folder.get(), size);
+  folder.get()[size] = '\0';
+  return access(folder.get(), W_OK | X_OK) == 0;
+}
+
+}  // namespace
+
+StateFile::StateFile(const RevocationZone &zone, int flags) noexcept : zone_(zone) {
+  if (zone.state_file.len == 0) {
+    return;
+  }
+  // Another process may put another file in its place before the lock is there.
+  do {
+    if (!open(flags)) {
+      return;
+    }
+  } while (!is_what_the_path_leads_to());
+}
+
+StateFile::~StateFile() {
+  if (is_open()) {
+    (void)ngx_close_file(fd_);
+  }
+}
+
+bool StateFile::open(int flags) noexcept {
+  if (is_open()) {
+    (void)ngx_close_file(fd_);
+  }
+  fd_ = ::open(path_of(zone_), flags | O_CLOEXEC, private_mode);
+  if (is_open() && flock(fd_, LOCK_EX) == 0) {
+    return true;
+  }
+  error_ = ngx_errno;
+  if (is_open()) {
+    (void)ngx_close_file(fd_);
+    fd_ = NGX_INVALID_FILE;
+  }
+  return false;
+}
+
+bool StateFile::is_what_the_path_leads_to() noexcept {
+  ngx_file_info_t opened;
+  ngx_file_info_t named;
+  return ngx_fd_info(fd_, &opened) != NGX_FILE_ERROR && ngx_file_info(path_of(zone_), &named) != NGX_FILE_ERROR &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/// What a write leaves behind that found no room, and could not take it back.
+bool StateFile::cut_off_broken_line(off_t &size) const noexcept {
+  char tail[longest_revocation_line];
+  const off_t begin = std::max<off_t>(size - static_cast<off_t>(sizeof(tail)), 0);
+  const auto length = static_cast<std::size_t>(size - begin);
+  if (pread(fd_, tail, length, begin) != static_cast<ssize_t>(length)) {
+    return false;
+  }
+  const std::size_t end = std::string_view(tail, length).rfind('\n');
+  const off_t whole = end == std::string_view::npos ? begin : begin + static_cast<off_t>(end) + 1;
+  if (whole == size) {
+    return true;
+  }
+  size = whole;
+  // More than a line without an end was not written here.
+  return (end != std::string_view::npos || begin == 0) && ftruncate(fd_, whole) == 0;
+}
+
+bool StateFile::append(const char *lines, std::size_t size) noexcept {
+  if (zone_.state_file.len == 0) {
+    return true;
+  }
+  ngx_file_info_t info;
+  if (!is_open() || ngx_fd_info(fd_, &info) == NGX_FILE_ERROR) {
+    return false;
+  }
+  off_t before = info.st_size;
+  if (cut_off_broken_line(before) && write_all(fd_, lines, size)) {
+    return true;
+  }
+  error_ = ngx_errno;
+  (void)ftruncate(fd_, before);  // what is left behind where that fails too, the next one cuts off
+  return false;
+}
+
+ngx_int_t load_state_file(RevocationZone &zone) noexcept {
+  if (zone.state_file.len == 0) {
+    return NGX_OK;
+  }
+  const bool only_reads = ngx_test_config != 0;
+  const StateFile file(zone, only_reads ? O_RDONLY : O_RDWR | O_CREAT | O_APPEND);
+  if (!file.is_open()) {
+    if (only_reads && file.error() == NGX_ENOENT && is_in_writable_folder(zone.state_file)) {
+      return NGX_OK;
+    }
+    ngx_log_error(NGX_LOG_EMERG, zone.cycle->log, file.error(),
+                  "the state file \"%V\" of \"phantom_token_revocation\" cannot be opened in %V:%ui", &zone.state_file,
+                  &zone.declared_at.file, zone.declared_at.line);
+    return NGX_ERROR;
+  }
+  if (read_file(zone, file) != NGX_OK) {
+    return NGX_ERROR;
+  }
+  return only_reads ? NGX_OK : compact(zone);
+}
+
+void follow_state_file(RevocationZone &zone) noexcept {
+  ngx_file_info_t info;
+  if (ngx_file_info(path_of(zone), &info) == NGX_FILE_ERROR) {
+    complain(zone, "cannot be found", ngx_errno);
+    return;
+  }
+  if (is_read_to_end(*zone.table, info)) {
+    return;
+  }
+  const StateFile file(zone, O_RDONLY);
+  if (!file.is_open() || ngx_fd_info(file.fd(), &info) == NGX_FILE_ERROR) {
+    complain(zone, "cannot be opened", file.error());
+    return;
+  }
+  Reading reading;
+  reading.offset = offset_in(*zone.table, info);
+  read_lines(zone, file.fd(), reading);
+  if (reading.end == Reading::End::full) {
+    complain(zone, "holds more than the zone has room for", 0);
+  } else if (reading.end != Reading::End::whole || reading.broken_line != 0) {
+    complain(zone, "cannot be read, or has a broken line", 0);
+  }
+  const RevocationLock lock(zone);
+  note_offset(*zone.table, info, reading.offset);
+}
+
+}  // namespace gateway
