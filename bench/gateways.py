@@ -1,8 +1,10 @@
 """The gateways that are compared, and the servers behind them."""
 
 import dataclasses
+import hashlib
 import http.client
 import pathlib
+import time
 
 import tokens
 from processes import HERE, MODULE, NJS, Failed, Nginx, Ports
@@ -16,6 +18,10 @@ SIGNATURES = "phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_jwks;"
 OPEN_FILE_CACHE = "open_file_cache max=20000 inactive=1h; open_file_cache_valid 1h;"
 HOT_CACHE_ZONE = "phantom_token_hot_cache zone=hot:16m valid=1h;"
 HOT_CACHE = "phantom_token_hot_cache hot;"
+REVOCATION_ZONE = "phantom_token_revocation zone=revoked:8m keep=1d;"
+FILLED_REVOCATION_ZONE = REVOCATION_ZONE.replace(";", " state=%%FOLDER%%/revoked.state;")
+REVOCATION = "phantom_token_revocation revoked;"
+REVOKED_KINDS = ("token", "jti", "sid", "sub", "client_id")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,20 +32,31 @@ class Gateway:
     file: str
     modules: tuple = ()
     options: tuple = ()  # what phantom_token.conf is filled with beyond what all have
+    revoked: int = 0  # entries of others, as many of each kind
 
     def values(self):
-        empty = dict.fromkeys(("CHECKS", "SIGNATURES", "OPEN_FILE_CACHE", "HOT_CACHE", "HOT_CACHE_ZONE"), "")
+        empty = dict.fromkeys(("CHECKS", "SIGNATURES", "OPEN_FILE_CACHE", "HOT_CACHE", "HOT_CACHE_ZONE", "REVOCATION",
+                               "REVOCATION_ZONE"), "")
         return {**empty, **dict(self.options)}
 
 
-def _ours(name, *options):
-    return Gateway(name, "phantom_token.conf", (MODULE,), options)
+def _ours(name, *options, revoked=0):
+    return Gateway(name, "phantom_token.conf", (MODULE,), options, revoked)
+
+
+def state_of(entries):
+    """A state file of as many entries, which are of nobody who comes."""
+    end = int(time.time()) + 86400
+    names = [(REVOKED_KINDS[number % len(REVOKED_KINDS)], hashlib.sha256(str(number).encode()).hexdigest())
+             for number in range(entries)]
+    return "".join(f"{kind} {digest[:8]} {digest} - {end} {end}\n" for kind, digest in names)
 
 
 _checks = ("CHECKS", CHECKS)
 _files = ("OPEN_FILE_CACHE", OPEN_FILE_CACHE)
 _hot = (("HOT_CACHE_ZONE", HOT_CACHE_ZONE), ("HOT_CACHE", HOT_CACHE))
 _signatures = ("SIGNATURES", SIGNATURES)
+_revocation = ("REVOCATION", REVOCATION)
 
 GATEWAYS = {gateway.name: gateway for gateway in (
     Gateway("plain", "plain.conf"),
@@ -53,6 +70,9 @@ GATEWAYS = {gateway.name: gateway for gateway in (
     _ours("hot cache, no checks", *_hot),
     _ours("hot cache", *_hot, _checks),
     _ours("hot cache, signature", *_hot, _checks, _signatures),
+    _ours("hot cache, nothing revoked", *_hot, _checks, ("REVOCATION_ZONE", REVOCATION_ZONE), _revocation),
+    _ours("hot cache, 10,000 revoked", *_hot, _checks, ("REVOCATION_ZONE", FILLED_REVOCATION_ZONE), _revocation,
+          revoked=10000),
 )}
 
 
@@ -117,10 +137,14 @@ class RunningGateway:
         values = {**world.values(), **gateway.values(), "SLOW": slow, "PORT": self.port, "PORT_HTTP2": self.port_http2,
                   "GATEWAY": (HERE / "nginx" / gateway.file).read_text()}
         folder = world.folder / "-".join([*gateway.name.replace(",", "").split(), *(["callgrind"] if "wrapper" in options else [])])
+        values["FOLDER"] = folder
+        self.folder = folder
         self.nginx = Nginx(folder, (HERE / "nginx/gateway.conf").read_text(), values, gateway.modules, **options)
 
     def start(self):
         self.nginx.check()
+        if self.gateway.revoked:
+            (self.folder / "revoked.state").write_text(state_of(self.gateway.revoked))
         self.nginx.start(self.port)
         self._forwards_the_jwt()
         return self
