@@ -5,7 +5,8 @@
 # that is closed, where nginx itself gives up. What may not: a request that reaches the API with anything else in
 # Authorization than the JWT that belongs there, or at all where it is to be refused; a 4xx that blames the client; a
 # worker that ends; a client that waits for ever; a connection that stays open; a token in the log; the same request,
-# sent again, that does not soon get the usual response.
+# sent again, that does not soon get the usual response; a revocation that was answered with 200 or 202 and is not in
+# force.
 #
 # nginx must have been built with NGX_DEBUG_PALLOC, so that every allocation from a pool is one of its own;
 # t/faults/run.sh does that. --every K takes every K-th allocation only, --part N/OF every OF-th of
@@ -118,6 +119,8 @@ my %way = (
     demanding => ['phantom_token_require $is_carol $nested_none;', 'proxy_pass http://%%AS%%/json;'],
     stepping  => ['phantom_token_acr_values gold; phantom_token_max_auth_age 5m;', 'proxy_pass http://%%AS%%/alice;'],
     mirrored  => ['mirror /_mirror;', 'proxy_pass http://%%AS%%/alice;'],
+    revocable => ['phantom_token_hot_cache hot; phantom_token_revocation revoked;',
+                  "proxy_pass http://%%AS%%/alice; $cache"],
 );
 my $locations = join '', map { "
     location /$_ { phantom_token on; phantom_token_introspection_endpoint /_$_;
@@ -130,7 +133,8 @@ my $gateway = do {
     gateway(
         log  => { map { $_ => "phantom_token_$_" } qw(key time sub client_id scope claim_aud) },
         http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m use_temp_path=off; '
-            . 'phantom_token_hot_cache zone=hot:1m; phantom_token_claim_set $nested_scopes more scopes; '
+            . 'phantom_token_hot_cache zone=hot:1m; phantom_token_revocation zone=revoked:4m state=%%DIR%%/revoked; '
+            . 'phantom_token_claim_set $nested_scopes more scopes; '
             . 'phantom_token_claim_set $nested_none more none; '
             . 'map $phantom_token_sub $is_carol { "~^(c)arol$" $1; } map $http_cookie $cookie_token { "~t=(.*)" $1; }',
         locations => $locations . q{
@@ -144,6 +148,8 @@ my $gateway = do {
             location = /_exchange { internal; proxy_pass http://%%AS%%/exchange; }
             location /own { phantom_token on; phantom_token_inbound_jwt verify; phantom_token_audience api;
                             phantom_token_jwks_endpoint /_keys/$arg_set; proxy_pass http://%%API%%; }
+            location = /revoke { phantom_token_revoke revoked; phantom_token_jwks_endpoint /_keys/$arg_set;
+                                 phantom_token_issuer https://as; phantom_token_audience gateway; }
             location /_keys/ { internal; proxy_pass http://%%AS%%/keys/; }
             location = /_service { internal; proxy_pass http://%%API%%/service; proxy_pass_request_body off;
                                    proxy_set_header Content-Length ""; }
@@ -180,10 +186,65 @@ $api->answers(
     map { $_ => { body => 'part' } } values %part
 );
 
+# --- what is revoked -------------------------------------------------------------------------------------------------
+
+sub revoking_form { return { method => 'POST', path => '/revoke', body => $_[0],
+                             headers => ['Content-Type: application/x-www-form-urlencoded'] } }
+
+my $jti = 0;
+
+sub event_token {
+    my ($type, %more) = @_;
+    return jwt({ iss => 'https://as', aud => 'gateway', iat => int time, jti => "jti-" . ++$jti, %more },
+        header => { alg => 'RS256', kid => 'k1', typ => $type }, key => $key);
+}
+
+sub logout_form {
+    my ($sub, $set) = @_;
+    my $token = event_token('logout+jwt', sub => $sub, exp => int(time) + 7200,
+        events => { 'http://schemas.openid.net/event/backchannel-logout' => {} });
+    return { %{ revoking_form("logout_token=$token") }, path => "/revoke?set=$set" };
+}
+
+sub security_event {
+    my (@subs) = @_;
+    my @types = map { "https://schemas.openid.net/secevent/$_" }
+        qw(caep/event-type/session-revoked caep/event-type/credential-change risc/event-type/account-disabled);
+    my %subject = (format => 'iss_sub', iss => 'https://as');
+    my %events  = map { $types[$_] => { subject => { %subject, sub => $subs[$_] } } } 0 .. 2;
+    return { method => 'POST', path => '/revoke?set=known', body => event_token('secevent+jwt', events => \%events),
+             headers => ['Content-Type: application/secevent+jwt'] };
+}
+
+# Each of them has a token.
+sub know {
+    my (@subs) = @_;
+    my $iat = int(time) - 10;
+    $as->answers(map { ("$_-token" => { jwt => jwt({ %claims, sub => $_, iat => $iat }, key => $key) }) } @subs);
+    return;
+}
+
+sub token_of { my ($sub) = @_; return { path => '/revocable', token => "$sub-token" } }
+
+my $hot = 0;
+
+# A token that the hot cache has, and that is revoked then.
+sub revoke_hot_token {
+    my ($sub) = @_;
+    know($sub);
+    for ([token_of($sub), 'hot'], [revoking_form("token=$sub-token"), 'revoked']) {
+        my $status = send_request($_->[0]);
+        die "$sub-token cannot be made $_->[1]: $status\n" if $status ne 200;
+    }
+    return;
+}
+
 # --- kinds of requests -----------------------------------------------------------------------------------------------
 
 # request: of the N-th time; status: when all is well; api: what the API sees then, URI => Authorization, or a pattern
-# of it; behind: another client asks the same just before, and both wait for one call.
+# of it; behind: another client asks the same just before, and both wait for one call; prepare: what comes before;
+# revokes: the subjects that have no access any more when that status has come; once: the status that the same request
+# gets where it is sent again after that.
 my $alice = "Bearer $jwt{alice}";
 # Of a signed JWT, the claims begin so; base64url has 4 characters for 3 bytes.
 my $signed_begin = base64url(substr '{"iss":"https://gateway","sub":"carol","aud":"api","iat":', 0, 54);
@@ -303,6 +364,24 @@ my @kinds = (
     { name => 'a mirror', request => sub {
         { path => '/mirrored', token => 'mirror-token' };
     }, status => 200, api => { '/mirrored' => $alice, '/mirror' => $alice } },
+    { name => 'a form that revokes', request => sub {
+        revoking_form("sub=form-$_[0]");
+    }, status => 200, revokes => sub { "form-$_[0]" } },
+    { name => 'a logout token, the keys are known', request => sub {
+        logout_form("known-$_[0]", 'known');
+    }, status => 200, once => 400, revokes => sub { "known-$_[0]" } },
+    { name => 'a logout token, the keys are fetched', request => sub {
+        logout_form("fetched-$_[0]", $_[0]);
+    }, status => 200, once => 400, revokes => sub { "fetched-$_[0]" } },
+    { name => 'a security event token with three events', request => sub {
+        security_event(map { "event-$_-of-$_[0]" } 1 .. 3);
+    }, status => 202, revokes => sub { my ($n) = @_; map { "event-$_-of-$n" } 1 .. 3 } },
+    { name => 'a revoked token, its copy is dropped', prepare => sub {
+        revoke_hot_token('hot-' . ++$hot);
+    }, request => sub { token_of("hot-$hot") }, status => 401 },
+    { name => 'hot cache, a hit, others are revoked', request => sub {
+        { path => '/revocable', token => 'hot-token' };
+    }, status => 200, api => { '/revocable' => $alice } },
 );
 
 # --- one request -----------------------------------------------------------------------------------------------------
@@ -384,11 +463,43 @@ sub outcome_of {
     return 'a connection stays open';
 }
 
+sub is_good { my ($kind, $after) = @_; return grep { $after eq $_ } $kind->{status}, $kind->{once} // () }
+
+# Returns what the same request gets in the end.
+sub send_again {
+    my ($kind, $request) = @_;
+    my $after;
+    # keys are asked for once a second
+    until_true(patience(3), sub { $after = send_request($request); is_good($kind, $after) });
+    return $after;
+}
+
+# Those of them that still have access.
+sub unrevoked {
+    my (@subs) = @_;
+    my @with_access = grep { send_request(token_of($_)) ne 401 } @subs;
+    $api->forget_requests;
+    return @with_access;
+}
+
+# What was answered must be in force, and so must be what is refused because it has come before.
+sub wrong_with_revocation {
+    my ($kind, $outcome, $send_again, @subs) = @_;
+    know(@subs);
+    my @before = unrevoked(@subs);
+    my $after  = $send_again->();
+    my @wrong  = map { "sent again and not in force: $_" } unrevoked(@subs);
+    push @wrong, "answered with $outcome and not in force: @before" if @before && $outcome eq $kind->{status};
+    push @wrong, "sent again it got $after and was not in force: @before" if @before && $after ne $kind->{status};
+    return @wrong;
+}
+
 # The N-th allocation fails. Returns nothing where there are not so many, else { outcome, stack, wrong => [...] }.
 sub try_allocation {
     my ($kind, $number) = @_;
     my ($worker) = $gateway->workers;
-    my $request  = $kind->{request}->("f$number");
+    $kind->{prepare}->("f$number") if $kind->{prepare};
+    my $request = $kind->{request}->("f$number");
     $_->forget_requests for $api, $as;
     my $first = $kind->{behind} ? send_first($request) : undef;
     fail_allocation($worker, $number);
@@ -400,9 +511,13 @@ sub try_allocation {
     my @wrong = astray($kind);
     my $replaced = $outcome =~ /^(?:the|a) / && replace_worker($worker);
     my $after;
-    # keys are asked for once a second
-    until_true(patience(3), sub { $after = send_request($request); $after eq $kind->{status} });
-    push @wrong, "the request sent again got: $after" if $after ne $kind->{status};
+    my $send_again = sub { return $after = send_again($kind, $request) };
+    if ($kind->{revokes}) {
+        push @wrong, wrong_with_revocation($kind, $outcome, $send_again, $kind->{revokes}->("f$number"));
+    } else {
+        $send_again->();
+    }
+    push @wrong, "the request sent again got: $after" if !is_good($kind, $after);
     push @wrong, map { "sent again: $_" } astray($kind);
     # A worker that ends closes its connections first, and may then look alive for a moment: now another has answered.
     $outcome = 'the worker ended' if !$replaced && !grep { $_ == $worker } $gateway->workers;
@@ -419,7 +534,10 @@ sub try_allocation {
 sub try_kind {
     my ($kind) = @_;
     my (%outcomes, @bad);
-    is send_request($kind->{request}->('w')), $kind->{status}, "$kind->{name}: without a failure" for 1 .. 2;
+    for my $name (qw(w w)) {
+        $kind->{prepare}->($name) if $kind->{prepare};
+        is send_request($kind->{request}->($name)), $kind->{status}, "$kind->{name}: without a failure";
+    }
     for (my $number = 1 + ($this_part - 1) * $every; ; $number += $parts * $every) {
         my $result = try_allocation($kind, $number) or last;
         $outcomes{ $result->{outcome} }++;
@@ -443,6 +561,9 @@ $gateway->announce(qr/Cannot allocate memory/, qr/worker process \d+ exited on s
 # what is left of a subrequest that nginx's SSI could not start
 $gateway->announce(qr{http request count is zero.*GET /ssi});
 my @chosen = @named ? grep { my $kind = $_; grep { $kind->{name} =~ /\Q$_\E/ } @named } @kinds : @kinds;
+for my $kind (qw(token jti sid sub client_id)) {
+    send_request(revoking_form("$kind=of-others")) eq 200 or die "no $kind can be revoked\n";
+}
 my $total  = sum0 map { try_kind($_) } @chosen;
 note sprintf 'faults: %d kinds of requests, %d allocations made to fail', scalar @chosen, $total;
 done_testing;
