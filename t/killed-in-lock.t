@@ -6,17 +6,11 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
-use Harness::Process qw(spawn);
-use POSIX 'WNOHANG';
-use Time::HiRes 'sleep';
+use Harness::KillInLock qw(build_kill_in_lock follow_in_lock);
+use POSIX ();
 
-plan(skip_all => 'a wrapper takes too many instructions') if $ENV{PHANTOM_TOKEN_WRAPPER} || defined $ENV{ASAN_OPTIONS};
+build_kill_in_lock();
 time_limit(900);
-my $folder  = temporary_folder();
-my $program = "$folder/kill-in-lock";
-my $built   = run(['cc', '-O1', '-Wall', '-Wextra', '-Werror', '-o', $program, 't/faults/kill-in-lock.c']);
-plan(skip_all => 'there is no C compiler') if $built->{code} == 127;
-is $built->{code}, 0, 'the program that kills' or BAIL_OUT($built->{err});
 
 my $zone_size = 9 * POSIX::sysconf(POSIX::_SC_PAGESIZE()); # of no other zone
 my $gateway   = gateway(
@@ -57,24 +51,8 @@ sub all_are_let_in {
 # What the program says of a request with this token.
 sub follow {
     my ($skip, $steps, $token) = @_;
-    my ($worker) = $gateway->workers;
-    my $out = "$folder/says";
-    unlink $out;
-    my $says = sub { open my $in, '<', $out or return ''; local $/ = undef; return <$in> // '' };
-    my $pid  = spawn([$program, $worker, $zone_size, $skip, $steps], out => $out);
-    until_true(patience(10), sub { $says->() =~ /ready|failed/ }) or die "kill-in-lock says nothing\n";
-    my $connection = $gateway->connect;
-    $connection->send("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\n\r\n");
-    if (!until_true(patience(120), sub { waitpid($pid, WNOHANG) == $pid })) {
-        kill KILL => $pid;
-        die "kill-in-lock does not end\n";
-    }
-    my ($last) = $says->() =~ /(\S[^\n]*)\n\z/;
-    $connection->response('GET') if $last =~ /^length/;
-    $connection->close;
-    until_true(patience(10), sub { my ($new) = $gateway->workers; $new && $new != $worker })
-        or die "no new worker\n" if $last eq 'killed';
-    return $last;
+    return follow_in_lock($gateway, $zone_size, $skip, $steps,
+        "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\n\r\n");
 }
 
 # Kills the worker at a place of the way under the lock. The way is some instructions longer or shorter with what is in
