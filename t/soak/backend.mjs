@@ -1,9 +1,9 @@
 // The authorization server and the API behind the load. The API holds every request that it sees against what its client
-// says of it: x-expect is the subject that belongs there, 'none' where there must be no Authorization, 'nothing' where
+// says of it: x-expect is the token whose JWT belongs there, 'none' where there must be no Authorization, 'nothing' where
 // the request must not come at all. On SIGTERM it says what it counted.
 
 import { createServer } from 'node:http';
-import { cheapJwt, jwks, readToken, signedJwt, subjectIn } from './tokens.mjs';
+import { cheapJwt, jwks, readToken, signedJwt, tokenIn } from './tokens.mjs';
 
 const counts = { api: 0, as: 0, misdelivered: 0, broken_bodies: 0 };
 const examples = [];
@@ -43,15 +43,15 @@ async function answerGateway(request, response) {
 
 async function answerClient(request, response) {
   counts.api++;
-  const subject = subjectIn(request.headers.authorization);
+  const token = tokenIn(request.headers.authorization);
   const expected = request.headers['x-expect'];
-  if (subject !== expected) {
+  if (token !== expected) {
     counts.misdelivered++;
-    if (examples.length < 10) examples.push(`${request.method} ${request.url}: ${subject} in place of ${expected}`);
+    if (examples.length < 10) examples.push(`${request.method} ${request.url}: ${token} in place of ${expected}`);
   }
   const body = await bodyOf(request);
   if (body.length !== Number(request.headers['x-length'] ?? 0) || !body.every((byte) => byte === 0x62)) counts.broken_bodies++;
-  send(response, 200, 'text/plain', `${request.headers['x-number']} ${subject}`);
+  send(response, 200, 'text/plain', `${request.headers['x-number']} ${token}`);
 }
 
 // A client of theirs that goes away in the middle of a body is no fault.

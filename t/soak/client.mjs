@@ -7,11 +7,12 @@
 
 import { Agent, request as http1Request } from 'node:http';
 import { connect as http2Connect } from 'node:http2';
-import { signedJwt } from './tokens.mjs';
+import { logoutToken, signedJwt } from './tokens.mjs';
 
 const { SOAK_PORT: port, SOAK_HTTP2_PORT: http2Port } = process.env;
 const end = Date.now() + 1000 * process.env.SOAK_SECONDS;
-const counts = { requests: 0, http1: 0, http2: 0, aborted: 0, resent: 0, wrong: 0, failed: 0, kinds: {} };
+const counts = { requests: 0, http1: 0, http2: 0, aborted: 0, resent: 0, wrong: 0, failed: 0, kinds: {},
+  revoked: { token: 0, sub: 0, logout_token: 0 }, refused: 0 };
 const silence = 200_000; // ms without an answer: nobody takes so long, however busy the machine is
 const examples = [];
 let number = 0;
@@ -30,6 +31,51 @@ const forged = own.map((token) => `${signedJwt(token).slice(0, -8)}AAAAAAAA`);
 const allowed = (path, token, more = {}) => ({ path, token, status: 200, expect: token, ...more });
 const refused = (path, token, status, more = {}) => ({ path, token, status, expect: 'nothing', ...more });
 const upload = () => ({ method: 'PUT', body: Buffer.alloc(1 + any(60000), 'b') });
+
+// ---- what is revoked ----
+
+// Persons, each with one token. When it is revoked, the person gets another with a later `iat`. A revocation counts
+// where it has been answered, on each worker from a second later on; from when it is sent until then, both answers are
+// right.
+
+const grace = 1000; // ms
+const seconds = () => Math.floor(Date.now() / 1000);
+const newToken = (name) => { const iat = seconds() + 1; return { name, iat, text: `ok~${name}~read~${iat}` }; };
+const persons = Array.from({ length: 300 }, (_, n) => newToken(`person-${n}`));
+const revoked = [];
+const isInForce = (token) => token.revokedAt !== undefined && Date.now() > token.revokedAt + grace;
+
+function useToken(token) {
+  const path = ['/hot', '/cached', '/plain', '/own'][any(token.revokedBy === 'token' ? 3 : 4)];
+  const text = path === '/own' ? signedJwt(token.text) : token.text;
+  return isInForce(token) ? refused(path, text, 401, { isRefusal: true })
+    : allowed(path, text, { expect: token.text, mayBeRefused: () => token.revokedBy !== undefined });
+}
+
+const forms = {
+  token: (token) => ({ token: token.text }),
+  sub: (token) => ({ sub: token.name, iss: 'https://as' }),
+  logout_token: (token) => ({ logout_token: logoutToken(token.name) }),
+};
+
+// A token of this second, or the next, is none that a revocation of now is about.
+function revokeToken() {
+  const place = any(persons.length);
+  const token = persons[place];
+  if (token.revokedBy !== undefined || token.iat >= seconds()) return useToken(token);
+  token.revokedBy = Object.keys(forms)[any(3)];
+  return {
+    path: '/revoke', method: 'POST', status: 200, answer: '',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: Buffer.from(new URLSearchParams(forms[token.revokedBy](token)).toString()),
+    done: () => {
+      token.revokedAt = Date.now();
+      counts.revoked[token.revokedBy]++;
+      revoked.push(token);
+      persons[place] = newToken(token.name);
+    },
+  };
+}
 
 // [weight, name, request]
 const kinds = [
@@ -60,6 +106,9 @@ const kinds = [
   [3, 'upload', () => allowed('/hot', `ok~${any(50)}~read`, upload())],
   [2, 'upload, miss', () => allowed('/plain', `slow~new-${number}~read`, upload())],
   [1, 'upload, refused', () => refused('/cached', `unknown~${any(50)}`, 401, upload())],
+  [6, 'person', () => useToken(persons[any(persons.length)])],
+  [4, 'revoked', () => useToken(revoked.at(-1 - any(Math.min(revoked.length, any(2) ? 100 : Infinity))) ?? persons[0])],
+  [2, 'revocation', revokeToken],
   [1, 'abort', () => allowed('/plain', `slow~new-${number}~read`, { abortAfter: any(60) })],
   [1, 'abort of an upload', () => allowed('/hot', `slow~new-${number}~read`, { abortAfter: any(60), ...upload() })],
 ];
@@ -72,7 +121,7 @@ function draw() {
   request.headers = {
     ...request.headers,
     'x-number': request.number,
-    'x-expect': request.expect,
+    ...(request.expect === undefined ? {} : { 'x-expect': request.expect }),
     ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token}` }),
     ...(request.body ? { 'content-length': request.body.length, 'x-length': request.body.length } : {}),
   };
@@ -142,8 +191,13 @@ function sendHttp2({ path, method, headers, body, abortAfter }, place) {
 // ---- whether the answer is right ----
 
 function faultOf(request, { status, headers, body }) {
-  if (status !== request.status) return `status ${status}, not ${request.status}`;
-  if (status === 200) return body === `${request.number} ${request.expect}` ? undefined : `it says ${body}`;
+  const isRefusal = status === 401 && (request.isRefusal || request.mayBeRefused?.());
+  if (isRefusal) counts.refused++;
+  if (status !== request.status && !isRefusal) return `status ${status}, not ${request.status}`;
+  if (status === 200) {
+    const answer = request.answer ?? `${request.number} ${request.expect}`;
+    return body === answer ? undefined : `it says ${body}`;
+  }
   const challenged = headers['www-authenticate'] !== undefined;
   return challenged === (status === 401 || status === 403) ? undefined : 'its challenge';
 }
@@ -155,6 +209,7 @@ async function sendOne(send, place) {
   for (let turn = 1; ; turn++) {
     try {
       const fault = faultOf(request, await send(request, place));
+      if (!fault) request.done?.();
       if (fault) complain('wrong', `${request.kind}, ${request.method} ${request.path}: ${fault}`);
       return;
     } catch (error) {

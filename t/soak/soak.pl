@@ -57,6 +57,7 @@ sub start_gateway {
             keepalive_requests 1000000;
             proxy_cache_path %%DIR%%/cache keys_zone=tokens:4m max_size=64m inactive=1m use_temp_path=off;
             phantom_token_hot_cache zone=hot:1m;
+            phantom_token_revocation zone=revoked:16m state=%%DIR%%/revoked.state;
             upstream as  { server %%AS%%;  keepalive 64; }
             upstream api { server %%API%%; keepalive 64; }
         },
@@ -68,6 +69,7 @@ sub start_gateway {
             client_body_buffer_size 16k;
             phantom_token on;
             phantom_token_introspection_endpoint /_cached;
+            phantom_token_revocation revoked;
         },
         locations => qq{
             location /plain     { phantom_token_introspection_endpoint /_plain; proxy_pass http://api; }
@@ -83,6 +85,8 @@ sub start_gateway {
             location /page      { phantom_token_scopes admin; error_page 403 = \@page; proxy_pass http://api; }
             location \@page      { phantom_token_scopes read; proxy_pass http://api; }
             location /any       { satisfy any; allow all; proxy_pass http://api; }
+            location = /revoke  { phantom_token off; phantom_token_revoke revoked; phantom_token_issuer https://as;
+                                  phantom_token_audience gateway; phantom_token_jwks_endpoint /_keys; }
             location = /_plain    { internal; proxy_pass http://as/introspect; }
             location = /_cached   { internal; proxy_pass http://as/introspect; $cache }
             location = /_exchange { internal; proxy_pass http://as/token; $cache }
@@ -177,12 +181,16 @@ is scalar @faults,      0, 'faults in the log';
 is $upgraded,           1, 'an upgrade, after which the old master was gone';
 is $survived, scalar @workers, 'the workers of the first half lived through it';
 cmp_ok $c->{kinds}{$_} // 0, '>', 0, "there was: $_" for 'hot', 'abort', 'upload', 'own';
+cmp_ok $c->{revoked}{$_}, '>', 0, "there were revocations by: $_" for sort keys %{ $c->{revoked} };
+cmp_ok $c->{refused}, '>', 0, 'there were refusals of what is revoked';
 
 printf "soak: %d s, %d requests (%d by HTTP/1.1, %d by HTTP/2, %d aborted, %d resent), %d at the API, "
     . "%d at the authorization server, %d reloads and an upgrade; "
+    . "revoked %d by token, %d by sub, %d by logout token, %d requests refused for it; "
     . "wrong answers %d, misdelivered %d, failed %d; own memory of %d workers %d KiB, then %d KiB; "
         . "of the master at its reloads %s KiB\n",
-    $seconds, @{$c}{qw(requests http1 http2 aborted resent)}, @{$b}{qw(api as)}, $reloads, $c->{wrong},
+    $seconds, @{$c}{qw(requests http1 http2 aborted resent)}, @{$b}{qw(api as)}, $reloads,
+    @{ $c->{revoked} }{qw(token sub logout_token)}, $c->{refused}, $c->{wrong},
     $b->{misdelivered}, $c->{failed}, scalar @workers, $warm, $grown,
     @master > 1 ? "$master[0], then $master[-1]" : "@master";
 done_testing;
