@@ -2,13 +2,13 @@
 
 #include "hot_cache_zone.h"
 
-#include <atomic>
 #include <string_view>
 
 #include "../../nginx/pool.h"
 #include "../../nginx/strings.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/pool_memory.h"
+#include "keep_order.h"
 
 namespace gateway {
 namespace {
@@ -24,12 +24,6 @@ ngx_uint_t count_buckets(std::size_t zone_size) noexcept {
     count *= 2;
   }
   return count;
-}
-
-/// Keeps the compiler from moving what is done to a zone over the mark: the next worker sees what a killed one has
-/// done.
-void keep_order() noexcept {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 /// @param memory which nothing has been taken of; whoever calls has its mutex, or is alone.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "../../nginx/strings.h"
+#include "keep_order.h"
 #include "revocation_line.h"
 
 namespace gateway {
@@ -53,9 +54,13 @@ off_t offset_in(const RevocationTable &table, const ngx_file_info_t &info) noexc
   return is_known ? static_cast<off_t>(table.file_offset) : 0;
 }
 
+/// A worker that is killed here leaves no offset of another file behind.
 void note_offset(RevocationTable &table, const ngx_file_info_t &info, off_t offset) noexcept {
+  table.file_offset = 0;
+  keep_order();
   table.file_device = static_cast<std::uint64_t>(info.st_dev);
   table.file_inode = static_cast<std::uint64_t>(info.st_ino);
+  keep_order();
   table.file_offset = offset;
 }
 

@@ -1,10 +1,11 @@
 #include "revocation_table.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <iterator>
 #include <new>
+
+#include "keep_order.h"
 
 namespace gateway {
 namespace {
@@ -47,11 +48,6 @@ RevocationEntry *find_entry(RevocationTable &table, const RevocationKey &key) no
     }
   }
   return nullptr;
-}
-
-/// Keeps the compiler from moving stores over this point. A killed process has made its stores in their order.
-void keep_order() noexcept {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 void put_into_free_list(RevocationTable &table, std::uint32_t index) noexcept {

@@ -1,17 +1,10 @@
 #include "revocation_zone.h"
 
-#include <atomic>
 #include <ctime>
 
+#include "keep_order.h"
+
 namespace gateway {
-namespace {
-
-/// Keeps the compiler from moving what is done to a table over the mark.
-void keep_order() noexcept {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-}
-
-}  // namespace
 
 RevocationTime revocation_time() noexcept {
   // Not ngx_current_msec, which begins anew after some weeks where ngx_msec_t has 32 bits.
