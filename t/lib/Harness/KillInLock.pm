@@ -26,9 +26,9 @@ sub build_kill_in_lock {
     return;
 }
 
-# Sends a request, its bytes, and kills the worker in the lock of the zone of that size: SKIP times it may take the lock
-# and give it back, the next time it is killed after so many STEPS. Returns what the program says: "killed", "length N"
-# where the lock was given back before, or "failed: WHY".
+# Sends a request, its bytes, or calls what makes the worker take the lock of the zone of that size, and kills it there:
+# SKIP times it may take the lock and give it back, the next time it is killed after so many STEPS. Returns what the
+# program says: "killed", "length N" where the lock was given back before, or "failed: WHY".
 sub follow_in_lock {
     my ($gateway, $zone_size, $skip, $steps, $request) = @_;
     my ($worker) = $gateway->workers;
@@ -37,15 +37,15 @@ sub follow_in_lock {
     my $says = sub { open my $in, '<', $out or return ''; local $/ = undef; return <$in> // '' };
     my $pid  = spawn([$program, $worker, $zone_size, $skip, $steps], out => $out);
     until_true(patience(10), sub { $says->() =~ /ready|failed/ }) or die "kill-in-lock says nothing\n";
-    my $connection = $gateway->connect;
-    $connection->send($request);
+    my $connection = ref $request ? undef : $gateway->connect;
+    $connection ? $connection->send($request) : $request->();
     if (!until_true(patience(120), sub { waitpid($pid, WNOHANG) == $pid })) {
         kill KILL => $pid;
         die "kill-in-lock does not end\n";
     }
     my ($last) = $says->() =~ /(\S[^\n]*)\n\z/;
-    $connection->response($request =~ /^(\S+)/) if $last =~ /^length/;
-    $connection->close;
+    $connection->response($request =~ /^(\S+)/) if $connection && $last =~ /^length/;
+    $connection->close if $connection;
     until_true(patience(10), sub { my ($new) = $gateway->workers; $new && $new != $worker })
         or die "no new worker\n" if $last eq 'killed';
     return $last;
