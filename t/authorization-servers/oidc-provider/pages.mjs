@@ -62,6 +62,17 @@ export async function renderError(ctx, out) {
     .map(([name, value]) => `<p><strong>${escape(name)}</strong>: ${escape(value)}</p>`).join('\n'));
 }
 
+// A user who comes to log out; the form is oidc-provider's own, its button stands beside it.
+export async function askForLogout(ctx, form) {
+  const { post_logout_redirect_uri: redirect } = ctx.oidc.params;
+  send(ctx, 'Sign out', `${form}
+<button name="logout" value="yes" form="op.logoutForm">Sign out</button>`, redirect ? `'self' ${new URL(redirect).origin}` : "'self'");
+}
+
+export async function showLogout(ctx) {
+  send(ctx, 'You have signed out', '');
+}
+
 const asksForCode = ({ acr_values: acrValues = '' }) => acrValues.split(' ').includes(GOLD);
 
 function showForm(ctx, params) {

@@ -30,7 +30,7 @@ sub tokens {
     my %request  = (response_type => 'code', client_id => $self->{client}, redirect_uri => $self->{redirect_uri},
         scope => $self->{scope}, state => int rand 1e9, code_challenge => base64url(sha256($verifier)),
         code_challenge_method => 'S256', %parameters);
-    my $answer = $self->_answer_to(\%request);
+    my $answer = $self->_answer_to('authorization', \%request, $self->{redirect_uri});
     die "the answer is to another request\n" if ($answer->{state} // '') ne $request{state};
     die "no code: $answer->{error} @{[ $answer->{error_description} // '' ]}\n" if !defined $answer->{code};
     my $response = $self->{as}->form('token', $self->{client}, {
@@ -42,14 +42,23 @@ sub tokens {
     return $response->json;
 }
 
+# The person logs out, and is sent to this page of the client's.
+sub logout {
+    my ($self, $page, %parameters) = @_;
+    my %request = (client_id => $self->{client}, post_logout_redirect_uri => $page, state => int rand 1e9, %parameters);
+    my $answer  = $self->_answer_to('logout', \%request, $page, { logout => 'yes' });
+    die "the answer is to another request\n" if ($answer->{state} // '') ne $request{state};
+    return;
+}
+
 # What the person was asked for by the last of these: of each form the names of its fields.
 sub shown { return @{ $_[0]{shown} } }
 
-# What comes to the redirect URI in the end.
+# What comes to the client's URI in the end. The button is what a form is sent with, its name and value.
 sub _answer_to {
-    my ($self, $request) = @_;
+    my ($self, $endpoint, $request, $uri, $button) = @_;
     my $base = 'http://' . $self->{as}->address;
-    my $at   = "$base@{[ $self->{as}->path('authorization') ]}?" . form_text($request);
+    my $at   = "$base@{[ $self->{as}->path($endpoint) ]}?" . form_text($request);
     my $form;
     $self->{shown} = [];
     for (1 .. 20) {
@@ -57,11 +66,12 @@ sub _answer_to {
         my $location = $response->header('Location');
         if (defined $location) {
             ($at, $form) = ($location =~ s{^/}{$base/}r, undef);
-            return read_form($at =~ s/^[^?]*\??//r) if index($at, $self->{redirect_uri}) == 0;
+            return read_form($at =~ s/^[^?]*\??//r) if index($at, $uri) == 0;
         }
         else {
             (my $action, $form) = $self->_fill_in($response);
             $at = $action =~ s{^/}{$base/}r if defined $action;
+            $form = { %{$form}, %{ $button // {} } };
         }
     }
     die "no end of forms and redirects: @{ $self->{shown} }\n";

@@ -19,7 +19,8 @@ my $SERVERS = abs_path(dirname(__FILE__) . '/../../authorization-servers');
 
 my %PATH = (
     'oidc-provider'        => { token => '/token', introspection => '/token/introspection',
-                                revocation => '/token/revocation', jwks => '/jwks', authorization => '/auth' },
+                                revocation => '/token/revocation', jwks => '/jwks', authorization => '/auth',
+                                logout => '/session/end' },
     'glewlwyd'             => { token => '/api/oidc/token', introspection => '/api/oidc/introspect',
                                 revocation => '/api/oidc/revoke', jwks => '/api/oidc/jwks' },
     'django-oauth-toolkit' => { token => '/o/token/', introspection => '/o/introspect/',
