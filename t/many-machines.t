@@ -1,5 +1,6 @@
-# nginx-conf/many-machines: three gateways, real processes on addresses of their own, before one authorization server.
-# How often it is asked; what happens when a machine, a memcached or all of them go; who gets at the tier.
+# nginx-conf/many-machines, what shares answers: three gateways, real processes on addresses of their own, before one
+# authorization server. How often it is asked; what happens when a machine, a memcached or all of them go; who gets at
+# the tier. For revocation.conf: revocation-gateways.t.
 
 use strict;
 use warnings;
@@ -462,7 +463,8 @@ SKIP: {
     }
 }
 
-my @shown = map { s{.*/}{}r } glob 'nginx-conf/many-machines/*';
-is "@shown", 'memcached.conf shared-tier.conf', 'each file in nginx-conf/many-machines/ is tried here';
+my @shown = map { s{.*/}{}r } glob 'nginx-conf/many-machines/*.conf';
+is "@shown", 'memcached.conf revocation.conf shared-tier.conf',
+    'each file in nginx-conf/many-machines/ is tried here, or in t/revocation-gateways.t';
 
 done_testing;
