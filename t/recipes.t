@@ -6,6 +6,7 @@ use warnings;
 use lib 't/lib';
 use Harness;
 use Harness::Verifiers qw(verify_jwts node_modules);
+use Cwd 'getcwd';
 use MIME::Base64 'encode_base64url';
 
 # --- the configurations of the page ----------------------------------------------------------------------------------
@@ -25,6 +26,7 @@ my %scripts; # heading => its blocks of JavaScript
 }
 my %tested;
 
+my $folder = getcwd();
 my $files = temporary_folder(); # in place of /etc/nginx and /var/log/nginx
 
 sub file {
@@ -61,7 +63,8 @@ sub recipe {
     $text =~ s{/etc/nginx/signing-key\.pem}{$key}g;
     $text =~ s{/var/(?:cache|log)/}{%%DIR%%/}g;
     $text =~ s{unix:/run/}{unix:%%DIR%%/}g;
-    $text =~ s{load_module modules/(?=ngx_http_cache_purge)}{load_module /usr/lib/nginx/modules/}g;
+    $text =~ s{load_module modules/(?=ngx_http_(?:cache_purge|js)_)}{load_module /usr/lib/nginx/modules/}g;
+    $text =~ s{/etc/nginx/revocation\.js}{$folder/nginx-conf/many-machines/revocation.js}g;
     return $text;
 }
 
@@ -412,6 +415,63 @@ SKIP: {
     );
 }
 
+# --- token revocation ------------------------------------------------------------------------------------------------
+
+SKIP: {
+    skip 'token revocation: njs is there for Debian\'s nginx alone, and NGINX_BINARY names another', 1
+        if $ENV{NGINX_BINARY};
+    my $heading = 'Token revocation';
+    my $gateway = gateway(config => recipe($heading));
+    my %api     = (port => 80, path => '/api/');
+    my $used    = sub {
+        my ($user) = @_;
+        return map {
+            { name => "revocation: $user, $_", request => { %api, token => "$user-token" }, status => 200, cache => $_ }
+        } qw(MISS HIT);
+    };
+    my $revoke = sub {
+        my ($name, $answer, $body, %more) = @_;
+        my $form = 'Content-Type: application/x-www-form-urlencoded';
+        return {
+            name => "revocation: $name", status => $answer->{status},
+            answers => { '/oauth/v2/oauth-revoke' => $answer },
+            request => { port => 80, path => '/oauth/revoke', method => 'POST', body => $body,
+                         headers => [$form, 'Authorization: Basic YXBwOnM='] },
+            refusal => 'nginx', api => [], %more
+        };
+    };
+    my $refused = {
+        name => 'revocation: the token is refused at once', request => { %api, token => 'alice-token' }, as => 0,
+        status => 401, outcome => 'revoked', challenge => { realm => 'api', error => 'invalid_token' }
+    };
+    $gateway->as->answers(
+        map { ("$_-token" => { jwt => { sub => $_ }, headers => $max_age }) } qw(alice bob)
+    );
+    cases($gateway, $used->('alice'), $used->('bob'));
+    # From here on the authorization server answers by path.
+    $gateway->as->answers('alice-token' => undef, 'bob-token' => undef);
+    my $form = 'token=alice-token&token_type_hint=access_token';
+    cases($gateway,
+        $revoke->('the AS refuses the client', { status => 401, body => 'no', headers => ['WWW-Authenticate: Basic'] },
+            $form, headers => { 'WWW-Authenticate' => 'Basic' }, refusal => 'any'),
+        { name => 'revocation: so the token goes on', request => { %api, token => 'alice-token' }, as => 0,
+          status => 200, cache => 'HIT' },
+        $revoke->('the AS accepts it', { status => 200, headers => ['Cache-Control: no-store'] }, $form, body => '',
+            headers => { 'Cache-Control' => 'no-store' },
+            as => [{ uri => '/oauth/v2/oauth-revoke', body => $form, authorization => 'Basic YXBwOnM=' }]),
+        $refused,
+        $revoke->('the form is the AS\'s alone', { status => 200 }, 'sub=bob', status => 400, as => 0),
+        $revoke->('one token at a time', { status => 200 }, 'token=bob-token&token=x', status => 400, as => 0),
+        { name => 'revocation: another token goes on', request => { %api, token => 'bob-token' }, as => 0,
+          status => 200, cache => 'HIT' },
+        (map {
+            { name => "revocation: no client comes to $_", request => { port => 80, path => $_, method => 'POST',
+              body => 'sub=bob', headers => ['Content-Type: application/x-www-form-urlencoded'] }, status => 404,
+              as => 0, api => 0 }
+        } '/_gateway/this', '/_authorization_server'),
+    );
+}
+
 # --- limits by token -------------------------------------------------------------------------------------------------
 
 {
@@ -449,7 +509,7 @@ SKIP: {
 # --- nothing on the page is without a test ---------------------------------------------------------------------------
 
 for my $heading (sort keys %recipes) {
-    ok $tested{"$heading $_"} || ($heading eq 'Purging one token' && $ENV{NGINX_BINARY}),
+    ok $tested{"$heading $_"} || ($heading =~ /^(?:Purging one token|Token revocation)$/ && $ENV{NGINX_BINARY}),
         "\"$heading\", configuration $_, is tested" for 0 .. $#{ $recipes{$heading} };
 }
 
