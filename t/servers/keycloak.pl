@@ -8,11 +8,16 @@ use Digest::SHA 'hmac_sha1';
 use Harness;
 use Harness::Browser;
 use Harness::Mcp qw(guide_block guide_gateway guide_machine guide_person mcp_packages);
+use Harness::Ports 'reserve_port';
+use Harness::Revocation qw(revocation_gateways passes refused_everywhere revoked_at_once revoke_token);
 use Harness::Secrets 'keep_secret';
 use Harness::Verifiers 'verify_jwts';
 use JSON::PP ();
 
 time_limit(900);
+# Where Keycloak sends logout tokens.
+my $senders = '127.0.0.1:' . reserve_port();
+local $ENV{REVOCATION} = "http://$senders/revoke";
 my $as      = real_server('keycloak');
 my $keys    = $as->keys_folder;
 my $secrets = temporary_folder();
@@ -642,6 +647,83 @@ my $type = 'urn:ietf:params:oauth:token-type:access_token';
     my $by_hand = Harness::Browser->new($as, client => 'by-hand', %at, %user);
     is join(' ', sort split / /, $by_hand->tokens->{scope}), 'mcp:read mcp:write',
         'MCP: step-up of one that was registered by hand';
+}
+
+# --- revocation at once ----------------------------------------------------------------------------------------------
+
+# Two gateways that tell each other of what Keycloak sends to the first one.
+{
+    my @gateways = revocation_gateways(
+        count => 2, servers => { AS => $as }, senders => $senders, secret => $gateway_secret, issuer => $issuer,
+        paths => { introspection => "$oidc/token/introspect", revocation => "$oidc/revoke", jwks => "$oidc/certs" },
+    );
+    my $name = user('heidi');
+    my $new  = sub {
+        return Harness::Browser->new($as, client => 'app', redirect_uri => 'https://app.example.com/callback',
+            scope => 'openid read', knows => { username => $name, password => "$name-secret" });
+    };
+    my $sid     = sub { return jwt_claims($_[0]{access_token})->{sid} };
+    my $at_once = sub {
+        my ($what, $tokens, $click) = @_;
+        return revoked_at_once($what, $tokens->{access_token}, \@gateways, sub { $click->($tokens) });
+    };
+    my ($browser, $other) = ($new->(), $new->());
+    my $kept = $other->tokens;
+    isnt $sid->($kept), $sid->($browser->tokens), 'revocation: two sessions';
+
+    $at_once->('an administrator ends the session', $browser->tokens, sub {
+        $as->admin('DELETE', 'demo/sessions/' . $sid->($_[0]));
+    });
+    $at_once->('the user logs out', $browser->tokens, sub {
+        $browser->logout('https://app.example.com/', id_token_hint => $_[0]{id_token});
+    });
+    is_deeply [$browser->shown], [], 'the user logs out: nobody is asked';
+    $at_once->('the application logs the user out', $browser->tokens, sub {
+        is $as->form('logout', 'app', { refresh_token => $_[0]{refresh_token} })->status, 204, 'the application';
+    });
+    passes('another session', $kept->{access_token}, @gateways);
+    my $last = $browser->tokens;
+    $at_once->('an administrator logs the user out', $last, sub {
+        $as->admin('POST', 'demo/users/' . $as->user_id($name) . '/logout');
+    });
+    refused_everywhere('of all sessions', $kept->{access_token}, @gateways);
+    $last = $browser->tokens;
+    passes('a new login', $last->{access_token}, @gateways);
+
+    # Token revocation (RFC 7009) sends no logout token.
+    my $revoke = sub {
+        my ($client, $tokens) = @_;
+        return revoke_token($gateways[0], $as->basic($client), $tokens->{access_token})->status;
+    };
+    is $revoke->('portal', $last), 400, 'RFC 7009: another client';
+    passes('RFC 7009: which revokes nothing', $last->{access_token}, @gateways);
+    my $second = $browser->tokens;
+    $at_once->('RFC 7009', $last, sub { is $revoke->('app', $last), 200, 'RFC 7009: its client' });
+    is content($as->introspect($last->{access_token}, 'gateway', 'application/json')), 'F', 'RFC 7009: at Keycloak';
+    passes('RFC 7009: another token of the session', $second->{access_token}, @gateways);
+
+    # A gateway that is down.
+    my $missed = $browser->tokens;
+    passes('a session', $missed->{access_token}, @gateways);
+    $gateways[1]->stop;
+    $gateways[0]->announce(qr/connect\(\) failed|not all gateways have heard/);
+    my $from = $gateways[0]->log->position;
+    $as->admin('DELETE', 'demo/sessions/' . $sid->($missed));
+    refused_everywhere('one is down: at the other', $missed->{access_token}, $gateways[0]);
+    ok $gateways[0]->log->wait_for(qr/\[error\].*not all gateways have heard.*gateway-2 answered 502/, $from),
+        'one is down: the log says which';
+    $gateways[1]->start;
+    passes('started again, it has the token in its cache', $missed->{access_token}, $gateways[1]);
+
+    # What Keycloak tells nobody.
+    $second = $browser->tokens;
+    passes('a user who is to be disabled', $second->{access_token}, @gateways);
+    $as->admin('PUT', 'demo/users/' . $as->user_id($name), { enabled => false });
+    is content($as->introspect($second->{access_token}, 'gateway', 'application/json')), 'F', 'a user who is disabled';
+    passes('Keycloak sends nothing, so what is cached', $second->{access_token}, @gateways);
+    $at_once->('an administrator logs out who is disabled', $second, sub {
+        $as->admin('POST', 'demo/users/' . $as->user_id($name) . '/logout');
+    });
 }
 
 # --- tokens that end -------------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 #!/bin/bash
 # configure.sh DIR PORT KEYS: sets Keycloak up by its own tool, kcadm.sh, as docs/guides/keycloak.md says: what stands there
 # stands here. DIR and PORT are start.sh's; KEYS is a folder with gateway.pem, the certificate of the gateway's key.
+# REVOCATION in the environment is where logout tokens go.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=t/authorization-servers/keycloak/common.sh
 . "$here/common.sh"
 cd "$1"
-KEYCLOAK=http://127.0.0.1:$2 KEYS=$3
+KEYCLOAK=http://127.0.0.1:$2 KEYS=$3 REVOCATION=${REVOCATION:-http://127.0.0.1:9444/revoke}
 export PATH=$folder/keycloak/bin:$PATH
 # The tool's own state belongs to this run, and each call is a JVM.
 export KC_OPTS="-Duser.home=$PWD -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -55,6 +56,10 @@ kcadm.sh create "clients/$APP/protocol-mappers/models" -r demo -s name=groups -s
 ALICE=$(kcadm.sh get users -r demo -q username=alice --fields id --format csv --noquotes)
 STAFF=$(kcadm.sh create groups -r demo -i -s name=staff)
 kcadm.sh update "users/$ALICE/groups/$STAFF" -r demo -n -s realm=demo -s "userId=$ALICE" -s "groupId=$STAFF"
+
+# Back-channel logout.
+kcadm.sh update "clients/$APP" -r demo -s "attributes.\"backchannel.logout.url\"=$REVOCATION" \
+  -s 'attributes."backchannel.logout.session.required"=true'
 
 # Step-up: two levels of authentication.
 # execution FLOW AUTHENTICATOR REQUIREMENT: prints its id
