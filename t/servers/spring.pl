@@ -8,6 +8,7 @@ use Harness::Certificates 'certificates';
 use Harness::JsonServer qw(guide_flows json_server_flows secret_file);
 use Harness::Keys qw(client_certificate key_pair public_jwk);
 use Harness::Mcp qw(guide_gateway guide_machine mcp_packages);
+use Harness::Revocation qw(revocation_gateways passes revoked_at_once revoke_token);
 
 my $folder = temporary_folder();
 my $tls    = certificates();
@@ -142,6 +143,25 @@ cases($gateway,
             outcome => 'as_refused_client', log => qr/\[error\].*does not accept the gateway's credentials/ } }
         sort keys %not
 );
+
+# --- token revocation (RFC 7009): docs/recipes.md, at two gateways ---------------------------------------------------
+
+{
+    my @gateways = revocation_gateways(
+        count   => 2, servers => { AS => $as }, secret => $own,
+        paths   => { introspection => $as->path('introspection'), revocation => $as->path('revocation') },
+        replace => ['phantom_token_revocation revoked;' =>
+                        'phantom_token_revocation revoked; phantom_token_forward none;'],
+    );
+    my ($first, $second) = map { $as->token(scope => 'read') } 1, 2;
+    passes('another token', $second, @gateways);
+    is revoke_token($gateways[0], $as->basic('short'), $first)->status, 400, 'RFC 7009: another client';
+    revoked_at_once('RFC 7009', $first, \@gateways, sub {
+        is revoke_token($gateways[0], $as->basic('app'), $first)->status, 200, 'RFC 7009: its client';
+    });
+    ok !$as->introspect($first, 'gateway')->json->{active}, 'RFC 7009: at Spring, too';
+    passes('another token', $second, @gateways);
+}
 
 # --- MCP: docs/guides/mcp.md -----------------------------------------------------------------------------------------
 
