@@ -8,6 +8,7 @@ use Harness;
 use Harness::Certificates 'certificates';
 use Harness::Curl ();
 use Harness::Revocation qw(revocation_gateways passes refused_everywhere);
+use Harness::Transmitter;
 use Time::HiRes 'time';
 
 if ($ENV{NGINX_BINARY}) {
@@ -317,6 +318,44 @@ sub logout_token {
         args => ['--insecure', '--connect-to', "localhost:$port:" . $gateways[0]->server('HERE')]);
     is $bare->status, 400, 'who has no certificate is refused at the port of the gateways';
     passes('which has revoked nothing', 'alice-2-token', $gateways[0]);
+}
+
+# --- a sender that sends again ---------------------------------------------------------------------------------------
+
+{
+    local $ENV{NODE_EXTRA_CA_CERTS} = "$public/ca.pem";
+    my $transmitter = Harness::Transmitter->start;
+    my $issuer      = $transmitter->issuer;
+    my @gateways    = revocation_gateways(
+        count  => 2, public => $public, secret => $secret, servers => { AS => authorization_server() },
+        issuer => $issuer, audience => 'https://gateway.example.com', paths => { jwks => "$issuer/jwks" }
+    );
+    $gateways[0]->as->answers('dave-token' => { jwt => { iss => $issuer, sub => 'dave' } });
+    passes('dave', 'dave-token', @gateways);
+    $gateways[1]->stop;
+    $gateways[0]->announce(qr/connect\(\) failed|not all gateways have heard/);
+
+    my $from   = $gateways[0]->log->position;
+    my $answer = temporary_folder() . '/answer';
+    my $pid    = fork_child(sub {
+        my ($pushed) = $transmitter->push_token(
+            receivers => ['https://' . $gateways[0]->server('SENDERS') . '/revoke'],
+            audience  => 'https://gateway.example.com', claims => {
+                sub_id => { format => 'iss_sub', iss => $issuer, sub => 'dave' },
+                events => { 'https://schemas.openid.net/secevent/caep/event-type/session-revoked' => {} }
+            }
+        );
+        open my $out, '>', $answer or die "$answer: $!\n";
+        print {$out} "$pushed->{status} ", $pushed->{attempts} > 1 ? 'again' : 'once';
+        close $out or die "$answer: $!\n";
+    });
+    ok $gateways[0]->log->wait_for(qr/not all gateways have heard/, $from), 'one is down: a transmitter is told';
+    refused_everywhere('at the other', 'dave-token', $gateways[0]);
+    $gateways[1]->start;
+    ok until_true(patience(15), sub { !alive($pid) }), 'it sends its security event token again';
+    open my $in, '<', $answer or die "$answer: $!\n";
+    is scalar <$in>, '202 again', 'until all have heard';
+    refused_everywhere('all have heard', 'dave-token', @gateways);
 }
 
 done_testing;

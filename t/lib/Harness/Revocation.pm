@@ -25,7 +25,8 @@ sub _slurp { my ($file) = @_; open my $in, '<:raw', $file or die "$file: $!"; lo
 #
 #   count     2 or 3
 #   servers   as gateway's; AS is the authorization server of the file
-#   paths     { introspection, revocation, jwks } of the authorization server, where they are not the file's
+#   paths     { introspection, revocation, jwks } of the authorization server, where they are not the file's, or whole
+#             URLs
 #   issuer    its name, where it is not its address
 #   audience  whom logout tokens are for: a client's name, `app` in the file
 #   senders   the address of the first one's port for senders, if somebody must know it before
@@ -82,7 +83,8 @@ sub _authorization_server {
     my %path = (introspection => '/token/introspection', revocation => '/token/revocation', jwks => '/jwks');
     my $address = 'http://127.0.0.1:9400';
     return (
-        (map { ("$address$path{$_};" => 'http://%%AS%%' . ($option{paths}{$_} // $path{$_}) . ';') } sort keys %path),
+        (map { ("$address$path{$_};" => (($option{paths}{$_} // $path{$_}) =~ s{^/}{http://%%AS%%/}r) . ';') }
+                sort keys %path),
         "phantom_token_issuer $address" => 'phantom_token_issuer ' . ($option{issuer} // 'http://%%AS%%'),
         'phantom_token_audience app' => 'phantom_token_audience ' . ($option{audience} // 'app'),
     );
