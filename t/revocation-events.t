@@ -1,5 +1,5 @@
-# phantom_token_revoke: logout tokens (OpenID Connect Back-Channel Logout 1.0) and security event tokens (RFC 8417, pushed
-# by RFC 8935).
+# phantom_token_revoke: logout tokens (OpenID Connect Back-Channel Logout 1.0) and security event tokens (RFC 8417,
+# pushed by RFC 8935).
 
 use strict;
 use warnings;
@@ -61,14 +61,15 @@ sub merged { my (%all) = @_; return { map { defined $all{$_} ? ($_ => $all{$_}) 
 
 sub logout_claims {
     my (%more) = @_;
-    return merged(iss => $issuer, aud => 'gateway', iat => $now, exp => $now + 120, jti => 'l-' . ++$jti, sub => 'alice',
-        events => { $LOGOUT => {} }, %more);
+    return merged(iss => $issuer, aud => 'gateway', iat => $now, exp => $now + 120, jti => 'l-' . ++$jti,
+        sub => 'alice', events => { $LOGOUT => {} }, %more);
 }
 
 sub event_claims {
     my (%more) = @_;
     return merged(iss => $issuer, aud => 'gateway', iat => $now, jti => 's-' . ++$jti,
-        sub_id => { format => 'iss_sub', iss => $issuer, sub => 'alice' }, events => { "$CAEP/session-revoked" => {} }, %more);
+        sub_id => { format => 'iss_sub', iss => $issuer, sub => 'alice' },
+        events => { "$CAEP/session-revoked" => {} }, %more);
 }
 
 sub signed {
@@ -96,7 +97,7 @@ my $people = 0;
 sub revokes {
     my ($name, $send, $names, %claims) = @_;
     my $person = 'p' . ++$people;
-    my %all = (iss => $issuer, iat => $now - 10, sub => "$person-sub", sid => "$person-sid", jti => "$person-jti", %claims);
+    my %all    = (iss => $issuer, iat => $now - 10, (map { $_ => "$person-$_" } qw(sub sid jti)), %claims);
     for my $claim (qw(sub sid jti)) {
         $gateway->as->answers("$person-$claim-token" => { jwt => { %all, map { $_ => "$person-of-another-$_" }
             grep { $_ ne $claim } qw(sub sid jti) } });
@@ -112,8 +113,8 @@ sub revokes {
 
 sub logs_out {
     my ($name, $names, $claims, %more) = @_;
-    my $response = revokes("logout: $name", sub { send_logout(signed('logout+jwt', logout_claims($claims->($_[0])), %more)) },
-        $names);
+    my $send     = sub { send_logout(signed('logout+jwt', logout_claims($claims->($_[0])), %more)) };
+    my $response = revokes("logout: $name", $send, $names);
     is $response->status, 200, "logout: $name: status";
     is $response->{body}, '', "logout: $name: no body";
     is $response->header('Cache-Control'), 'no-store', "logout: $name: Cache-Control";
@@ -124,7 +125,8 @@ logs_out('by sub', 'sub', sub { (sub => "$_[0]-sub") });
 logs_out('by sid', 'sid', sub { (sub => undef, sid => "$_[0]-sid") });
 logs_out('by both', 'sid', sub { (sub => "$_[0]-sub", sid => "$_[0]-sid") });
 logs_out('typ JWT', 'sub', sub { (sub => "$_[0]-sub") }, header => { typ => 'JWT' });
-logs_out('typ application/logout+jwt', 'sub', sub { (sub => "$_[0]-sub") }, header => { typ => 'application/logout+jwt' });
+logs_out('typ application/logout+jwt', 'sub', sub { (sub => "$_[0]-sub") },
+    header => { typ => 'application/logout+jwt' });
 logs_out('without typ', 'sub', sub { (sub => "$_[0]-sub") }, header => { typ => undef });
 logs_out('among audiences', 'sub', sub { (sub => "$_[0]-sub", aud => ['x', 'gateway']) });
 logs_out('of another issuer', '', sub { (sub => "$_[0]-sub", iss => $second) });
@@ -135,8 +137,8 @@ sub iss_sub { my ($sub, $iss) = @_; return subject('iss_sub', iss => $iss // $is
 
 sub informs {
     my ($name, $names, $claims, %more) = @_;
-    my $response = revokes("event: $name", sub { send_event(signed('secevent+jwt', event_claims($claims->($_[0])), %more)) },
-        $names);
+    my $send     = sub { send_event(signed('secevent+jwt', event_claims($claims->($_[0])), %more)) };
+    my $response = revokes("event: $name", $send, $names);
     is $response->status, 202, "event: $name: status";
     is $response->{body}, '', "event: $name: no body";
     return;
@@ -162,7 +164,8 @@ informs('complex: both', 'sid',
 informs('complex: a user, and a session that is unknown', 'sub',
     sub { (sub_id => subject('complex', user => iss_sub("$_[0]-sub"), session => subject('opaque', id => 1))) });
 informs('a subject of the other issuer, which no token has', '', sub { (sub_id => iss_sub("$_[0]-sub", $second)) });
-informs('an unknown event', '', sub { (sub_id => iss_sub("$_[0]-sub"), events => { "$CAEP/device-compliance-change" => {} }) });
+informs('an unknown event', '', sub { (sub_id => iss_sub("$_[0]-sub"),
+    events => { "$CAEP/device-compliance-change" => {} }) });
 informs('an unknown event beside a known one', 'sub', sub { (sub_id => iss_sub("$_[0]-sub"),
     events => { "$CAEP/device-compliance-change" => {}, "$RISC/account-disabled" => {} }) });
 informs('an unknown subject', '', sub { (sub_id => subject('email', email => 'a@example.com')) });
@@ -176,7 +179,8 @@ informs('toe', '', sub { (sub_id => iss_sub("$_[0]-sub"), toe => $now - 11) });
 informs('iat', '', sub { (sub_id => iss_sub("$_[0]-sub"), iat => $now - 11) });
 
 # A time that is far ahead must not refuse what is issued later.
-my $ms = sub { (sub_id => iss_sub("$_[0]-sub"), events => { "$CAEP/session-revoked" => { event_timestamp => 1000 * $now } }) };
+my $ms = sub { (sub_id => iss_sub("$_[0]-sub"),
+    events => { "$CAEP/session-revoked" => { event_timestamp => 1000 * $now } }) };
 revokes('event: a time in milliseconds', sub { send_event(signed('secevent+jwt', event_claims($ms->($_[0])))) }, 'sub');
 revokes('event: a time in milliseconds, and a token of later',
     sub { send_event(signed('secevent+jwt', event_claims($ms->($_[0])))) }, '', iat => $now + 3600);
@@ -221,7 +225,8 @@ for my $row (@both,
     ['without exp',           { exp => undef },      'invalid_request'],
     ['with a nonce',          { nonce => 'n' },      'invalid_request'],
     ['with a nonce of null',  { nonce => 'NULL' }, 'invalid_request'],
-    ['an ID token',           { events => undef, nonce => 'n', auth_time => $now }, 'invalid_request', header => { typ => 'JWT' }],
+    ['an ID token',           { events => undef, nonce => 'n', auth_time => $now }, 'invalid_request',
+     header => { typ => 'JWT' }],
     ['another event',         { events => { "$CAEP/session-revoked" => {} } }, 'invalid_request'],
     ['an event that is no object', { events => { $LOGOUT => JSON::PP::true } }, 'invalid_request'],
     ['neither sub nor sid',   { sub => undef },      'invalid_request'],
@@ -248,7 +253,8 @@ for my $row (@both,
     ['a complex one with a broken session',
      { sub_id => subject('complex', user => iss_sub('alice'), session => { format => 'iss_sub' }) }, 'invalid_request'],
     ['a subject of a third issuer', { sub_id => iss_sub('alice', 'https://third.example.com') }, 'invalid_request'],
-    ['event_timestamp in words', { events => { "$CAEP/session-revoked" => { event_timestamp => 'now' } } }, 'invalid_request'],
+    ['event_timestamp in words', { events => { "$CAEP/session-revoked" => { event_timestamp => 'now' } } },
+     'invalid_request'],
     ['toe in words',          { toe => 'now' },      'invalid_request'],
 ) {
     my ($name, $claims, $error, %more) = @{$row};
@@ -281,17 +287,24 @@ is $revoked->(), $count, '... does nothing';
 is send_event(signed('secevent+jwt', event_claims(jti => 'the-same', iss => $second)))->status, 202,
     'once: the same jti of another issuer';
 is $revoked->(), $count + 1, '... counts';
-is send_logout(signed('logout+jwt', logout_claims(jti => 'the-same')))->status, 200, 'once: the same jti, a logout token';
+is send_logout(signed('logout+jwt', logout_claims(jti => 'the-same')))->status, 200,
+    'once: the same jti, a logout token';
 my $unknown = signed('secevent+jwt', event_claims(events => { "$CAEP/assurance-level-change" => {} }));
 is send_event($unknown)->status, 202, 'once: an unknown event' for 1 .. 2;
 like +(grep { /revokes nothing/ } $gateway->log->own_lines)[-1],
-    qr/\[warn\].*a security event token revokes nothing by what is not known here: an event is of a type/, '... is logged';
+    qr/\[warn\].*a security event token revokes nothing by what is not known here: an event is of a type/,
+    '... is logged';
 
 # --- leeway -----------------------------------------------------------------------------------------------------------
 
-is send_logout(signed('logout+jwt', logout_claims(iat => time + 30)), '/leeway')->status, 200, 'leeway: an iat that is ahead';
-is send_logout(signed('logout+jwt', logout_claims(exp => $now - 1)), '/leeway')->status, 200, 'leeway: an exp that is past';
-is send_logout(signed('logout+jwt', logout_claims(iat => time + 3)), '/revoke')->status, 200, 'five seconds ahead';
+for my $row (
+    ['leeway: an iat that is ahead', '/leeway', iat => time + 30],
+    ['leeway: an exp that is past',  '/leeway', exp => $now - 1],
+    ['five seconds ahead',           '/revoke', iat => time + 3],
+) {
+    my ($name, $path, %claims) = @{$row};
+    is send_logout(signed('logout+jwt', logout_claims(%claims)), $path)->status, 200, $name;
+}
 
 # --- keys -------------------------------------------------------------------------------------------------------------
 
@@ -313,7 +326,8 @@ for my $send (\&send_logout, \&send_event) {
     is $bare->status, 500, "$name: without any of the three directives";
 }
 like +(grep { /misconfigured/ } $gateway->log->own_lines)[0],
-    qr/\[error\].*misconfigured: "phantom_token_issuer": is missing, .* location "\/no-issuer"/, 'what is missing is logged';
+    qr/\[error\].*misconfigured: "phantom_token_issuer": is missing, .* location "\/no-issuer"/,
+    'what is missing is logged';
 is $gateway->request(method => 'POST', path => '/revoke', port => 'bare', body => 'sub=x',
     headers => ['Content-Type: application/x-www-form-urlencoded'])->status, 200, 'a form needs none of them';
 
@@ -333,7 +347,8 @@ is scalar(grep { $_->{uri} eq '/late-jwks' } $gateway->as->requests), 1, 'late k
 
 # --- a protected location, a full zone --------------------------------------------------------------------------------
 
-$gateway->as->answers('sender-token' => { jwt => { sub => 'sender', iss => $issuer, aud => 'gateway', scope => 'events' } });
+my %sender = (sub => 'sender', iss => $issuer, aud => 'gateway', scope => 'events');
+$gateway->as->answers('sender-token' => { jwt => \%sender });
 my $guarded = signed('secevent+jwt', event_claims());
 my @event   = ('Content-Type: application/secevent+jwt');
 is $gateway->post('/guarded', $guarded, headers => \@event)->status, 401, 'guarded: without a token';
@@ -351,9 +366,10 @@ $full = send_logout($logout, '/full');
 is $full->status, 503, 'full: it has not been seen';
 
 my $metrics = parse_metrics($gateway->get('/metrics')->body);
-is $metrics->{'phantom_token_revocations_total{kind="logout_token",result="seen_before"}'}, 1, 'metrics: seen before';
-cmp_ok $metrics->{'phantom_token_revocations_total{kind="security_event",result="unknown"}'}, '>=', 4, 'metrics: unknown';
-cmp_ok $metrics->{'phantom_token_revocations_total{kind="logout_token",result="refused"}'}, '>=', 30, 'metrics: refused';
-cmp_ok $metrics->{'phantom_token_revocations_total{kind="logout_token",result="failed"}'}, '>=', 4, 'metrics: failed';
+sub received { my ($kind, $result) = @_; return "phantom_token_revocations_total{kind=\"$kind\",result=\"$result\"}" }
+is $metrics->{ received('logout_token', 'seen_before') }, 1, 'metrics: seen before';
+cmp_ok $metrics->{ received('security_event', 'unknown') }, '>=', 4, 'metrics: unknown';
+cmp_ok $metrics->{ received('logout_token', 'refused') }, '>=', 30, 'metrics: refused';
+cmp_ok $metrics->{ received('logout_token', 'failed') }, '>=', 4, 'metrics: failed';
 
 done_testing;

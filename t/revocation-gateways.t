@@ -215,7 +215,8 @@ for my $row (
     $as->answers('alice-token' => { status => 200 });
     for my $wrong (
         '', 'token=', 'token_type_hint=access_token', 'token=alice-token&token=bob-token',
-        'token=alice-token&%74oken=bob-token', 'token=alice-token' . join('', map { "&a$_=b" } 1 .. 1100) . '&token=bob-token'
+        'token=alice-token&%74oken=bob-token',
+        'token=alice-token' . join('', map { "&a$_=b" } 1 .. 1100) . '&token=bob-token'
     ) {
         my $response = $revoke->($wrong);
         my $shown    = substr $wrong, 0, 50;

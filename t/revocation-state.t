@@ -1,9 +1,10 @@
-# phantom_token_revocation: nothing that was answered with 200 or 202 is lost, whatever happens to a worker, to the state
-# file, to nginx or to the clock.
+# phantom_token_revocation: nothing that was answered with 200 or 202 is lost, whatever happens to a worker, to the
+# state file, to nginx or to the clock.
 
 use strict;
 use warnings;
 use lib 't/lib';
+use Fcntl 'S_IMODE';
 use Harness;
 use Harness::Metrics 'parse_metrics';
 use POSIX ();
@@ -71,6 +72,8 @@ sub logout_token {
         header => { alg => 'RS256', kid => 'rsa-1' }, key => $rsa);
 }
 
+sub mode { my ($path) = @_; return sprintf '%o', S_IMODE((stat $path)[2]) }
+
 sub lines { open my $in, '<', $file or die "$file: $!"; return my @all = <$in> }
 
 sub write_file { open my $out, '>', $file or die "$file: $!"; print {$out} @_; return close $out }
@@ -90,7 +93,7 @@ is scalar(@lines), 4, 'the file: a line for each entry';
 like $lines[0], qr/^sub [0-9a-f]{8} [0-9a-f]{64} - \d+ \d+$/, 'the file: a sub of any issuer';
 like $lines[2], qr/^sub [0-9a-f]{8} [0-9a-f]{64} [0-9a-f]{64} \d+ \d+$/, 'the file: a sub of an issuer';
 like $lines[3], qr/^logout_token [0-9a-f]{8} [0-9a-f]{64} [0-9a-f]{64} \d+ 0$/, 'the file: the logout token';
-is sprintf('%o', (stat $file)[2] & 07777), '600', 'the file: its mode';
+is mode($file), '600', 'the file: its mode';
 ok !(grep { /user-1|once/ } @lines), 'the file: no names';
 
 # --- a restart --------------------------------------------------------------------------------------------------------
@@ -101,7 +104,7 @@ restart('stop');
 all_are(401, $gateway, 'a restart: refused', qw(user-1 out));
 is logout($gateway, $logout), 400, 'a restart: the logout token has been seen';
 is scalar(lines()), 3, 'a restart: the file is compacted';
-is sprintf('%o', (stat $file)[2] & 07777), '600', 'a restart: its mode';
+is mode($file), '600', 'a restart: its mode';
 is revoke($gateway, 'user-2'), 200, 'revoked: user-2';
 restart('crash');
 all_are(401, $gateway, 'a power cut: refused', qw(user-1 user-2 out));
@@ -122,7 +125,8 @@ all_are(401, $gateway, 'a zone of another keep: refused', qw(user-1 user-2 user-
 like $gateway->reload(parts($with_file, server => 'listen 192.0.2.1:1;')), qr/bind\(\)/, 'a reload that fails';
 is revoke($gateway, 'user-4'), 200, '... and the old workers go on';
 $gateway->crash;
-is $gateway->{text} =~ s/listen 192\.0\.2\.1:1;//r, $gateway->{config}->render(parts($with_file, server => '')), 'as before';
+is $gateway->{text} =~ s/listen 192\.0\.2\.1:1;//r, $gateway->{config}->render(parts($with_file, server => '')),
+    'as before';
 $gateway->{text} =~ s/listen 192\.0\.2\.1:1;//;
 $gateway->_write_config;
 $gateway->start;
@@ -130,7 +134,10 @@ all_are(401, $gateway, '... into the file that counts', qw(user-1 user-3 user-4)
 
 # --- a new binary beside the old one ----------------------------------------------------------------------------------
 
-sub masters { return map { my $f = $gateway->folder . "/nginx.pid$_"; -s $f ? (do { local @ARGV = ($f); 0 + <> }) : () } '', '.oldbin' }
+sub process_id { my ($pid_file) = @_; local @ARGV = ($pid_file); return 0 + <> }
+
+# The new one, then the old one, as long as it is there.
+sub masters { return map { process_id($_) } grep { -s } map { $gateway->folder . "/nginx.pid$_" } '', '.oldbin' }
 
 my ($old) = masters();
 kill USR2 => $old;
@@ -140,7 +147,8 @@ until_true(patience(10), sub { scalar $gateway->workers }) or die "no new worker
 for my $n (1 .. 6) {
     know($gateway, "both-$n");
     is revoke($gateway, "both-$n"), 200, "both binaries: revoked by one of them: $n";
-    ok until_true(patience(2), sub { !grep { status($gateway, "both-$n") != 401 } 1 .. 12 }), "... and refused by all: $n";
+    ok until_true(patience(2), sub { !grep { status($gateway, "both-$n") != 401 } 1 .. 12 }),
+        "... and refused by all: $n";
 }
 kill QUIT => $old;
 until_true(patience(10), sub { (masters()) == 1 }) or die "the old master does not quit\n";
@@ -203,7 +211,9 @@ sub start_fails {
     delete $gateway->{pid};
     return;
 }
-$gateway->announce(qr/\[emerg\].*the state file "[^"]+" of "phantom_token_revocation" (?:is broken|cannot be opened|holds)/);
+$gateway->announce(
+    qr/\[emerg\].*the state file "[^"]+" of "phantom_token_revocation" (?:is broken|cannot be opened|holds)/
+);
 my @good = do { $gateway->stop; lines() };
 write_file(@good, 'sub 0123456789');
 is $gateway->check->{code}, 0, 'nginx -t: a broken last line';
@@ -256,7 +266,8 @@ $time->advance(290);
 all_are(401, $time, 'keep: refused until its end', 'mortal');
 is $time->reload, '', 'keep: kept over a reload, without a file';
 all_are(401, $time, 'keep: refused still', 'mortal');
-is $time->reload(parts('phantom_token_revocation zone=revoked:2m keep=5m;')), '', 'a zone of another size, without a file';
+is $time->reload(parts('phantom_token_revocation zone=revoked:2m keep=5m;')), '',
+    'a zone of another size, without a file';
 all_are(401, $time, '... takes over what is revoked', 'mortal');
 $time->advance(20);
 all_are(200, $time, 'keep: forgotten after it', 'mortal');
@@ -270,6 +281,7 @@ is $time->reload(parts('phantom_token_revocation zone=revoked:1m keep=5m;')), ''
 $client = $time->connect;
 $client->request(method => 'POST', path => '/revoke', body => "sub=many-$_", headers => \@form) for 201 .. 800;
 like $time->reload(parts('phantom_token_revocation zone=revoked:32k keep=5m;')),
-    qr/the zone "revoked" of "phantom_token_revocation" has no room for what is revoked now/, 'a zone that is too small';
+    qr/the zone "revoked" of "phantom_token_revocation" has no room for what is revoked now/,
+    'a zone that is too small';
 
 done_testing;

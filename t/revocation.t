@@ -31,12 +31,14 @@ END
                         proxy_pass http://%%API%%;
                         location /hot/off { phantom_token_revocation off; proxy_pass http://%%API%%; } }
         location /cached { phantom_token on; phantom_token_introspection_endpoint /_cached; proxy_pass http://%%API%%; }
-        location /none { phantom_token on; phantom_token_issuer ""; phantom_token_audience ""; phantom_token_forward none; proxy_pass http://%%API%%; }
+        location /none { phantom_token on; phantom_token_issuer ""; phantom_token_audience "";
+                         phantom_token_forward none; proxy_pass http://%%API%%; }
         location /exchange { phantom_token on; phantom_token_exchange_endpoint /_exchange; proxy_pass http://%%API%%; }
         location /verify { phantom_token on; phantom_token_inbound_jwt verify; proxy_pass http://%%API%%; }
         location /pass { phantom_token on; phantom_token_inbound_jwt pass; proxy_pass http://%%API%%; }
         location /optional { phantom_token optional; proxy_pass http://%%API%%; }
-        location /other-zone { phantom_token on; phantom_token_issuer ""; phantom_token_audience ""; phantom_token_revocation full; proxy_pass http://%%API%%; }
+        location /other-zone { phantom_token on; phantom_token_issuer ""; phantom_token_audience "";
+                               phantom_token_revocation full; proxy_pass http://%%API%%; }
         location = /revoke { phantom_token_revoke revoked; }
         location = /fill { phantom_token_revoke full; }
         location = /guarded { phantom_token on; phantom_token_scopes "revoke"; phantom_token_revoke revoked; }
@@ -157,7 +159,7 @@ my @rows = (
     ['a sub that is a number',  sub { [sub => "42$_[0]"], jwt => jwt("{\"sub\":42$_[0]}") }, $refused],
     ['a sub that is a list',    sub { [sub => "u$_[0]"], jwt => jwt("{\"sub\":[\"u$_[0]\"]}") }, $allowed],
     ['bytes beyond ASCII',      sub { [sub => "\xc3\xbc$_[0]"], jwt => jwt("{\"sub\":\"\\u00fc$_[0]\"}") }, $refused],
-    ['JSON alone',              sub { [sub => "u$_[0]"], json => { active => true, sub => "u$_[0]" } }, $refused, '/none'],
+    ['JSON alone', sub { [sub => "u$_[0]"], json => { active => true, sub => "u$_[0]" } }, $refused, '/none'],
 );
 my $number = 0;
 for my $row (@rows) {
@@ -214,8 +216,13 @@ asked('verify: a forged JWT costs no signature', $forged, $refused, '/verify');
 
 # --- forms that are refused -------------------------------------------------------------------------------------------
 
-my $entries = sub { my $m = metrics(); my $sum = 0; $sum += $m->{$_} for grep { /^phantom_token_revocation_entries/ } keys %{$m}; $sum };
-my $before  = $entries->();
+sub entries {
+    my $metrics = metrics();
+    my $sum     = 0;
+    $sum += $metrics->{$_} for grep { /^phantom_token_revocation_entries/ } keys %{$metrics};
+    return $sum;
+}
+my $before = entries();
 for my $row (
     ['empty', '', qr/none of/],
     ['nothing that is revoked', 'iss=x', qr/none of/],
@@ -258,7 +265,7 @@ for my $row (
     is $response->json->{error}, 'invalid_request', "form: $name: error";
     like $response->json->{error_description}, $problem, "form: $name: description";
 }
-is $entries->(), $before, 'form: nothing of all that is in the zone';
+is entries(), $before, 'form: nothing of all that is in the zone';
 
 # --- the request around it --------------------------------------------------------------------------------------------
 
@@ -337,8 +344,11 @@ for my $n (1 .. $room + 20) {
     $filling = $gateway->connect if $n % 900 == 0;
 }
 is_deeply \%statuses, { 200 => $room, 503 => 20 }, 'full: what has room is taken, the rest is to be sent again';
-$gateway->as->answers('filler-token' => { jwt => { sub => 'filler-1', aud => 'api', iss => $issuer, iat => $now - 10 } },
-    'late-token' => { jwt => { sub => 'filler-' . ($room + 1), aud => 'api', iss => $issuer, iat => $now - 10 } });
+my %filler = (aud => 'api', iss => $issuer, iat => $now - 10);
+$gateway->as->answers(
+    'filler-token' => { jwt => { sub => 'filler-1', %filler } },
+    'late-token'   => { jwt => { sub => 'filler-' . ($room + 1), %filler } },
+);
 asked('full: the first one holds', 'filler-token', $refused, '/other-zone');
 asked('full: what was not taken does not', 'late-token', $allowed, '/other-zone');
 is post_form('/fill', 'sub=filler-1')->status, 200, 'full: what is there already is renewed';
@@ -352,23 +362,27 @@ cmp_ok $metrics->{'phantom_token_revocations_total{kind="token",result="revoked"
 cmp_ok $metrics->{'phantom_token_requests_total{status="revoked"}'}, '>=', 20, 'metrics: refusals';
 is $metrics->{'phantom_token_revocation_entries{zone="full",kind="sub"}'}, $room, 'metrics: entries by kind';
 my @lines = grep { /is revoked by/ } $gateway->log->own_lines;
-like $lines[0], qr/\[notice\].*phantom token: a token is revoked by a form, location "\/revoke"/, 'log: a line for each';
+like $lines[0], qr/\[notice\].*phantom token: a token is revoked by a form, location "\/revoke"/,
+    'log: a line for each';
 ok !(grep { /filler-|of-hot/ } $gateway->log->own_lines), 'log: without its value';
 
 # --- nginx -t ---------------------------------------------------------------------------------------------------------
 
 my $declared = 'phantom_token_revocation zone=r:1m;';
 configurations(
-    { name => 'nginx -t: declared and used', http => $declared, protected => 'phantom_token_revocation r;', accepts => 1 },
+    { name => 'nginx -t: declared and used', http => $declared, protected => 'phantom_token_revocation r;',
+      accepts => 1 },
     { name => 'nginx -t: used, then declared', server => 'phantom_token_revocation r;',
       http => "server { listen 127.0.0.1:%%PORT:x%%; phantom_token_revocation r; } $declared", accepts => 1 },
     { name => 'nginx -t: off', http => $declared, protected => 'phantom_token_revocation off;', accepts => 1 },
     { name => 'nginx -t: all parameters',
       http => 'phantom_token_revocation state=revoked.state keep=1d zone=r:1m;', protected => '', accepts => 1 },
     { name => 'nginx -t: an unknown zone', http => $declared, protected => 'phantom_token_revocation x;',
-      refuses => qr/"phantom_token_revocation" of location "\/" names the zone "x", which is unknown: add .*zone=x:16m/ },
+      refuses =>
+        qr/"phantom_token_revocation" of location "\/" names the zone "x", which is unknown: add .*zone=x:16m/ },
     { name => 'nginx -t: revoke an unknown zone', http => $declared, protected => 'phantom_token_revoke x;',
-      refuses => qr/"phantom_token_revoke" of location "\/" names the zone "x".*"phantom_token_revocation zone=x:16m;"/ },
+      refuses =>
+        qr/"phantom_token_revoke" of location "\/" names the zone "x".*"phantom_token_revocation zone=x:16m;"/ },
     { name => 'nginx -t: a hot cache', http => 'phantom_token_hot_cache zone=h:1m;',
       protected => 'phantom_token_revocation h;', refuses => qr/names the zone "h", which is unknown/ },
     { name => 'nginx -t: as a hot cache', http => $declared,
@@ -386,7 +400,8 @@ configurations(
 END
       refuses => qr/"phantom_token_jwks_endpoint" of location "\/revoke" leads to location "\/keys", which clients/ },
     (map {
-        { name => "nginx -t: $_->[0]", http => "phantom_token_revocation $_->[1];", protected => '', refuses => $_->[2] }
+        { name => "nginx -t: $_->[0]", http => "phantom_token_revocation $_->[1];", protected => '',
+          refuses => $_->[2] }
     }
         ['less than 8 pages', 'zone=r:31k', qr/"phantom_token_revocation" has a zone of less than 8 pages/],
         ['no size', 'zone=r', qr/"phantom_token_revocation" wants "zone=NAME:SIZE"/],
