@@ -105,11 +105,15 @@ is join(' ', sort { $a cmp $b } unique(map { $_->[1] =~ /\$(\w+)/g } @queries)),
 
 # --- a gateway, and Prometheus ---------------------------------------------------------------------------------------
 
+# With a zone of revocations, which operation.conf does not have.
+my $revoke  = 'location = /revoke { phantom_token off; phantom_token_revoke revoked; }';
 my $gateway = gateway(
     workers => 2,
     config  => slurp('nginx-conf/operation.conf'),
     replace => ['/var/cache/phantom-token' => '%%DIR%%/cache', 'server 127.0.0.1:9400' => 'server %%AS%%',
-                'server 127.0.0.1:8081' => 'server %%API%%', 'zone=hot:32m' => 'zone=hot:32k'],
+                'server 127.0.0.1:8081' => 'server %%API%%',
+                'zone=hot:32m' => 'zone=hot:32k; phantom_token_revocation zone=revoked:1m',
+                'phantom_token_hot_cache hot;' => "phantom_token_hot_cache hot; $revoke"],
 );
 my $folder = temporary_folder();
 my $port   = reserve_port();
@@ -144,15 +148,18 @@ ok until_true(patience(30), sub { eval { query('up{job="phantom-token"} == 1') }
 # Something of everything that the panels show.
 my $as = $gateway->as;
 $as->answers('alice-token' => { jwt => { sub => 'alice', client_id => 'app', scope => 'read' } },
-    'refused-token' => { status => 401 }, map { ("large-$_-token" => { jwt => { sub => 'x' x 3000 } }) } 1 .. 20);
+    'refused-token' => { status => 401 },
+    map { ("large-$_-token" => { jwt => { sub => 'bob', large => 'x' x 3000 } }) } 1 .. 20);
+my @form = ('Content-Type: application/x-www-form-urlencoded');
 sub traffic {
-    return map { $gateway->get('/api/orders', port => 80, defined $_ ? (token => $_) : ())->status }
+    return $gateway->post('/revoke', 'sid=s1', port => 80, headers => \@form)->status,
+        map { $gateway->get('/api/orders', port => 80, defined $_ ? (token => $_) : ())->status }
         'alice-token', 'alice-token', undef, 'gone-token', 'refused-token', map { "large-$_-token" } 1 .. 20;
 }
-my $expected = join ' ', 200, 200, 401, 401, 502, (200) x 20;
+my $expected = join ' ', 200, 200, 200, 401, 401, 502, (200) x 20;
 is join(' ', traffic()), $expected, 'requests';
 
-# Every sample of the page, and no other, with its value: name and labels as the page writes them.
+# Every sample of the page, and no other, with its value: the labels in the order of their names.
 sub samples_of_prometheus {
     my %value;
     for my $sample (query('{job="phantom-token", __name__=~"phantom_token_.*"}')) {
@@ -164,8 +171,12 @@ sub samples_of_prometheus {
     }
     return \%value;
 }
-my $page = parse_metrics($gateway->get('/metrics', port => 9145)->body);
-$page->{$_} += 0 for keys %{$page};
+sub samples_of_page {
+    my $value = parse_metrics($gateway->get('/metrics', port => 9145)->body);
+    my $sort  = sub { my ($labels) = @_; return join ',', sort { $a cmp $b } $labels =~ /\w+="[^"]*"/g };
+    return { map { (s/\{(.*)\}/'{' . $sort->($1) . '}'/er => $value->{$_} + 0) } keys %{$value} };
+}
+my $page = samples_of_page();
 my $scraped;
 until_true(patience(10), sub {
     $scraped = samples_of_prometheus();
@@ -193,7 +204,7 @@ my %is_sample = map { (/^(\w+)/ => 1) } keys %{$page};
 is join(' ', grep { !$is_sample{$_} } unique(map { /\b(phantom_token_\w+)/g } @expressions)), '',
     'rules and dashboard name no metric that is not there';
 my %is_value = map { $_ => 1 } map { /(\w+="[^"]*")/g } keys %{$page};
-for my $match (map { [/\b(outcome|cache|status|call)=~?"([^"]*)"/g] } @expressions) {
+for my $match (map { [/\b(outcome|cache|status|call|kind|result)=~?"([^"]*)"/g] } @expressions) {
     while (my ($label, $values) = splice @{$match}, 0, 2) {
         $is_value{qq($label="$_")}
         or fail "rules and dashboard name a label that is not there: $label $_" for split /\|/, $values;
