@@ -28,8 +28,8 @@ sub page_of {
     return $response->body;
 }
 
-# In short: 'requests active', 'cache HIT', 'calls introspection active', 'hot entries'. Without the histogram, whose
-# count must be that of the calls.
+# In short: 'requests active', 'cache HIT', 'calls introspection active', 'hot entries', 'revocations sub refused',
+# 'revoked sub' (entries). Without the histogram, whose count must be that of the calls.
 sub counters {
     my ($gateway) = @_;
     my $value = parse_metrics(page_of($gateway));
@@ -44,6 +44,8 @@ sub counters {
             $calls += $value->{$sample};
         }
         elsif ($name =~ /^hot_cache_(entries|evictions)/) { $short{"hot $1"} += $value->{$sample} }
+        elsif ($name eq 'revocations_total')  { $short{"revocations @values"}  = $value->{$sample} }
+        elsif ($name eq 'revocation_entries') { $short{"revoked $values[1]"}  += $value->{$sample} }
     }
     die "the histogram counts other calls: $value->{phantom_token_as_seconds_count}, not $calls\n"
         if $value->{phantom_token_as_seconds_count} != $calls;
@@ -86,7 +88,8 @@ my $gateway = gateway(
     clock   => 'time',
     log     => { time => 'phantom_token_time', pid => 'pid' },
     http    =>
-        'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; proxy_cache_path %%DIR%%/unsafe keys_zone=unsafe:1m;',
+        'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; proxy_cache_path %%DIR%%/unsafe keys_zone=unsafe:1m; '
+        . 'phantom_token_revocation zone=revoked:1m;',
     locations => qq{
         $page
         location /plain    { $on /_introspect; $api }
@@ -105,6 +108,9 @@ my $gateway = gateway(
                              phantom_token_jwks_endpoint /_jwks; $api }
         location /keyless  { $on /_introspect; phantom_token_verify_jwt on; phantom_token_jwks_endpoint /_keyless;
                              $api }
+        location /revoked  { $on /_introspect; phantom_token_revocation revoked; $api }
+        location = /revoke { phantom_token_revoke revoked; phantom_token_jwks_endpoint /_jwks;
+                             phantom_token_issuer https://as.example; phantom_token_audience api; }
         location /reject   { $on /_introspect; phantom_token_inbound_jwt reject; $api }
         location /pass     { $on /_introspect; phantom_token_inbound_jwt pass; $api }
         location /any      { satisfy any; allow all; $on /_introspect; $api }
@@ -243,6 +249,51 @@ counted($gateway, 'exchange',           '/exchange', 'traded-token',  200,
     { 'requests active' => 1, 'calls exchange active' => 1 });
 counted($gateway, 'exchange, a scope',  '/exchange', 'narrow-token',  403,
     { 'requests insufficient_scope' => 1, 'calls exchange insufficient_scope' => 1 });
+
+my @form = ('Content-Type: application/x-www-form-urlencoded');
+
+# What comes to phantom_token_revoke is no request to a protected location. An entry that is there already is one entry.
+sub received {
+    my ($name, $body, $status, $more, %request) = @_;
+    return counts($gateway, $name, sub {
+        is $gateway->post('/revoke', $body, headers => \@form, %request)->status, $status, "$name: $status";
+    }, %{$more});
+}
+
+my %logout = (iss => 'https://as.example', aud => 'api', iat => time, exp => $far, sub => 'somebody',
+    events => { 'http://schemas.openid.net/event/backchannel-logout' => {} });
+my %header = (alg => 'RS256', kid => 'k1');
+my $logout = jwt({ %logout, jti => 'l1' }, header => { %header, typ => 'logout+jwt' }, key => $key);
+my %event  = (iss => 'https://as.example', aud => 'api', iat => time,
+    sub_id => { format => 'iss_sub', iss => 'https://as.example', sub => 'else' });
+my ($set, $foreign_set) = map {
+    jwt({ %event, jti => $_, events => { "https://schemas.openid.net/secevent/$_" => {} } },
+        header => { %header, typ => 'secevent+jwt' }, key => $key)
+} 'caep/event-type/session-revoked', 'unknown';
+my @is_set = (headers => ['Content-Type: application/secevent+jwt']);
+
+counted($gateway, 'not revoked',        '/revoked', 'alice-token',    200,
+    { 'requests active' => 1, 'calls introspection active' => 1 });
+received('a token is revoked', 'token=alice-token', 200, { 'revocations token revoked' => 1, 'revoked token' => 1 });
+received('once more',          'token=alice-token', 200, { 'revocations token revoked' => 1 });
+counted($gateway, 'revoked',            '/revoked', 'alice-token',    401,
+    { 'requests revoked' => 1, 'calls introspection active' => 1 });
+for my $kind (qw(jti sid sub client_id)) {
+    received("a $kind is revoked", "$kind=nobody", 200, { "revocations $kind revoked" => 1, "revoked $kind" => 1 });
+}
+received('a form that says nothing', 'iss=x', 400, { 'revocations other refused' => 1 });
+received('a form that says too much', 'sub=a&sid=b', 400, { 'revocations other refused' => 1 });
+received('a logout token that is none', 'logout_token=x', 400, { 'revocations logout_token refused' => 1 });
+received('a logout token', "logout_token=$logout", 200,
+    { 'revocations logout_token revoked' => 1, 'revoked logout_token' => 1, 'revoked sub' => 1 });
+received('the same again', "logout_token=$logout", 400, { 'revocations logout_token seen_before' => 1 });
+received('a security event', $set, 202,
+    { 'revocations security_event revoked' => 1, 'revoked security_event' => 1, 'revoked sub' => 1 }, @is_set);
+received('the same again', $set, 202, { 'revocations security_event seen_before' => 1 }, @is_set);
+received('an event that is unknown', $foreign_set, 202,
+    { 'revocations security_event unknown' => 1, 'revoked security_event' => 1 }, @is_set);
+received('an event that is none', 'x', 400, { 'revocations security_event refused' => 1 }, @is_set);
+
 {
     my $alone = gateway(server => $page, servers => { AS => '127.0.0.1:' . reserve_port(), API => $backend });
     counted($alone, 'a server that cannot be reached has been called', '/', 'alice-token', 502,
@@ -510,6 +561,61 @@ counts($gateway, 'four clients at once, over both workers', sub {
     is $figure->('size_bytes'), 32_768, 'hot cache: and its size';
 }
 
+# --- revocations -----------------------------------------------------------------------------------------------------
+
+{
+    my @signed = qw(logout_token security_event);
+    my @kinds  = (qw(token jti sid sub client_id), @signed);
+    my $about  = sub { my ($nginx) = @_; my $all = parse_metrics(page_of($nginx));
+        return { map { $_ => $all->{$_} } grep { /revo/ && !/requests_total/ } keys %{$all} } };
+    my $received = sub {
+        my ($kind, $result) = @_;
+        return qq(phantom_token_revocations_total{kind="$kind",result="$result"});
+    };
+
+    my $without = gateway(server => $page);
+    is_deeply $about->($without), {}, 'without a zone: nothing of revocations on the page';
+    is parse_metrics(page_of($without))->{'phantom_token_requests_total{status="revoked"}'}, 0, 'but the status';
+
+    my $with = gateway(
+        http   => 'phantom_token_revocation zone=one:32k; phantom_token_revocation zone=two:1m;',
+        server => "$page location = /revoke { phantom_token_revoke one; } phantom_token_revocation two;"
+    );
+    my $zeros = $about->($with);
+    my $room  = { map { $_ => delete $zeros->{qq(phantom_token_revocation_capacity{zone="$_"})} } qw(one two) };
+    is_deeply $zeros, {
+        (map { my $zone = $_; map { (qq(phantom_token_revocation_entries{zone="$zone",kind="$_"}) => 0) } @kinds }
+            qw(one two)),
+        (map { my $kind = $_; map { ($received->($kind, $_) => 0) } qw(revoked failed) } @kinds),
+        (map { my $kind = $_; map { ($received->($kind, $_) => 0) } qw(refused seen_before unknown) } @signed),
+        $received->('other', 'refused') => 0,
+    }, 'two zones, before anything has come: every sample, with 0';
+    cmp_ok $room->{one}, '>', 0, 'the room of each zone';
+    cmp_ok $room->{two}, '>', 32 * $room->{one}, 'a larger one has more';
+
+    is $with->post('/revoke', "sub=s$_", headers => \@form)->status, 200, "a sub is revoked: $_" for 1, 2;
+    my $two = $about->($with);
+    is $two->{'phantom_token_revocation_entries{zone="one",kind="sub"}'}, 2, 'entries of the zone that has them';
+    is $two->{'phantom_token_revocation_entries{zone="two",kind="sub"}'}, 0, 'and of the other one';
+    is $two->{ $received->('sub', 'revoked') }, 2, 'what has come is counted for both together';
+    is $with->reload, '', 'reload';
+    is_deeply $about->($with), $two, 'a reload keeps all of it';
+
+    $with->announce(qr/\[error\].*is full of what has not ended/);
+    my $connection = $with->connect;
+    my %statuses;
+    for my $n (1 .. $room->{one} + 1) {
+        my @request = (method => 'POST', path => '/revoke', headers => \@form, body => "sid=s$n");
+        $statuses{ $connection->request(@request)->status }++;
+    }
+    my $full = $about->($with);
+    is_deeply \%statuses, { 200 => $room->{one} - 2, 503 => 3 }, 'a zone that is full';
+    is $full->{'phantom_token_revocation_entries{zone="one",kind="sid"}'}, $room->{one} - 2,
+        'has as many as it has room for';
+    is $full->{ $received->('sid', 'failed') }, 3, 'what it does not take has failed';
+    is $full->{ $received->('sid', 'revoked') }, $room->{one} - 2, 'and is not revoked';
+}
+
 # --- the page as HTTP ------------------------------------------------------------------------------------------------
 
 my $type = 'text/plain; version=0.0.4; charset=utf-8';
@@ -592,12 +698,15 @@ accepted_by_promtool('a page that has counted', page_of($gateway));
 accepted_by_promtool('a page that has not', page_of($http));
 {
     my $odd = gateway(http => join(' ', map {
-        qq{phantom_token_hot_cache "zone=$_:32k";}
+        qq{phantom_token_hot_cache "zone=$_:32k"; phantom_token_revocation "zone=r-$_:32k";}
     } 'q\"uote', 'back\\\\slash', 'line\nbreak', "\xc3\xa9", "\xff"), server => $page);
     my $text = page_of($odd);
     accepted_by_promtool('zones of any name', $text);
     is_deeply [sort map { /^phantom_token_hot_cache_entries\{zone="(.*)"\}$/ } keys %{ parse_metrics($text) }],
         [sort 'q\"uote', 'back\\\\slash', 'line\nbreak', '\\\\xc3\\\\xa9', '\\\\xff'], 'zones of any name, escaped';
+    is_deeply [sort map { /^phantom_token_revocation_capacity\{zone="r-(.*)"\}$/ } keys %{ parse_metrics($text) }],
+        [sort 'q\"uote', 'back\\\\slash', 'line\nbreak', '\\\\xc3\\\\xa9', '\\\\xff'],
+        'those of revocations too';
 }
 for my $broken (
     ['no line end',         "# HELP a_total A.\n# TYPE a_total counter\na_total 1"],
