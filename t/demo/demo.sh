@@ -19,7 +19,7 @@ for option in "$@"; do
 done
 groups=()
 mistakes=0
-cache_seconds=15 # how long the gateway uses an introspection answer, and a revoked token goes on working
+cache_seconds=15 # how long the gateway uses an introspection answer, and a revoked token works where nobody tells it
 
 if [ -t 1 ]; then bold=$'\e[1m' good=$'\e[32m' bad=$'\e[31m' plain=$'\e[0m'; else bold='' good='' bad='' plain=''; fi
 
@@ -82,12 +82,20 @@ start_gateway() {
   port=$(free_port 8080)
   [ "$port" -ne "$api_port" ] || port=$(free_port $((api_port + 1)))
   gateway=http://127.0.0.1:$port
+  backend_port=$(free_port 8181)
   echo "Starting the gateway, $(nginx -v 2>&1 | sed 's/.*: //') with the module"
   mkdir "$folder/temp"
   (umask 077 && echo gateway-secret > "$folder/gateway-secret")
-  sed "s|@module@|$module|; s|@gateway_port@|$port|; s|@api_port@|$api_port|; s|@as@|$as|; s|@page@|$here/page|
-    s|@cache_seconds@|$cache_seconds|" "$here/nginx.conf.in" > "$folder/nginx.conf"
+  sed "s|@module@|$module|; s|@gateway_port@|$port|; s|@api_port@|$api_port|; s|@backend_port@|$backend_port|
+    s|@as@|$as|; s|@page@|$here/page|; s|@cache_seconds@|$cache_seconds|" "$here/nginx.conf.in" > "$folder/nginx.conf"
   run_gateway "$port"
+}
+
+# After the gateway, which it tells what has been revoked.
+start_backend() {
+  echo "Starting the page's backend"
+  PORT=$backend_port CLIENT=spa REVOCATION=$as/token/revocation GATEWAY=$gateway/revoke start backend node "$here/backend.mjs"
+  wait_for_port "$backend_port" "${groups[-1]}" 'the backend' "$folder/backend.log"
 }
 
 # run_gateway PORT: with the configuration that is in the folder. Whoever starts the demo owns its folder: nginx's workers
@@ -302,6 +310,7 @@ TOKEN=\$(curl -su app:app-secret -d 'grant_type=client_credentials&scope=read wr
 curl -i -H "Authorization: Bearer \$TOKEN" $gateway/api/orders
 curl -i -H "Authorization: Bearer \$TOKEN" $gateway/api/admin/users
 curl -i $gateway/api/orders
+curl -i -d "token=\$TOKEN" $gateway/revoke      and call again: refused at once
 
 Gateway               $gateway/api/   $gateway/api/admin/
 API, without gateway  http://127.0.0.1:$api_port/
@@ -309,7 +318,7 @@ Authorization server  $as/.well-known/openid-configuration
 Configuration, logs   $folder/nginx.conf   $folder/error.log   $folder/access.log
 END
   wait -n "${groups[@]:1}" || true
-  die 'the gateway or the API ended by itself:' "$folder/error.log" "$folder/api.log"
+  die 'the gateway, the API or the backend ended by itself:' "$folder/error.log" "$folder/api.log" "$folder/backend.log"
 }
 
 export PATH="$PATH:/usr/sbin" no_proxy="127.0.0.1${no_proxy:+,$no_proxy}"
@@ -327,6 +336,7 @@ if [ -n "$mcp" ]; then
 else
   start_api
   start_gateway
+  start_backend
   show_all
   [ -z "$all" ] || show_modes
 fi

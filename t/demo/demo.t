@@ -75,6 +75,7 @@ leaves_nothing('after --mcp');
 is($status, 143 << 8, 'without --once it stays up until a signal') or diag($text);
 ok($text =~ m{In a browser on this machine: http://127\.0\.0\.1:\d+/\n}, 'it says where the page is');
 ok($text =~ /curl -i -H "Authorization: Bearer \$TOKEN"/, 'and says what to try');
+ok($text =~ m{curl -i -d "token=\$TOKEN" http://\S+/revoke }, 'how to revoke, too');
 leaves_nothing('after SIGTERM');
 
 done_testing();

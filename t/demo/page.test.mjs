@@ -71,10 +71,16 @@ async function press(action) {
   return lastCall();
 }
 
-async function lastCall() {
-  const [name, status, outcome, cache] = await page.locator('#calls tbody tr').first().locator('th, td').allInnerTexts();
-  return { name, status, outcome, cache };
+// The last ones, the last one first.
+async function calls(count) {
+  const rows = (await page.locator('#calls tbody tr').all()).slice(0, count);
+  return Promise.all(rows.map(async (row) => {
+    const [name, status, outcome, cache] = await row.locator('th, td').allInnerTexts();
+    return { name, status, outcome, cache };
+  }));
 }
+
+const lastCall = async () => (await calls(1))[0];
 
 async function isActive(token) {
   const headers = { Authorization: `Basic ${btoa('gateway:gateway-secret')}` };
@@ -206,18 +212,31 @@ for (const [action, { call, parts }] of Object.entries(challenges)) {
   });
 }
 
-test('revoked: a cache entry lets the token through until it ends, then it is refused', async () => {
+test('what the authorization server does not revoke, the gateway is not told', async () => {
+  const answer = await fetch(`${DEMO}revocation`, { method: 'POST', body: new URLSearchParams() });
+  assert.equal(answer.status, 502);
+  assert.match(await answer.text(), /^The authorization server answered 400/);
+});
+
+test('revoked: refused at once where the gateway was told, elsewhere let through until the cache entry ends', async () => {
   const token = await heldToken();
   await button('revoke').click();
-  await message(/^Still allowed, although the token is revoked/);
+  await message(/^Refused at once where the gateway was told/);
   assert.equal(await isActive(token), false, 'the authorization server has it as revoked');
-  assert.deepEqual(await lastCall(), { name: 'with the token, revoked', status: '200', outcome: 'active', cache: 'HIT' });
+  const [told, untold] = await calls(2);
+  assert.deepEqual(told, { name: 'revoked, gateway told', status: '401', outcome: 'revoked', cache: 'HIT' });
+  assert.deepEqual(untold, { name: 'revoked, gateway not told', status: '200', outcome: 'active', cache: 'HIT' });
+  const [first, second] = await page.locator('#revocation .card').allInnerTexts();
+  assert.match(first, /^The gateway was told\s+GET \/api\/orders\s+401 refused\s+judged revoked, cache HIT/);
+  assert.match(second, /^The gateway was not told\s+GET \/api\/untold\/orders\s+200 let through\s+judged active, cache HIT/);
   await page.locator('#countdown').filter({ hasText: /ends in \d+ s/ }).waitFor();
   assert.equal(await button('revoke').isDisabled(), true);
   await page.locator('#message').filter({ hasText: /^Refused\. The cache entry has ended/ }).waitFor({ timeout: settings.cache_seconds * 1000 + patience });
-  const { status, outcome } = await lastCall();
-  assert.deepEqual({ status, outcome }, { status: '401', outcome: 'inactive' });
+  const { name, status, outcome } = await lastCall();
+  assert.deepEqual({ name, status, outcome }, { name: 'revoked, gateway not told', status: '401', outcome: 'inactive' });
+  await page.locator('#revocation .card').nth(1).filter({ hasText: /401 refused ?judged inactive/ }).waitFor();
   assert.equal(await page.locator('#countdown').isVisible(), false);
+  assert.equal((await press('call')).status, '401');
 });
 
 test('a logout revokes the token and forgets it; then somebody else logs in', async () => {
@@ -278,6 +297,9 @@ test('on a phone nothing hangs over the edge, and the buttons are big enough for
   }
   for (const box of await page.locator('#actions button:visible').all()) assert.ok((await box.boundingBox()).height >= 44);
   await page.screenshot({ path: `${FOLDER}/phone.png`, fullPage: true });
+  await button('revoke').click();
+  await page.locator('#revocation').waitFor();
+  assert.ok(await overhang() <= 0, 'after revoke');
   await page.reload();
   await message(/^Nobody/);
   assert.ok(await overhang() <= 0, 'before the login');
@@ -303,12 +325,18 @@ for (const colorScheme of ['light', 'dark']) {
     }
     await page.mouse.move(0, 0);
     await page.screenshot({ path: `${FOLDER}/${colorScheme}.png`, fullPage: true });
+    await button('revoke').click();
+    await page.locator('#revocation').waitFor();
+    assert.deepEqual(await faintTexts(), [], 'after revoke');
+    await page.screenshot({ path: `${FOLDER}/revoked-${colorScheme}.png`, fullPage: true });
   });
 }
 
 test('a gateway that does not answer is told', async () => {
+  await page.reload();
+  await message(/^Nobody/);
   await page.route('**/api/**', (route) => route.abort());
-  await button('call').click();
+  await button('without').click();
   await message(/\/api\/orders does not answer/);
   assert.equal(complaints.pop(), 'Failed to load resource: net::ERR_FAILED');
   await page.unroute('**/api/**');

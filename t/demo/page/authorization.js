@@ -1,5 +1,5 @@
-// Gets a token from the authorization server, by authorization code with PKCE (RFC 6749 4.1, RFC 7636), and revokes it
-// (RFC 7009). No ID token is asked for: who is logged in does not matter to this page, so there is no nonce either.
+// Gets a token from the authorization server, by authorization code with PKCE (RFC 6749 4.1, RFC 7636), and has it revoked
+// by the page's backend. No ID token is asked for: who is logged in does not matter to this page, so there is no nonce either.
 
 import { ask } from './ask.js';
 
@@ -48,7 +48,8 @@ export async function redeem(server, { client_id }, { answer, started }) {
   return { value: token.access_token, scope: token.scope, expires: Date.now() + token.expires_in * 1000, revoked: false };
 }
 
-export const revoke = (server, { client_id }, token) => post(server.revocation_endpoint, { client_id, token: token.value });
+// The backend has the authorization server revoke it (RFC 7009) and then tells the gateway, which this page may not.
+export const revoke = (token) => post('/revocation', { token: token.value });
 
 async function post(endpoint, parameters) {
   const response = await ask(endpoint, { method: 'POST', body: new URLSearchParams(parameters) });

@@ -9,7 +9,7 @@ export function explain({ outcome, cache, path, status }, { revoked, cacheSecond
           + `the token's place. It keeps the answer for ${cacheSeconds} seconds.`;
       }
       return revoked
-        ? 'Still allowed, although the token is revoked: the answer in the gateway\'s cache is from before. That is the price of a cache, and you choose it.'
+        ? 'Still allowed, although the token is revoked: nobody told the gateway here, and the answer in its cache is from before.'
         : 'Allowed. The gateway still had the answer about this token in its cache: the authorization server was not asked.';
     case 'missing':
       return 'Refused: no token was sent. The gateway says what it wants. Neither the authorization server nor the API heard of it.';
@@ -19,6 +19,8 @@ export function explain({ outcome, cache, path, status }, { revoked, cacheSecond
       return revoked
         ? 'Refused. The cache entry has ended, so the gateway asked again, and the authorization server says that the token is good no more.'
         : 'Refused. It looks like a token, so the gateway asked, but the authorization server knows of no such token, or of none that is still good.';
+    case 'revoked':
+      return 'Refused: the gateway has been told that this token is revoked. What its cache says does not matter.';
     case 'insufficient_scope':
       return `Refused: the token is good, but not good for ${path}. A scope is missing, and the API heard nothing of it.`;
     case 'expired':
@@ -26,6 +28,14 @@ export function explain({ outcome, cache, path, status }, { revoked, cacheSecond
     default:
       return `Refused with ${status}: the gateway cannot tell, and what it cannot tell it does not let through.`;
   }
+}
+
+// What became of a token that has just been revoked, where the gateway was told and where not.
+export function explainRevocation(told, untold) {
+  if (told.status >= 400 && untold.status < 400) {
+    return 'Refused at once where the gateway was told that the token is revoked; still allowed where it was not, until its cache entry ends.';
+  }
+  return `The token is revoked. Where the gateway was told it answered ${told.status}, where it was not, ${untold.status}.`;
 }
 
 // The parts of a WWW-Authenticate challenge (RFC 9110 11.6.1): [{ text, sentence }].

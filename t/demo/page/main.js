@@ -3,7 +3,7 @@
 import { ask } from './ask.js';
 import * as authorization from './authorization.js';
 import { call } from './call.js';
-import { explain } from './explain.js';
+import { explain, explainRevocation } from './explain.js';
 import * as show from './show.js';
 
 let settings;
@@ -15,6 +15,7 @@ let timer;
 const names = {
   call: 'with the token', without: 'without a token', altered: 'altered token', malformed: 'malformed token', admin: 'for the scope admin',
 };
+const namesOfRevoked = { call: 'revoked, gateway told', untold: 'revoked, gateway not told', admin: 'revoked, for the scope admin' };
 
 const actions = {
   login: async () => authorization.login(await discovered(), settings),
@@ -35,33 +36,42 @@ const altered = (value) => value.slice(0, -1) + (value.endsWith('A') ? 'B' : 'A'
 async function request(kind, path, value) {
   const result = await call(path, value);
   const own = token !== null && value === token.value;
-  if (own && result.outcome === 'inactive') stopWaiting();
-  else if (own && result.cache !== 'HIT') cachedUntil = Date.now() + settings.cache_seconds * 1000;
+  if (own && ['MISS', 'EXPIRED'].includes(result.cache)) cachedUntil = Date.now() + settings.cache_seconds * 1000;
   show.browser(token, result);
   show.gateway(result);
   show.api(result);
   show.challenge(result);
-  show.addToCalls(own && token.revoked ? `${names[kind]}, revoked` : names[kind], result);
+  show.addToCalls(own && token.revoked ? namesOfRevoked[kind] : names[kind], result);
   show.message(explain(result, { revoked: own && token.revoked, cacheSeconds: settings.cache_seconds }), result.status < 400 ? 'good' : 'bad');
   return result;
 }
 
-// With a fresh answer in the gateway's cache, so that there is something to watch.
+// The same API where nobody tells the gateway what has been revoked.
+const callUntold = () => request('untold', '/api/untold/orders', token.value);
+
+// With a fresh answer in the gateway's cache, which both locations share, so that there is something to watch.
 async function revokeAndCall() {
   if (cachedUntil < Date.now() + 2000) await actions.call();
-  await authorization.revoke(await discovered(), settings, token);
+  await authorization.revoke(token);
   token.revoked = true;
   show.actions(token);
-  if ((await actions.call()).status === 200) waitForTheEnd();
+  const untold = await callUntold();
+  const told = await actions.call();
+  show.revocation(told, untold);
+  show.message(explainRevocation(told, untold), told.status < 400 ? 'bad' : 'good');
+  if (untold.status === 200) waitForTheEnd(told);
 }
 
 // Counts down to the end of the cache entry, then calls again; nginx counts in whole seconds, so perhaps once more.
-function waitForTheEnd() {
+function waitForTheEnd(told) {
   clearInterval(timer);
   timer = setInterval(() => attempt(async () => {
     const left = Math.ceil((cachedUntil - Date.now()) / 1000);
     show.countdown(left > 0 ? `The gateway's cache entry ends in ${left} s. Then this page calls again.` : 'Calling again …');
-    if (left < 0) await actions.call();
+    if (left >= 0) return;
+    const untold = await callUntold();
+    show.revocation(told, untold);
+    if (untold.status !== 200) stopWaiting();
   }), 1000);
 }
 
@@ -73,7 +83,7 @@ function stopWaiting() {
 // The token is revoked, for it is good elsewhere as long as it lives, and forgotten.
 async function logout() {
   stopWaiting();
-  if (!token.revoked) await authorization.revoke(await discovered(), settings, token);
+  if (!token.revoked) await authorization.revoke(token);
   reset(null);
   show.message('Logged out. The token is revoked, and this page has forgotten it.');
 }
@@ -86,6 +96,7 @@ function reset(newToken) {
   show.gateway(null);
   show.api(null);
   show.challenge(null);
+  show.revocation(null, null);
 }
 
 async function attempt(action) {

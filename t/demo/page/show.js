@@ -67,11 +67,13 @@ const sent = ({ path, token }) => [
     code(token === undefined ? 'no Authorization header' : `Authorization: Bearer ${abridged(token)}`)),
 ];
 
+const verdict = ({ status }) => element('p', { className: status < 400 ? 'verdict good' : 'verdict bad' },
+  element('strong', { textContent: status }), ` ${status < 400 ? 'let through' : 'refused'}`);
+
 export function gateway(result) {
   if (result === null) return put('gateway', note('Nothing yet.'));
   return put('gateway',
-    element('p', { className: result.status < 400 ? 'verdict good' : 'verdict bad' },
-      element('strong', { textContent: result.status }), ` ${result.status < 400 ? 'let through' : 'refused'}`),
+    verdict(result),
     list([
       ['judged', code(result.outcome ?? '–'), '$phantom_token_status'],
       ['cache', result.cache ? code(result.cache) : 'not looked into', '$phantom_token_cache'],
@@ -81,7 +83,8 @@ export function gateway(result) {
 }
 
 // Whom the gateway asked about the token.
-function asked({ cache, time }) {
+function asked({ cache, outcome, time }) {
+  if (outcome === 'revoked') return 'Whatever its cache holds: the gateway has been told that this token is revoked.';
   if (!cache) return 'Nobody was asked: the request showed enough.';
   if (cache === 'HIT') return 'Its cache held the answer. Its own checks of time and scope run on every request.';
   return `The authorization server was asked, and took ${milliseconds(time)}.`;
@@ -117,6 +120,24 @@ export function challenge(result) {
     element('p', { className: 'token' }, code(`WWW-Authenticate: ${result.challenge}`)),
     list(explainChallenge(result.challenge).map(({ text, sentence }) => [text, sentence])));
 }
+
+// The same token, just revoked, at two locations: a card for each.
+export function revocation(told, untold) {
+  $('#revocation').hidden = told === null;
+  if (told === null) return;
+  put('revocation',
+    card('The gateway was told', told, 'The authorization server revoked the token, then this page\'s backend told the gateway.'),
+    card('The gateway was not told', untold, untold.status < 400
+      ? 'The authorization server revoked the token, and the answer in the gateway\'s cache is from before. It counts until it ends.'
+      : 'Its cache entry has ended. It asked the authorization server, and the token is good no more.'));
+}
+
+const card = (title, result, sentence) => element('div', { className: 'card' },
+  element('h3', { textContent: title }),
+  element('p', {}, code(`GET ${result.path}`)),
+  verdict(result),
+  element('p', {}, 'judged ', code(result.outcome ?? '–'), ', cache ', result.cache ? code(result.cache) : 'not looked into'),
+  note(sentence));
 
 export function addToCalls(name, result) {
   $('#calls').hidden = false;
