@@ -87,7 +87,7 @@ sub local_text {
     my ($text) = @_;
     spill("$files/$_", content_of($_)) for $text =~ m{/etc/nginx/([\w.-]+)}g;
     $text =~ s{/etc/nginx/}{$files/}g;
-    $text =~ s{/var/(?:cache|log)/}{%%DIR%%/}g;
+    $text =~ s{/var/(?:cache|log|lib/nginx)/}{%%DIR%%/}g;
     $text =~ s{unix:/run/}{unix:%%DIR%%/}g;
     $text =~ s{load_module modules/(?!\S*phantom_token)}{load_module /usr/lib/nginx/modules/}g;
     $text =~ s{/etc/ssl/certs/ca-certificates\.crt}{%%TLS%%/ca.pem}g;
@@ -109,6 +109,7 @@ sub parts_of {
 
     my $zones = $text =~ /proxy_cache\s+(?!off)\w/ ? join "\n", map { "proxy_cache_path %%DIR%%/$_ keys_zone=$_:1m;" }
         unique($text =~ /proxy_cache\s+(?!off)(\w+);/g) : '';
+    $zones .= join '', map { "phantom_token_revocation zone=$_:1m;" } unique($text =~ /phantom_token_revoke\s+(\w+);/g);
     if ($block->{level} eq 'introspection') { return (http => $zones, introspection => $text, log_level => 'warn') }
 
     my $server = '';
