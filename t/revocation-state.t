@@ -152,6 +152,8 @@ for my $n (1 .. 6) {
 }
 kill QUIT => $old;
 until_true(patience(10), sub { (masters()) == 1 }) or die "the old master does not quit\n";
+# So far the old one may have refused all by itself: the new one has a second to read the file.
+until_true(patience(2), sub { !grep { status($gateway, "both-$_") != 401 } 1 .. 6 });
 all_are(401, $gateway, 'the new binary alone: refused', map { "both-$_" } 1 .. 6);
 
 # --- workers that are killed ------------------------------------------------------------------------------------------
