@@ -32,7 +32,7 @@ bool collect_body(ngx_http_request_t *r, std::string_view &body) noexcept {
   u_char *end = place;
   const ngx_chain_t *link = r->request_body == nullptr ? nullptr : r->request_body->bufs;
   for (; end != nullptr && link != nullptr; link = link->next) {
-    end = copy_buffer(*link->buf, end);
+    end = ngx_buf_size(link->buf) == 0 ? end : copy_buffer(*link->buf, end);
   }
   body = to_view({size, place});
   return end != nullptr;
