@@ -55,7 +55,11 @@ bool parse_jwt(std::string_view text, Memory &memory, Jwt &jwt, const char *&pro
   }
 
   const std::string_view signature = compact.substr(second_dot + 1);
-  if (signature.empty() || !base64url_decode(signature, nullptr)) {
+  if (signature.empty()) {
+    problem = jwt_is_not_signed;
+    return false;
+  }
+  if (!base64url_decode(signature, nullptr)) {
     problem = "the signature of the JWT is not base64url";
     return false;
   }
@@ -64,7 +68,7 @@ bool parse_jwt(std::string_view text, Memory &memory, Jwt &jwt, const char *&pro
     return false;
   }
   if (!is_signed(*header)) {
-    problem = "the JWT is not signed";
+    problem = jwt_is_not_signed;
     return false;
   }
   const JsonValue *claims = decode_object(compact.substr(first_dot + 1, second_dot - first_dot - 1), memory, problem);

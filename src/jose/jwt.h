@@ -14,6 +14,9 @@ struct Jwt {
   const JsonValue *claims = nullptr;  ///< an object
 };
 
+/// The problem of a JWT whose `alg` is `none`, empty or absent, or whose signature is empty.
+inline constexpr char jwt_is_not_signed[] = "the JWT is not signed";
+
 /// Reads a signed JWT. It must have three parts of base64url, none of them empty; header and payload must be JSON
 /// objects as parse_json() reads them; and `alg` must be a string that is neither empty nor `none`, in upper or lower
 /// case (RFC 8725 section 3.2).
