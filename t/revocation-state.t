@@ -7,6 +7,7 @@ use lib 't/lib';
 use Fcntl 'S_IMODE';
 use Harness;
 use Harness::Metrics 'parse_metrics';
+use IO::Handle ();
 use POSIX ();
 
 time_limit(600);
@@ -208,20 +209,25 @@ all_are(401, $gateway, 'after a restart: all', qw(user-1 full gone denied));
 
 sub start_fails {
     my ($name, $message) = @_;
+    # nginx ends without freeing what it has read.
+    local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:detect_leaks=0" if defined $ENV{ASAN_OPTIONS};
     my $error = eval { $gateway->start; '' } // $@;
     like $error, $message, $name;
     delete $gateway->{pid};
     return;
 }
 $gateway->announce(
-    qr/\[emerg\].*the state file "[^"]+" of "phantom_token_revocation" (?:is broken|cannot be opened|holds)/
+    qr/\[emerg\].*the state file "[^"]+" of "phantom_token_revocation" (?:is (?:broken|no reg)|cannot be opened|holds)/
 );
 my @good = do { $gateway->stop; lines() };
-write_file(@good, 'sub 0123456789');
-is $gateway->check->{code}, 0, 'nginx -t: a broken last line';
-like $gateway->check->{output}, qr/\[warn\] the state file "\Q$file\E" .* ends within a line: that line is left out/,
-    '... is left out with a warning';
-is((lines())[-1], 'sub 0123456789', '... and nginx -t leaves the file as it is');
+for my $broken ("sub 0123456789\n", "\n", "\0" x 70_000, "\0" x 70_000 . "\n", 'sub 0123456789') {
+    write_file(@good, $broken);
+    my $shown = substr $broken, 0, 12;
+    is $gateway->check->{code}, 0, "nginx -t: a broken last line: $shown";
+    like $gateway->check->{output}, qr/\[warn\] the state file "\Q$file\E" .* ends with a broken line: that line is/,
+        '... is left out with a warning';
+    is((lines())[-1], $broken, '... and nginx -t leaves the file as it is');
+}
 $gateway->start;
 all_are(401, $gateway, 'a broken last line: all others are refused', qw(user-1 full gone denied));
 $gateway->stop;
@@ -237,6 +243,10 @@ rename $file, "$file.kept" or die $!;
 mkdir $file or die $!;
 start_fails('no file', qr/the state file "\Q$file\E" of "phantom_token_revocation" cannot be opened.*Is a directory/);
 rmdir $file or die $!;
+POSIX::mkfifo($file, 0600) or die $!;
+start_fails('a pipe', qr/the state file "\Q$file\E" of "phantom_token_revocation" is no regular file in \S+:\d+/);
+is $gateway->check->{code}, 1, 'nginx -t: a pipe';
+unlink $file;
 my $end = time + 3600;
 write_file(map { sprintf "sub %08x %064x - %d %d\n", $_, $_, $end, $end } 1 .. 20_000);
 start_fails('more than the zone has room for', qr/holds more than its zone has room for: make the zone larger/);
@@ -244,6 +254,55 @@ write_file((map { sprintf "sub %08x %064x - %d %d\n", $_, $_, time - 1, $end } 1
 $gateway->start;
 is scalar(lines()), scalar(@good), 'what has ended is left out';
 $gateway->stop;
+rename $file, "$file.real" or die $!;
+symlink "$file.real", $file or die $!;
+$gateway->start;
+ok -l $file, 'a symbolic link: stays';
+is revoke($gateway, 'user-9'), 200, '... and is followed';
+is scalar(lines()), scalar(@good) + 1, '... by the workers too';
+$gateway->stop;
+
+# --- reloads that change the size, under a load -----------------------------------------------------------------------
+
+# Without a file, old workers have another zone than new ones.
+my $storm = gateway(parts('phantom_token_revocation zone=revoked:1m keep=2h;'));
+my $list  = $storm->folder . '/accepted';
+my $child = fork // die "fork: $!";
+if (!$child) {
+    open my $out, '>', $list or POSIX::_exit(1);
+    $out->autoflush;
+    for my $n (1 .. 100_000) {
+        print {$out} "storm-$n\n" if revoke($storm, "storm-$n") == 200;
+    }
+    POSIX::_exit(0);
+}
+is $storm->reload(parts("phantom_token_revocation zone=revoked:${_}m keep=2h;")), '', "a reload to $_ MB under load"
+    for 2, 1, 2, 1;
+kill KILL => $child;
+waitpid $child, 0;
+my @stormed = do { open my $in, '<', $list or die "$list: $!"; my @all = <$in>; chomp @all; @all };
+cmp_ok scalar(@stormed), '>=', 20, 'revocations that were answered with 200: ' . @stormed;
+know($storm, @stormed);
+all_are(401, $storm, 'all of them are refused', @stormed);
+$storm->stop;
+
+# --- a zone that is full, with a file ---------------------------------------------------------------------------------
+
+my $small = gateway(parts($with_file =~ s/1m/32k/r));
+$small->announce(qr/\[error\].*is full of what has not ended/);
+my $room = parse_metrics($small->get('/metrics')->body)->{'phantom_token_revocation_capacity{zone="revoked"}'};
+my $filling = $small->connect;
+$filling->request(method => 'POST', path => '/revoke', body => "sub=f-$_", headers => \@form) for 1 .. $room;
+$small->as->answers('/jwks' => { json => jwks($rsa) });
+my $of_small = $small->folder . '/revoked.state';
+my $size = -s $of_small;
+is logout($small, logout_token(jti => "full-$_", sub => 'f-1')), 503, 'a full zone: a logout token' for 1 .. 3;
+is revoke($small, 'one-more'), 503, 'a full zone: a form';
+is -s $of_small, $size, 'a full zone: nothing of it is in the file';
+is $small->reload, '', 'a full zone: a reload';
+$small->crash;
+$small->start;
+is revoke($small, 'one-more'), 503, 'a full zone: after a restart';
 
 # --- the clock --------------------------------------------------------------------------------------------------------
 

@@ -399,12 +399,16 @@ configurations(
         location = /keys { proxy_pass http://%%AS%%; }
 END
       refuses => qr/"phantom_token_jwks_endpoint" of location "\/revoke" leads to location "\/keys", which clients/ },
+    { name => 'nginx -t: told, and nobody refuses', http => $declared, accepts => 1,
+      locations => 'location = /revoke { phantom_token_revoke r; }',
+      warns => qr/location "\/revoke" takes revocations into the zone "r", and no protected location refuses by it/ },
     (map {
         { name => "nginx -t: $_->[0]", http => "phantom_token_revocation $_->[1];", protected => '',
           refuses => $_->[2] }
     }
         ['less than 8 pages', 'zone=r:31k', qr/"phantom_token_revocation" has a zone of less than 8 pages/],
         ['no size', 'zone=r', qr/"phantom_token_revocation" wants "zone=NAME:SIZE"/],
+        ['a zone named off', 'zone=off:1m', qr/has a zone by a name that is the word for none: "zone=off:1m"/],
         ['keep alone', 'keep=5s', qr/"phantom_token_revocation" has no "zone=NAME:SIZE"/],
         ['keep of zero', 'zone=r:1m keep=0', qr/wants a time from 1s to 1y, it has: "keep=0"/],
         ['two times', 'zone=r:1m keep=1s keep=2s', qr/has a second time: "keep=2s"/],

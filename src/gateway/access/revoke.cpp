@@ -106,7 +106,10 @@ oauth::EventKind event_kind(ReceivedKind kind) noexcept {
 bool read_event_token(ngx_http_request_t *r, const phantom_token_location_t &location, std::string_view token,
                       ReceivedRevocation &received) noexcept {
   PoolMemory memory(r->pool);
-  if (jose::parse_jwt(token, memory, received.jwt, received.event.problem)) {
+  if (!jose::parse_jwt(token, memory, received.jwt, received.event.problem)) {
+    received.event.error = received.event.problem == jose::jwt_is_not_signed ? oauth::EventError::invalid_key
+                                                                             : oauth::EventError::invalid_request;
+  } else {
     const oauth::Requirements &requirements = location.policy->requirements;
     received.event = oauth::read_event(
         event_kind(received.kind), received.jwt,

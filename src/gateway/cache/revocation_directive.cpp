@@ -2,6 +2,8 @@
 
 #include "revocation_directive.h"
 
+#include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include "../../nginx/pool.h"
@@ -48,6 +50,7 @@ ngx_int_t copy_earlier(const RevocationZone &zone, const ngx_shm_zone_t &earlier
     has_room = has_room && add_revocation(*zone.table, record, now) != Added::full;
   });
   if (has_room) {
+    source.table->closed = now.steady;
     return NGX_OK;
   }
   ngx_log_error(NGX_LOG_EMERG, zone.cycle->log, 0,
@@ -133,6 +136,23 @@ bool is_another_zones(const phantom_token_main_t &main, const ngx_str_t &path) n
   return false;
 }
 
+/// A new file takes the place of the old one, and must not take that of a symbolic link to it.
+/// @return false where there is no memory.
+bool follow_links(ngx_pool_t *pool, ngx_str_t &path) noexcept {
+  char *real = realpath(reinterpret_cast<const char *>(path.data), nullptr);
+  if (real == nullptr) {
+    return true;  // it is not there yet
+  }
+  const std::size_t size = std::strlen(real);
+  auto *copied = static_cast<u_char *>(ngx_pnalloc(pool, size + 1));
+  if (copied != nullptr) {
+    ngx_memcpy(copied, real, size + 1);
+    path = {size, copied};
+  }
+  std::free(real);  // NOLINT(cppcoreguidelines-no-malloc): realpath() has taken it
+  return copied != nullptr;
+}
+
 char *declare(ngx_conf_t *cf, const ngx_command_t *cmd, const RevocationParameters &parameters) noexcept {
   auto *data = make<RevocationZone>(cf->pool);
   if (data == nullptr) {
@@ -143,7 +163,7 @@ char *declare(ngx_conf_t *cf, const ngx_command_t *cmd, const RevocationParamete
   data->declared_at = {cf->conf_file->file.name, cf->conf_file->line};
   if (!parameters.state_file.empty()) {
     data->state_file = to_ngx_str(parameters.state_file);
-    if (ngx_conf_full_name(cf->cycle, &data->state_file, 0) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, &data->state_file, 0) != NGX_OK || !follow_links(cf->pool, data->state_file)) {
       return static_cast<char *>(NGX_CONF_ERROR);
     }
   }

@@ -1,20 +1,19 @@
 #include "revocation_file.h"
 
-#include <sys/file.h>
-
 #include <algorithm>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "../../nginx/strings.h"
 #include "keep_order.h"
 #include "revocation_line.h"
+#include "state_file.h"
 
 namespace gateway {
 namespace {
 
 constexpr std::size_t block_size = std::size_t{64} * 1024;
-constexpr int private_mode = 0600;
 
 struct FreeBlock {
   void operator()(void *block) const noexcept { ngx_free(block); }
@@ -26,19 +25,23 @@ Block allocate(std::size_t size) noexcept {
   return Block(static_cast<char *>(ngx_alloc(size, ngx_cycle->log)));
 }
 
-const char *path_of(const RevocationZone &zone) noexcept {
-  return reinterpret_cast<const char *>(zone.state_file.data);
-}
-
 /// How far the file has been read, and what stood in the way.
 struct Reading {
   enum class End : std::uint8_t { whole, no_memory, failed, full };
 
   End end = End::whole;
   off_t offset = 0;
-  ngx_uint_t line = 1;         ///< the next one, since the reading began
-  ngx_uint_t broken_line = 0;  ///< the first broken one; 0: none
-  bool has_rest = false;       ///< the last line has no end
+  ngx_uint_t line = 1;               ///< the next one, since the reading began
+  ngx_uint_t first_broken_line = 0;  ///< 0: none
+  ngx_uint_t last_broken_line = 0;
+  bool is_within_line = false;  ///< of more than a block
+  bool has_rest = false;        ///< the last line has no end
+
+  /// @return whether one is broken that is not the last.
+  bool has_broken_line() const noexcept {
+    return first_broken_line != 0 &&
+           (has_rest || first_broken_line != last_broken_line || first_broken_line + 1 != line);
+  }
 };
 
 bool is_read_to_end(const RevocationTable &table, const ngx_file_info_t &info) noexcept {
@@ -64,6 +67,21 @@ void note_offset(RevocationTable &table, const ngx_file_info_t &info, off_t offs
   table.file_offset = offset;
 }
 
+/// Takes one line, without its end, into the zone.
+/// @return false where there is no room.
+bool take_line(const RevocationZone &zone, std::string_view line, RevocationTime now, Reading &reading) noexcept {
+  RevocationRecord record;
+  if (!read_revocation_line(line, record)) {
+    reading.last_broken_line = reading.line;
+    reading.first_broken_line = reading.first_broken_line == 0 ? reading.line : reading.first_broken_line;
+  } else if (record.end > now.wall && add_revocation(*zone.table, record, now) == Added::full) {
+    reading.end = Reading::End::full;
+    return false;
+  }
+  reading.line++;
+  return true;
+}
+
 /// Takes the whole lines of a block into the zone.
 /// @return how many bytes they are.
 std::size_t take_lines(const RevocationZone &zone, std::string_view block, Reading &reading) noexcept {
@@ -71,14 +89,11 @@ std::size_t take_lines(const RevocationZone &zone, std::string_view block, Readi
   const RevocationLock lock(zone);
   std::size_t taken = 0;
   for (std::size_t end = block.find('\n'); end != std::string_view::npos; end = block.find('\n', taken)) {
-    RevocationRecord record;
-    if (!read_revocation_line(block.substr(taken, end - taken), record)) {
-      reading.broken_line = reading.broken_line == 0 ? reading.line : reading.broken_line;
-    } else if (record.end > now.wall && add_revocation(*zone.table, record, now) == Added::full) {
-      reading.end = Reading::End::full;
+    // The rest of a line that did not fit into one block is no line that could be read.
+    const bool is_rest = std::exchange(reading.is_within_line, false);
+    if (!take_line(zone, is_rest ? std::string_view() : block.substr(taken, end - taken), now, reading)) {
       return taken;
     }
-    reading.line++;
     taken = end + 1;
   }
   return taken;
@@ -98,11 +113,14 @@ void read_lines(const RevocationZone &zone, ngx_fd_t fd, Reading &reading) noexc
       return;
     }
     const std::string_view bytes(block.get(), static_cast<std::size_t>(size));
-    const std::size_t taken = take_lines(zone, bytes, reading);
+    std::size_t taken = take_lines(zone, bytes, reading);
+    if (taken == 0 && bytes.size() == block_size && reading.end == Reading::End::whole) {
+      reading.is_within_line = true;
+      taken = block_size;
+    }
     reading.offset += static_cast<off_t>(taken);
     if (taken == 0 || reading.end != Reading::End::whole) {
-      reading.has_rest = size != 0;
-      reading.broken_line = taken == 0 && bytes.size() == block_size ? reading.line : reading.broken_line;
+      reading.has_rest = size != 0 || reading.is_within_line;
       return;
     }
   }
@@ -113,11 +131,11 @@ ngx_int_t check_reading(const RevocationZone &zone, const Reading &reading) noex
   ngx_log_t *log = zone.cycle->log;
   const ngx_str_t &path = zone.state_file;
   const phantom_token_position_t &at = zone.declared_at;
-  if (reading.broken_line != 0) {
+  if (reading.has_broken_line()) {
     ngx_log_error(NGX_LOG_EMERG, log, 0,
                   "the state file \"%V\" of \"phantom_token_revocation\" is broken in line %ui: remove that line, or "
                   "move the file away, which forgets all that is revoked, in %V:%ui",
-                  &path, reading.broken_line, &at.file, at.line);
+                  &path, reading.first_broken_line, &at.file, at.line);
     return NGX_ERROR;
   }
   if (reading.end == Reading::End::full) {
@@ -128,15 +146,17 @@ ngx_int_t check_reading(const RevocationZone &zone, const Reading &reading) noex
     return NGX_ERROR;
   }
   if (reading.end != Reading::End::whole) {
-    ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "the state file \"%V\" of \"phantom_token_revocation\" cannot be read",
-                  &path);
+    ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                  "the state file \"%V\" of \"phantom_token_revocation\" cannot be read in %V:%ui", &path, &at.file,
+                  at.line);
     return NGX_ERROR;
   }
-  if (reading.has_rest) {
-    ngx_log_error(NGX_LOG_WARN, log, 0,
-                  "the state file \"%V\" of \"phantom_token_revocation\" ends within a line: that line is left out in "
-                  "%V:%ui",
-                  &path, &at.file, at.line);
+  if (reading.has_rest || reading.first_broken_line != 0) {
+    ngx_log_error(
+        NGX_LOG_WARN, log, 0,
+        "the state file \"%V\" of \"phantom_token_revocation\" ends with a broken line: that line is left out in "
+        "%V:%ui",
+        &path, &at.file, at.line);
   }
   return NGX_OK;
 }
@@ -162,18 +182,6 @@ bool write_living(const RevocationZone &zone, Lines &lines) noexcept {
   return true;
 }
 
-bool write_all(ngx_fd_t fd, const char *text, std::size_t size) noexcept {
-  while (size != 0) {
-    const ssize_t written = write(fd, text, size);
-    if (written <= 0) {
-      return false;
-    }
-    text += written;
-    size -= static_cast<std::size_t>(written);
-  }
-  return true;
-}
-
 /// Workers append, and the master process runs as root.
 bool give_to_workers(const RevocationZone &zone, ngx_fd_t fd) noexcept {
   const auto *core = reinterpret_cast<const ngx_core_conf_t *>(ngx_get_conf(zone.cycle->conf_ctx, ngx_core_module));
@@ -184,7 +192,7 @@ bool give_to_workers(const RevocationZone &zone, ngx_fd_t fd) noexcept {
 /// lost where the machine stops.
 bool write_file(const RevocationZone &zone, const char *path, const Lines &lines) noexcept {
   (void)ngx_delete_file(path);
-  const ngx_fd_t fd = ::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private_mode);
+  const ngx_fd_t fd = ::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, state_file_mode);
   if (fd == NGX_INVALID_FILE) {
     return false;
   }
@@ -248,6 +256,18 @@ void complain(RevocationZone &zone, const char *problem, ngx_err_t error) noexce
       &zone.state_file, problem);
 }
 
+/// @return false, which has been logged, for what could not be replaced by a file, such as a pipe.
+bool is_regular(const RevocationZone &zone, const StateFile &file) noexcept {
+  ngx_file_info_t info;
+  if (ngx_fd_info(file.fd(), &info) != NGX_FILE_ERROR && ngx_is_file(&info)) {
+    return true;
+  }
+  ngx_log_error(NGX_LOG_EMERG, zone.cycle->log, 0,
+                "the state file \"%V\" of \"phantom_token_revocation\" is no regular file in %V:%ui", &zone.state_file,
+                &zone.declared_at.file, zone.declared_at.line);
+  return false;
+}
+
 /// @return whether nginx would make the file at its start.
 bool is_in_writable_folder(const ngx_str_t &path) noexcept {
   const std::string_view name = to_view(path);
@@ -262,82 +282,6 @@ bool is_in_writable_folder(const ngx_str_t &path) noexcept {
 }
 
 }  // namespace
-
-StateFile::StateFile(const RevocationZone &zone, int flags) noexcept : zone_(zone) {
-  if (zone.state_file.len == 0) {
-    return;
-  }
-  // Another process may put another file in its place before the lock is there.
-  do {
-    if (!open(flags)) {
-      return;
-    }
-  } while (!is_what_the_path_leads_to());
-}
-
-StateFile::~StateFile() {
-  if (is_open()) {
-    (void)ngx_close_file(fd_);
-  }
-}
-
-bool StateFile::open(int flags) noexcept {
-  if (is_open()) {
-    (void)ngx_close_file(fd_);
-  }
-  fd_ = ::open(path_of(zone_), flags | O_CLOEXEC, private_mode);
-  if (is_open() && flock(fd_, LOCK_EX) == 0) {
-    return true;
-  }
-  error_ = ngx_errno;
-  if (is_open()) {
-    (void)ngx_close_file(fd_);
-    fd_ = NGX_INVALID_FILE;
-  }
-  return false;
-}
-
-bool StateFile::is_what_the_path_leads_to() noexcept {
-  ngx_file_info_t opened;
-  ngx_file_info_t named;
-  return ngx_fd_info(fd_, &opened) != NGX_FILE_ERROR && ngx_file_info(path_of(zone_), &named) != NGX_FILE_ERROR &&
-         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
-/// What a write leaves behind that found no room, and could not take it back.
-bool StateFile::cut_off_broken_line(off_t &size) const noexcept {
-  char tail[longest_revocation_line];
-  const off_t begin = std::max<off_t>(size - static_cast<off_t>(sizeof(tail)), 0);
-  const auto length = static_cast<std::size_t>(size - begin);
-  if (pread(fd_, tail, length, begin) != static_cast<ssize_t>(length)) {
-    return false;
-  }
-  const std::size_t end = std::string_view(tail, length).rfind('\n');
-  const off_t whole = end == std::string_view::npos ? begin : begin + static_cast<off_t>(end) + 1;
-  if (whole == size) {
-    return true;
-  }
-  size = whole;
-  // More than a line without an end was not written here.
-  return (end != std::string_view::npos || begin == 0) && ftruncate(fd_, whole) == 0;
-}
-
-bool StateFile::append(const char *lines, std::size_t size) noexcept {
-  if (zone_.state_file.len == 0) {
-    return true;
-  }
-  ngx_file_info_t info;
-  if (!is_open() || ngx_fd_info(fd_, &info) == NGX_FILE_ERROR) {
-    return false;
-  }
-  off_t before = info.st_size;
-  if (cut_off_broken_line(before) && write_all(fd_, lines, size)) {
-    return true;
-  }
-  error_ = ngx_errno;
-  (void)ftruncate(fd_, before);  // what is left behind where that fails too, the next one cuts off
-  return false;
-}
 
 ngx_int_t load_state_file(RevocationZone &zone) noexcept {
   if (zone.state_file.len == 0) {
@@ -354,7 +298,7 @@ ngx_int_t load_state_file(RevocationZone &zone) noexcept {
                   &zone.declared_at.file, zone.declared_at.line);
     return NGX_ERROR;
   }
-  if (read_file(zone, file) != NGX_OK) {
+  if (!is_regular(zone, file) || read_file(zone, file) != NGX_OK) {
     return NGX_ERROR;
   }
   return only_reads ? NGX_OK : compact(zone);
@@ -379,7 +323,7 @@ void follow_state_file(RevocationZone &zone) noexcept {
   read_lines(zone, file.fd(), reading);
   if (reading.end == Reading::End::full) {
     complain(zone, "holds more than the zone has room for", 0);
-  } else if (reading.end != Reading::End::whole || reading.broken_line != 0) {
+  } else if (reading.end != Reading::End::whole || reading.first_broken_line != 0) {
     complain(zone, "cannot be read, or has a broken line", 0);
   }
   const RevocationLock lock(zone);

@@ -170,6 +170,20 @@ const RevocationEntry *find_revocation(RevocationTable &table, const RevocationK
   return entry == nullptr || has_ended(*entry, now) ? nullptr : entry;
 }
 
+bool make_room_for(RevocationTable &table, std::size_t count, RevocationTime now) noexcept {
+  const auto has_room = [&table, count] {
+    std::size_t used = 0;
+    for (const std::uint32_t of_kind : table.counts) {
+      used += of_kind;
+    }
+    return table.capacity - used >= count;
+  };
+  for (std::uint32_t i = 0; !has_room() && i <= table.bucket_mask; ++i) {
+    sweep_next_bucket(table, now);
+  }
+  return has_room();
+}
+
 Added add_revocation(RevocationTable &table, const RevocationRecord &record, RevocationTime now) noexcept {
   const std::time_t steady_end = now.steady + std::max<std::time_t>(record.end - now.wall, 0);
   if (RevocationEntry *entry = find_entry(table, record.key)) {

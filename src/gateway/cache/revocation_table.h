@@ -57,6 +57,7 @@ struct RevocationTable {
   std::uint32_t free;         ///< list of those that have been used
   std::uint32_t sweep;        ///< the bucket where the next search for ended entries begins
   std::uint32_t in_use;       ///< a worker is at it, or has ended there
+  std::time_t closed;         ///< when a reload took its records into another zone, by the clock that nobody sets; or 0
   std::uint32_t counts[most_kinds];
   std::time_t swept;          ///< when, by the clock that nobody sets
   std::uint64_t file_device;  ///< the state file that has been read,
@@ -65,7 +66,7 @@ struct RevocationTable {
 };
 
 /// Changes with the layout: a zone outlives the module that has made it.
-constexpr std::uint64_t revocation_table_layout = 0x5054524556303031;  // "PTREV001"
+constexpr std::uint64_t revocation_table_layout = 0x5054524556303032;  // "PTREV002"
 
 /// @param place aligned for any type.
 /// @return the table at that place, empty; nullptr where there is no room for a single entry.
@@ -93,6 +94,9 @@ enum class Added : std::uint8_t {
   renewed,  ///< the key was there; its end and `before` are now the later ones
   full,     ///< no entry has ended: nothing is changed
 };
+
+/// @return whether there is room for so many new entries; what has ended makes room.
+bool make_room_for(RevocationTable &table, std::size_t count, RevocationTime now) noexcept;
 
 /// @param now an entry whose end has come makes room. The record's end is by its wall clock.
 Added add_revocation(RevocationTable &table, const RevocationRecord &record, RevocationTime now) noexcept;

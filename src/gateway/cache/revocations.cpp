@@ -4,7 +4,7 @@
 
 #include "../../jose/digest.h"
 #include "../../oauth/token_information_codec.h"
-#include "revocation_file.h"
+#include "state_file.h"
 
 namespace gateway {
 namespace {
@@ -162,12 +162,20 @@ bool make_records(ngx_pool_t *pool, const RevocationOrder &order, time_t keep, R
   return !records.has_event || make_key(order.event_kind, order.jti, order.event_issuer, event.key);
 }
 
-Recorded refuse_for_room(const ngx_http_request_t *r, const ngx_shm_zone_t &zone) noexcept {
-  ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "phantom token: the zone \"%V\" of \"phantom_token_revocation\" is full of what has not ended: make it "
-                "larger, or \"keep\" shorter; this revocation is not taken",
-                &zone.shm.name);
-  return Recorded::full;
+void log_failure(const ngx_http_request_t *r, const ngx_shm_zone_t &zone, Recorded result) noexcept {
+  if (result == Recorded::full) {
+    ngx_log_error(
+        NGX_LOG_ERR, r->connection->log, 0,
+        "phantom token: the zone \"%V\" of \"phantom_token_revocation\" is full of what has not ended: make it "
+        "larger, or \"keep\" shorter; this revocation is not taken",
+        &zone.shm.name);
+  } else if (result == Recorded::closed) {
+    ngx_log_error(
+        NGX_LOG_WARN, r->connection->log, 0,
+        "phantom token: a reload is giving the zone \"%V\" of \"phantom_token_revocation\" another size: this "
+        "revocation is not taken, and its sender is told to send it again",
+        &zone.shm.name);
+  }
 }
 
 /// @return full, or recorded.
@@ -175,20 +183,43 @@ Recorded add(RevocationTable &table, const RevocationRecord &record, RevocationT
   return add_revocation(table, record, now) == Added::full ? Recorded::full : Recorded::recorded;
 }
 
-/// The event token is known only when all is recorded, so that it can come again until then: after the file, where
-/// there is one.
+/// @return how many of them are not there yet, with the event token.
+std::size_t count_new(RevocationTable &table, const Records &records, RevocationTime now) noexcept {
+  std::size_t count = records.has_event ? 1 : 0;
+  for (std::size_t i = 0; i < records.count; ++i) {
+    count += find_revocation(table, records.items[i].key, now) == nullptr ? 1 : 0;
+  }
+  return count;
+}
+
+/// A reload has taken the records into a zone of another size. What comes to a worker of the old one, the new one would
+/// not hear of. Only for a while: the reload may have failed.
+bool is_closed(const RevocationTable &table, RevocationTime now) noexcept {
+  constexpr time_t longest = 60;
+  return table.closed != 0 && now.steady - table.closed < longest;
+}
+
+/// All or nothing. The event token is known only when all is recorded, so that it can come again until then: after the
+/// file, where there is one. Its place is kept: who may take it waits for the file.
 Recorded add_records(const RevocationZone &zone, const Records &records) noexcept {
   const RevocationTime now = revocation_time();
   const RevocationLock lock(zone);
-  if (records.has_event && find_revocation(*zone.table, records.event().key, now) != nullptr) {
+  RevocationTable &table = *zone.table;
+  if (zone.state_file.len == 0 && is_closed(table, now)) {
+    return Recorded::closed;
+  }
+  if (records.has_event && find_revocation(table, records.event().key, now) != nullptr) {
     return Recorded::seen_before;
   }
-  Recorded result = Recorded::recorded;
-  for (std::size_t i = 0; i < records.count && result == Recorded::recorded; ++i) {
-    result = add(*zone.table, records.items[i], now);
+  if (!make_room_for(table, count_new(table, records, now), now)) {
+    return Recorded::full;
   }
-  const bool adds_event = records.has_event && zone.state_file.len == 0 && result == Recorded::recorded;
-  return adds_event ? add(*zone.table, records.event(), now) : result;
+  const std::size_t count = zone.state_file.len == 0 ? records.total() : records.count;
+  Recorded result = Recorded::recorded;
+  for (std::size_t i = 0; i < count && result == Recorded::recorded; ++i) {
+    result = add(table, records.items[i], now);
+  }
+  return result;
 }
 
 Recorded append_records(const ngx_http_request_t *r, const RevocationZone &zone, StateFile &file,
@@ -251,7 +282,8 @@ Recorded record_revocations(const ngx_http_request_t *r, const ngx_shm_zone_t &z
   if (result == Recorded::recorded) {
     result = add_event(ours, records);
   }
-  return result == Recorded::full ? refuse_for_room(r, zone) : result;
+  log_failure(r, zone, result);
+  return result;
 }
 
 RevocationUse revocation_use(const ngx_shm_zone_t &zone) noexcept {

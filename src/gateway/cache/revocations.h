@@ -31,13 +31,14 @@ struct RevocationOrder {
 enum class Recorded : std::uint8_t {
   recorded,
   seen_before,  ///< the event token has been recorded before
-  full,         ///< the zone has no room
+  full,         ///< the zone has no room: nothing is recorded
+  closed,       ///< a reload is giving the zone another size: nothing is recorded
   unwritten,    ///< it holds in the zone, and the state file could not be written
   failed,       ///< no memory, or OpenSSL failed
 };
 
 /// Records what is revoked, in the zone and in its state file. What is not recorded may be ordered again.
-/// @return what has come of it; full and unwritten have been logged.
+/// @return what has come of it; full, closed and unwritten have been logged.
 Recorded record_revocations(const ngx_http_request_t *r, const ngx_shm_zone_t &zone,
                             const RevocationOrder &order) noexcept;
 

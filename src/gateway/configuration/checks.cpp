@@ -32,6 +32,7 @@ ngx_int_t check(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_
                 Maps &maps) noexcept {
   warn_of_unverified_jwts(cf, block);
   warn_of_cached_responses(cf, main, block);
+  warn_of_unused_revocations(cf, main, block);
   if (check_token_endpoints(cf, main, block) != NGX_OK || check_zones(cf, block) != NGX_OK ||
       check_published_keys(cf, block) != NGX_OK || check_resource_document(cf, block) != NGX_OK) {
     return NGX_ERROR;

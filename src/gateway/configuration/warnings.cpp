@@ -105,4 +105,22 @@ ngx_int_t warn_of_kept_maps(ngx_conf_t *cf, const phantom_token_main_t &main, co
   return NGX_OK;
 }
 
+void warn_of_unused_revocations(const ngx_conf_t *cf, const phantom_token_main_t &main,
+                                const phantom_token_block_t &block) noexcept {
+  const ngx_shm_zone_t *zone = block.location->takes_revocations;
+  const auto all = blocks_of(main);
+  const auto refuses = [zone](const phantom_token_block_t &other) {
+    return is_protected(other) && other.location->revocation == zone;
+  };
+  if (zone == nullptr || std::any_of(all.begin(), all.end(), refuses)) {
+    return;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                "location \"%V\" takes revocations into the zone \"%V\", and no protected location refuses by it: add "
+                "\"phantom_token_revocation %V;\" to those in %V:%ui",
+                &name, &zone->shm.name, &zone->shm.name, &block.location->takes_revocations_at.file,
+                block.location->takes_revocations_at.line);
+}
+
 }  // namespace gateway

@@ -24,4 +24,8 @@ void warn_of_cached_responses(const ngx_conf_t *cf, const phantom_token_main_t &
 ngx_int_t warn_of_kept_maps(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_token_block_t &block,
                             Maps &maps) noexcept;
 
+/// Warns of a location that takes revocations into a zone by which nothing is refused.
+void warn_of_unused_revocations(const ngx_conf_t *cf, const phantom_token_main_t &main,
+                                const phantom_token_block_t &block) noexcept;
+
 }  // namespace gateway

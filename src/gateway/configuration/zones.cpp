@@ -18,6 +18,9 @@ const char *read_zone(std::string_view value, ZoneParameters &zone) noexcept {
     return "wants \"zone=NAME:SIZE\", such as \"zone=NAME:16m\", it has";
   }
   zone.name = value.substr(0, colon);
+  if (zone.name == "off") {
+    return "has a zone by a name that is the word for none";
+  }
   if (zone.name == metrics_zone) {
     return "has a zone by the name of the one that phantom_token_metrics has";
   }
