@@ -2,6 +2,7 @@
 
 #include "hot_cache_zone.h"
 
+#include <iterator>
 #include <string_view>
 
 #include "../../nginx/pool.h"
@@ -73,15 +74,6 @@ ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) noexcept {
   return make_content(ours.memory, zone->shm.size) ? NGX_OK : NGX_ERROR;
 }
 
-bool declares(const ngx_str_t *arguments, ngx_uint_t count) noexcept {
-  for (ngx_uint_t i = 0; i < count; i++) {
-    if (has_prefix(to_view(arguments[i]), zone_parameter) || has_prefix(to_view(arguments[i]), valid_parameter)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 const char *read_parameter(std::string_view argument, ZoneParameters &zone, time_t &valid) noexcept {
   if (has_prefix(argument, zone_parameter)) {
     return read_zone(argument.substr(zone_parameter.size()), zone);
@@ -90,11 +82,9 @@ const char *read_parameter(std::string_view argument, ZoneParameters &zone, time
                                                : "has an invalid parameter";
 }
 
-char *read_declaration(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t *arguments,
-                       ngx_uint_t count) noexcept {
-  if ((cf->cmd_type & NGX_HTTP_MAIN_CONF) == 0) {
-    return refuse_zone_line(cf, cmd, "declares a zone outside of \"http\"", arguments[0]);
-  }
+char *read_declaration(ngx_conf_t *cf, const ngx_command_t *cmd) noexcept {
+  const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts) + 1;
+  const ngx_uint_t count = cf->args->nelts - 1;
   ZoneParameters parameters;
   time_t valid = 0;
   for (ngx_uint_t i = 0; i < count; i++) {
@@ -148,14 +138,8 @@ HotCacheUse use_of(const ngx_shm_zone_t &zone) noexcept {
 }  // namespace gateway
 
 extern "C" char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-  const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts) + 1;
-  const ngx_uint_t count = cf->args->nelts - 1;
-  if (gateway::declares(arguments, count)) {
-    return gateway::read_declaration(cf, cmd, arguments, count);
-  }
-  if (count != 1) {
-    return gateway::refuse_zone_line(cf, cmd, "has an invalid parameter", arguments[1]);
-  }
+  constexpr std::string_view parameters[] = {gateway::zone_parameter, gateway::valid_parameter};
   auto &location = *static_cast<phantom_token_location_t *>(conf);
-  return gateway::choose_zone(cf, cmd, arguments[0], location.hot_cache, location.hot_cache_at);
+  return gateway::read_zone_line(cf, cmd, {parameters, std::size(parameters), gateway::read_declaration},
+                                 location.hot_cache, location.hot_cache_at);
 }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "../../nginx/pool.h"
@@ -173,11 +174,9 @@ char *declare(ngx_conf_t *cf, const ngx_command_t *cmd, const RevocationParamete
   return declare_zone(cf, cmd, parameters.zone, data, initialize, main_of(cf).revocations);
 }
 
-char *read_declaration(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t *arguments,
-                       ngx_uint_t count) noexcept {
-  if ((cf->cmd_type & NGX_HTTP_MAIN_CONF) == 0) {
-    return refuse_zone_line(cf, cmd, "declares a zone outside of \"http\"", arguments[0]);
-  }
+char *read_declaration(ngx_conf_t *cf, const ngx_command_t *cmd) noexcept {
+  const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts) + 1;
+  const ngx_uint_t count = cf->args->nelts - 1;
   RevocationParameters parameters;
   for (ngx_uint_t i = 0; i < count; i++) {
     if (const char *problem = read_parameter(to_view(arguments[i]), parameters)) {
@@ -186,17 +185,6 @@ char *read_declaration(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t
   }
   return parameters.zone.name.empty() ? refuse_zone_line(cf, cmd, "has no \"zone=NAME:SIZE\" beside", arguments[0])
                                       : declare(cf, cmd, parameters);
-}
-
-bool declares(const ngx_str_t *arguments, ngx_uint_t count) noexcept {
-  for (ngx_uint_t i = 0; i < count; i++) {
-    for (const std::string_view parameter : {zone_parameter, keep_parameter, state_parameter}) {
-      if (has_prefix(to_view(arguments[i]), parameter)) {
-        return true;
-      }
-    }
-  }
-  return false;
 }
 
 constexpr ngx_msec_t follow_interval = 500;
@@ -243,14 +231,9 @@ ngx_int_t start_following_state_files(ngx_cycle_t *cycle) noexcept {
 }  // namespace gateway
 
 extern "C" char *phantom_token_set_revocation(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-  const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts) + 1;
-  const ngx_uint_t count = cf->args->nelts - 1;
-  if (gateway::declares(arguments, count)) {
-    return gateway::read_declaration(cf, cmd, arguments, count);
-  }
-  if (count != 1) {
-    return gateway::refuse_zone_line(cf, cmd, "has an invalid parameter", arguments[1]);
-  }
+  constexpr std::string_view parameters[] = {gateway::zone_parameter, gateway::keep_parameter,
+                                             gateway::state_parameter};
   auto &location = *static_cast<phantom_token_location_t *>(conf);
-  return gateway::choose_zone(cf, cmd, arguments[0], location.revocation, location.revocation_at);
+  return gateway::read_zone_line(cf, cmd, {parameters, std::size(parameters), gateway::read_declaration},
+                                 location.revocation, location.revocation_at);
 }

@@ -3,10 +3,35 @@
 
 #include "zones.h"
 
+#include <algorithm>
+
 #include "../../nginx/pool.h"
 #include "../../nginx/strings.h"
 
 namespace gateway {
+namespace {
+
+/// Reads the name of a zone, which another line may declare later, or `off`.
+char *choose_zone(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &name, ngx_shm_zone_t *&slot,
+                  phantom_token_position_t &position) noexcept {
+  if (slot != NGX_CONF_UNSET_PTR) {
+    return const_cast<char *>("is duplicate");
+  }
+  if (to_view(name) == "off") {
+    slot = nullptr;
+    return NGX_CONF_OK;
+  }
+  if (name.len == 0) {
+    return refuse_zone_line(cf, cmd, "wants the name of a zone or \"off\", it has", name);
+  }
+  position = {cf->conf_file->file.name, cf->conf_file->line};
+  // Of no size: the line that declares it may come later.
+  ngx_str_t zone_name = name;
+  slot = ngx_shared_memory_add(cf, &zone_name, 0, &ngx_http_phantom_token_module);
+  return slot == nullptr ? static_cast<char *>(NGX_CONF_ERROR) : NGX_CONF_OK;
+}
+
+}  // namespace
 
 const char *read_zone(std::string_view value, ZoneParameters &zone) noexcept {
   constexpr ngx_uint_t smallest_pages = 8;  // as nginx's other zones have it
@@ -73,23 +98,21 @@ char *declare_zone(ngx_conf_t *cf, const ngx_command_t *cmd, const ZoneParameter
   return NGX_CONF_OK;
 }
 
-char *choose_zone(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &name, ngx_shm_zone_t *&slot,
-                  phantom_token_position_t &position) noexcept {
-  if (slot != NGX_CONF_UNSET_PTR) {
-    return const_cast<char *>("is duplicate");
+char *read_zone_line(ngx_conf_t *cf, const ngx_command_t *cmd, const ZoneDirective &directive, ngx_shm_zone_t *&slot,
+                     phantom_token_position_t &position) noexcept {
+  const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts) + 1;
+  const ngx_uint_t count = cf->args->nelts - 1;
+  const bool declares = std::any_of(arguments, arguments + count, [&directive](const ngx_str_t &argument) {
+    return std::any_of(directive.parameters, directive.parameters + directive.count,
+                       [&argument](std::string_view parameter) { return has_prefix(to_view(argument), parameter); });
+  });
+  if (declares) {
+    return (cf->cmd_type & NGX_HTTP_MAIN_CONF) == 0
+               ? refuse_zone_line(cf, cmd, "declares a zone outside of \"http\"", arguments[0])
+               : directive.declare(cf, cmd);
   }
-  if (to_view(name) == "off") {
-    slot = nullptr;
-    return NGX_CONF_OK;
-  }
-  if (name.len == 0) {
-    return refuse_zone_line(cf, cmd, "wants the name of a zone or \"off\", it has", name);
-  }
-  position = {cf->conf_file->file.name, cf->conf_file->line};
-  // Of no size: the line that declares it may come later.
-  ngx_str_t zone_name = name;
-  slot = ngx_shared_memory_add(cf, &zone_name, 0, &ngx_http_phantom_token_module);
-  return slot == nullptr ? static_cast<char *>(NGX_CONF_ERROR) : NGX_CONF_OK;
+  return count == 1 ? choose_zone(cf, cmd, arguments[0], slot, position)
+                    : refuse_zone_line(cf, cmd, "has an invalid parameter", arguments[1]);
 }
 
 }  // namespace gateway

@@ -51,11 +51,17 @@ char *refuse_zone_line(ngx_conf_t *cf, const ngx_command_t *cmd, const char *pro
 char *declare_zone(ngx_conf_t *cf, const ngx_command_t *cmd, const ZoneParameters &parameters, DeclaredZone *data,
                    ngx_shm_zone_init_pt init, ngx_array_t &list) noexcept;
 
-/// Reads the name of a zone, which another line may declare later, or `off`.
-/// @param slot of the location.
-/// @param position set to where the line stands.
+/// A directive that declares a zone where it has one of these parameters, and else chooses one by its name.
+struct ZoneDirective {
+  const std::string_view *parameters;
+  std::size_t count;
+  char *(*declare)(ngx_conf_t *cf, const ngx_command_t *cmd) noexcept;
+};
+
+/// @param slot of the location, for the zone that it chooses; nullptr for `off`.
+/// @param position set to where the line stands that chooses.
 /// @return what the setter is to return.
-char *choose_zone(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &name, ngx_shm_zone_t *&slot,
-                  phantom_token_position_t &position) noexcept;
+char *read_zone_line(ngx_conf_t *cf, const ngx_command_t *cmd, const ZoneDirective &directive, ngx_shm_zone_t *&slot,
+                     phantom_token_position_t &position) noexcept;
 
 }  // namespace gateway
