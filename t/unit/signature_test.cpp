@@ -361,8 +361,7 @@ TEST(Signature, ByNoneOrAnUnknownAlgorithmIsRefused) {
     EXPECT_EQ(verify(keys, make_jwt(header, "{}")), "the JWT is not signed");
     EXPECT_EQ(verify(keys, sign_jwt(rsa(), signing_of("RS256"), header)), "the JWT is not signed");
   }
-  EXPECT_EQ(verify(keys, base64url(R"({"alg":"RS256"})") + "." + base64url("{}") + "."),
-            "the signature of the JWT is not base64url");
+  EXPECT_EQ(verify(keys, base64url(R"({"alg":"RS256"})") + "." + base64url("{}") + "."), "the JWT is not signed");
   for (const std::string_view algorithm :
        {"rs256", "RS256 ", " RS256", "RS", "RS2", "RS257", "RS1", "RS256,none", "ES256K", "RS256\\u0000", "eddsa",
         "ED25519", "dir", "A128GCM", "RSA-OAEP"}) {
