@@ -148,6 +148,11 @@ bool is_ecdsa(const SignatureAlgorithm &algorithm) noexcept {
   return algorithm.digest != nullptr && algorithm.padding == Padding::none;
 }
 
+// RFC 8017 section 8.1.2 step 1. OpenSSL itself takes a signature of RSASSA-PSS whose leading zeros are left out.
+bool has_size_of_key(const SignatureAlgorithm &algorithm, const PublicKey &key, std::size_t size) noexcept {
+  return algorithm.signature_size != 0 || size == static_cast<std::size_t>(EVP_PKEY_size(key.key));
+}
+
 }  // namespace
 
 const SignatureAlgorithm *find_signature_algorithm(std::string_view name) noexcept {
@@ -171,7 +176,7 @@ bool may_have_size(const SignatureAlgorithm &algorithm, std::size_t size) noexce
 
 Match verify(const SignatureAlgorithm &algorithm, const PublicKey &key, std::string_view signed_part,
              std::string_view signature) noexcept {
-  if (!may_have_size(algorithm, signature.size())) {
+  if (!may_have_size(algorithm, signature.size()) || !has_size_of_key(algorithm, key, signature.size())) {
     return Match::bad;
   }
   Der der;

@@ -232,6 +232,18 @@ TEST(Signature, IsBadWhereItIsCutOrLengthened) {
   }
 }
 
+// RFC 8017 section 8.1.2: as long as the modulus. One in 256 begins with a zero, which OpenSSL would not miss.
+TEST(Signature, OfRsaIsBadWithoutItsLeadingZero) {
+  const Keys keys = parse(jwks({jwk_of_rsa(rsa())}));
+  const std::string text = sign_jwt(rsa(), "PS256");
+  std::string signature;
+  do {
+    signature = sign(rsa(), signing_of("PS256"), signed_part(text));
+  } while (signature.front() != '\0');
+  EXPECT_EQ(verify(keys, with_signature(text, signature)), "good");
+  EXPECT_EQ(verify(keys, with_signature(text, signature.substr(1))), "bad");
+}
+
 // RFC 7518 section 3.4: both numbers have the size of the curve. DER, or another size for the same numbers, is none.
 TEST(Signature, OfAnEcKeyHasOneForm) {
   const Keys keys = parse(jwks({jwk_of_ec(p256(), "P-256")}));
