@@ -254,6 +254,13 @@ write_file((map { sprintf "sub %08x %064x - %d %d\n", $_, $_, time - 1, $end } 1
 $gateway->start;
 is scalar(lines()), scalar(@good), 'what has ended is left out';
 $gateway->stop;
+write_file(map { sprintf "security_event %08x %064x %064x 9223372036854775807 -9223372036854775808\n", $_, $_, $_ }
+    1 .. 3);
+my @longest = sort(lines());
+$gateway->start;
+is join('', sort(lines())), join('', @longest), 'the longest lines: as they were';
+$gateway->stop;
+write_file(@good);
 rename $file, "$file.real" or die $!;
 symlink "$file.real", $file or die $!;
 $gateway->start;

@@ -17,8 +17,9 @@ static_assert(record_kind_count <= RevocationTable::most_kinds);
 
 std::string_view record_kind_name(std::uint32_t kind) noexcept;
 
-/// The longest line, with its end.
-constexpr std::size_t longest_revocation_line = 192;
+/// The longest line, with its end: the longest name, a hash, two digests, two numbers of 64 bits with a sign.
+constexpr std::size_t longest_revocation_line =
+    std::string_view("security_event").size() + 8 + 4 * RevocationKey::digest_size + std::size_t{2} * 20 + 6;
 
 /// Writes a record as a line of the state file: `KIND HASH VALUE ISSUER END BEFORE`, the hash and the digests in
 /// hexadecimal, `-` for any issuer, the times in seconds since the epoch.
