@@ -111,7 +111,8 @@ bool StateFile::append(const char *lines, std::size_t size) noexcept {
     return true;
   }
   error_ = ngx_errno;
-  (void)ftruncate(fd_, before);  // what is left behind where that fails too, the next one cuts off
+  // What is left behind where this fails too, the next append cuts off.
+  [[maybe_unused]] const int result = ftruncate(fd_, before);
   return false;
 }
 
