@@ -27,7 +27,7 @@ my $gateway   = gateway(
 END
 );
 $gateway->announce(qr/exited on signal 9/, qr/shared memory zone "revoked" was locked by/,
-    qr/\[error\].*phantom token: a worker has ended while it had the lock of the revocations/,
+    qr/\[error\].*phantom token: a worker has ended while it had the lock of the zone of "phantom_token_revocation"/,
     qr/\[error\].*the zone "revoked" of "phantom_token_revocation" is full/);
 
 # --- what is in the zone ----------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ for (@scenes) {
     }
     fill($what) if !@filled;
 }
-my $repaired = grep { /a worker has ended while it had the lock of the revocations/ } $gateway->log->lines;
+my $repaired = grep { /a worker has ended while it had the lock of the zone of "phantom_token_revocation"/ } $gateway->log->lines;
 cmp_ok $repaired, '>=', $killed / 2, "the zone was repaired $repaired times after $killed workers were killed";
 
 done_testing;

@@ -29,7 +29,7 @@ END
 
 my ($gateway, $other) = map { start_gateway() } 1 .. 2;
 $gateway->announce(qr/exited on signal 9/, qr/shared memory zone "revoked" was locked by/,
-    qr/\[error\].*phantom token: a worker has ended while it had the lock of the revocations/);
+    qr/\[error\].*phantom token: a worker has ended while it had the lock of the zone of "phantom_token_revocation"/);
 my $file = $gateway->folder . '/revoked.state';
 
 # The lines of these subs, as another nginx writes them. All are of one length.

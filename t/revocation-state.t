@@ -349,7 +349,7 @@ is $time->reload(parts('phantom_token_revocation zone=revoked:1m keep=5m;')), ''
 $client = $time->connect;
 $client->request(method => 'POST', path => '/revoke', body => "sub=many-$_", headers => \@form) for 201 .. 800;
 like $time->reload(parts('phantom_token_revocation zone=revoked:32k keep=5m;')),
-    qr/the zone "revoked" of "phantom_token_revocation" has no room for what is revoked now/,
+    qr/the zone "revoked" of "phantom_token_revocation" has no room for what is in it now/,
     'a zone that is too small';
 
 done_testing;

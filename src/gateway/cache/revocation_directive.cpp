@@ -24,88 +24,9 @@ struct RevocationParameters {
   std::string_view state_file;
 };
 
-/// @return the table of a zone that nginx has shared before; nullptr where it is none of this layout.
-RevocationTable *table_in(const ngx_shm_zone_t &zone) noexcept {
-  const auto *memory = reinterpret_cast<const ngx_slab_pool_t *>(zone.shm.addr);
-  auto *place = memory == nullptr ? nullptr : static_cast<u_char *>(memory->data);
-  if (place == nullptr || place < zone.shm.addr || place + sizeof(RevocationTable) > zone.shm.addr + zone.shm.size) {
-    return nullptr;
-  }
-  auto *table = reinterpret_cast<RevocationTable *>(place);
-  return table->layout == revocation_table_layout ? table : nullptr;
-}
-
-/// A zone of another size, or of another build of this module, is not taken over by nginx. Its records are.
-/// @return NGX_OK, or NGX_ERROR where there is no room, which has been logged.
-ngx_int_t copy_earlier(const RevocationZone &zone, const ngx_shm_zone_t &earlier) noexcept {
-  RevocationZone source = zone;
-  source.memory = reinterpret_cast<ngx_slab_pool_t *>(earlier.shm.addr);
-  source.table = table_in(earlier);
-  if (source.table == nullptr) {
-    return NGX_OK;
-  }
-  const RevocationTime now = revocation_time();
-  bool has_room = true;
-  const RevocationLock lock(source);
-  for_each_revocation(*source.table, now, [&](const RevocationRecord &record) {
-    has_room = has_room && add_revocation(*zone.table, record, now) != Added::full;
-  });
-  if (has_room) {
-    source.table->closed = now.steady;
-    return NGX_OK;
-  }
-  ngx_log_error(NGX_LOG_EMERG, zone.cycle->log, 0,
-                "the zone \"%V\" of \"phantom_token_revocation\" has no room for what is revoked now: make it larger "
-                "in %V:%ui",
-                &earlier.shm.name, &zone.declared_at.file, zone.declared_at.line);
-  return NGX_ERROR;
-}
-
-/// @return the zone of this name that the running configuration has, or nullptr.
-ngx_shm_zone_t *find_earlier(const ngx_shm_zone_t &zone) noexcept {
-  auto *running = const_cast<ngx_cycle_t *>(ngx_cycle);
-  for (ngx_list_part_t *part = &running->shared_memory.part; part != nullptr; part = part->next) {
-    auto *zones = static_cast<ngx_shm_zone_t *>(part->elts);
-    for (ngx_uint_t i = 0; i < part->nelts; i++) {
-      if (to_view(zones[i].shm.name) == to_view(zone.shm.name) && zones[i].shm.addr != zone.shm.addr) {
-        return &zones[i];
-      }
-    }
-  }
-  return nullptr;
-}
-
-/// Lays a new zone out: one piece of memory of all its pages.
-ngx_int_t lay_out(const ngx_shm_zone_t &zone, RevocationZone &ours) noexcept {
-  const std::size_t size = ours.memory->pfree * ngx_pagesize;
-  void *place = ngx_slab_alloc(ours.memory, size);
-  ours.table = place == nullptr ? nullptr : make_revocation_table(place, size);
-  if (ours.table == nullptr) {
-    return NGX_ERROR;
-  }
-  ours.memory->data = ours.table;
-  const ngx_shm_zone_t *earlier = find_earlier(zone);
-  return earlier == nullptr ? NGX_OK : copy_earlier(ours, *earlier);
-}
-
-/// In the master process, or on a reload the one that was there. Its data is not asked, which an earlier build of this
-/// module may have made.
 ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) noexcept {
-  auto &ours = revocations_of(*zone);
-  ours.memory = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
-  if (earlier == nullptr) {
-    return lay_out(*zone, ours) == NGX_OK ? load_state_file(ours) : NGX_ERROR;
-  }
-  ours.table = table_in(*zone);
-  if (ours.table == nullptr) {
-    ngx_log_error(
-        NGX_LOG_EMERG, ours.cycle->log, 0,
-        "the zone \"%V\" of \"phantom_token_revocation\" is of another build of the module: restart nginx, or "
-        "give the zone another size",
-        &zone->shm.name);
-    return NGX_ERROR;
-  }
-  return load_state_file(ours);
+  RevocationZone &ours = revocations_of(*zone);
+  return open_table(*zone, ours, earlier) == NGX_OK ? load_state_file(ours) : NGX_ERROR;
 }
 
 const char *read_state_file(std::string_view value, RevocationParameters &parameters) noexcept {
@@ -160,8 +81,7 @@ char *declare(ngx_conf_t *cf, const ngx_command_t *cmd, const RevocationParamete
     return static_cast<char *>(NGX_CONF_ERROR);
   }
   data->keep = parameters.keep != 0 ? parameters.keep : default_keep;
-  data->cycle = cf->cycle;
-  data->declared_at = {cf->conf_file->file.name, cf->conf_file->line};
+  set_declaration(cf, *data);
   if (!parameters.state_file.empty()) {
     data->state_file = to_ngx_str(parameters.state_file);
     if (ngx_conf_full_name(cf->cycle, &data->state_file, 0) != NGX_OK || !follow_links(cf->pool, data->state_file)) {

@@ -44,13 +44,13 @@ struct Reading {
   }
 };
 
-bool is_read_to_end(const RevocationTable &table, const ngx_file_info_t &info) noexcept {
+bool is_read_to_end(const ExpiringTable &table, const ngx_file_info_t &info) noexcept {
   return table.file_device == static_cast<std::uint64_t>(info.st_dev) &&
          table.file_inode == static_cast<std::uint64_t>(info.st_ino) && table.file_offset == info.st_size;
 }
 
 /// @return where to go on reading: at the begin where this is another file, or has become shorter.
-off_t offset_in(const RevocationTable &table, const ngx_file_info_t &info) noexcept {
+off_t offset_in(const ExpiringTable &table, const ngx_file_info_t &info) noexcept {
   const bool is_known = table.file_device == static_cast<std::uint64_t>(info.st_dev) &&
                         table.file_inode == static_cast<std::uint64_t>(info.st_ino) &&
                         table.file_offset <= info.st_size;
@@ -58,7 +58,7 @@ off_t offset_in(const RevocationTable &table, const ngx_file_info_t &info) noexc
 }
 
 /// A worker that is killed here leaves no offset of another file behind.
-void note_offset(RevocationTable &table, const ngx_file_info_t &info, off_t offset) noexcept {
+void note_offset(ExpiringTable &table, const ngx_file_info_t &info, off_t offset) noexcept {
   table.file_offset = 0;
   keep_order();
   table.file_device = static_cast<std::uint64_t>(info.st_dev);
@@ -69,12 +69,12 @@ void note_offset(RevocationTable &table, const ngx_file_info_t &info, off_t offs
 
 /// Takes one line, without its end, into the zone.
 /// @return false where there is no room.
-bool take_line(const RevocationZone &zone, std::string_view line, RevocationTime now, Reading &reading) noexcept {
-  RevocationRecord record;
+bool take_line(const RevocationZone &zone, std::string_view line, Moment now, Reading &reading) noexcept {
+  ExpiringRecord record;
   if (!read_revocation_line(line, record)) {
     reading.last_broken_line = reading.line;
     reading.first_broken_line = reading.first_broken_line == 0 ? reading.line : reading.first_broken_line;
-  } else if (record.end > now.wall && add_revocation(*zone.table, record, now) == Added::full) {
+  } else if (record.end > now.wall && add_record(*zone.table, record, now) == Added::full) {
     reading.end = Reading::End::full;
     return false;
   }
@@ -85,8 +85,8 @@ bool take_line(const RevocationZone &zone, std::string_view line, RevocationTime
 /// Takes the whole lines of a block into the zone.
 /// @return how many bytes they are.
 std::size_t take_lines(const RevocationZone &zone, std::string_view block, Reading &reading) noexcept {
-  const RevocationTime now = revocation_time();
-  const RevocationLock lock(zone);
+  const Moment now = current_moment();
+  const TableLock lock(zone);
   std::size_t taken = 0;
   for (std::size_t end = block.find('\n'); end != std::string_view::npos; end = block.find('\n', taken)) {
     // The rest of a line that did not fit into one block is no line that could be read.
@@ -168,15 +168,15 @@ struct Lines {
 };
 
 bool write_living(const RevocationZone &zone, Lines &lines) noexcept {
-  const RevocationTime now = revocation_time();
-  const RevocationLock lock(zone);
+  const Moment now = current_moment();
+  const TableLock lock(zone);
   std::size_t count = 0;
-  for_each_revocation(*zone.table, now, [&count](const RevocationRecord & /*record*/) { ++count; });
+  for_each_record(*zone.table, now, [&count](const ExpiringRecord & /*record*/) { ++count; });
   lines.text = allocate(count * longest_revocation_line + 1);
   if (lines.text == nullptr) {
     return false;
   }
-  for_each_revocation(*zone.table, now, [&lines](const RevocationRecord &record) {
+  for_each_record(*zone.table, now, [&lines](const ExpiringRecord &record) {
     lines.size += write_revocation_line(record, lines.text.get() + lines.size);
   });
   return true;
@@ -200,7 +200,7 @@ bool write_file(const RevocationZone &zone, const char *path, const Lines &lines
   const bool is_good = write_all(fd, lines.text.get(), lines.size) && give_to_workers(zone, fd) && fsync(fd) == 0 &&
                        ngx_fd_info(fd, &info) != NGX_FILE_ERROR && ngx_rename_file(path, path_of(zone)) == 0;
   if (is_good) {
-    const RevocationLock lock(zone);
+    const TableLock lock(zone);
     note_offset(*zone.table, info, info.st_size);
   }
   (void)ngx_close_file(fd);
@@ -326,7 +326,7 @@ void follow_state_file(RevocationZone &zone) noexcept {
   } else if (reading.end != Reading::End::whole || reading.first_broken_line != 0) {
     complain(zone, "cannot be read, or has a broken line", 0);
   }
-  const RevocationLock lock(zone);
+  const TableLock lock(zone);
   note_offset(*zone.table, info, reading.offset);
 }
 

@@ -15,14 +15,14 @@ char *put(std::string_view text, char *place) noexcept {
 }
 
 char *put_digest(const unsigned char *digest, char *place) noexcept {
-  for (std::size_t i = 0; i < RevocationKey::digest_size; ++i) {
+  for (std::size_t i = 0; i < ExpiringKey::digest_size; ++i) {
     *place++ = hex_digits[digest[i] >> 4];
     *place++ = hex_digits[digest[i] & 15];
   }
   return place;
 }
 
-constexpr std::size_t hash_size = 2 * sizeof(RevocationKey::hash);
+constexpr std::size_t hash_size = 2 * sizeof(ExpiringKey::hash);
 
 char *put_hash(std::uint32_t hash, char *place) noexcept {
   for (std::size_t i = hash_size; i != 0; --i) {
@@ -52,10 +52,10 @@ bool read_kind(std::string_view field, std::uint32_t &kind) noexcept {
 }
 
 bool read_digest(std::string_view field, unsigned char *digest) noexcept {
-  if (field.size() != 2 * RevocationKey::digest_size || field.find_first_not_of(hex_digits) != std::string_view::npos) {
+  if (field.size() != 2 * ExpiringKey::digest_size || field.find_first_not_of(hex_digits) != std::string_view::npos) {
     return false;
   }
-  for (std::size_t i = 0; i < RevocationKey::digest_size; ++i) {
+  for (std::size_t i = 0; i < ExpiringKey::digest_size; ++i) {
     digest[i] = static_cast<unsigned char>(hex_digits.find(field[2 * i]) << 4 | hex_digits.find(field[2 * i + 1]));
   }
   return true;
@@ -77,7 +77,7 @@ std::string_view record_kind_name(std::uint32_t kind) noexcept {
   return kind == logout_token_kind ? "logout_token" : "security_event";
 }
 
-std::size_t write_revocation_line(const RevocationRecord &record, char *place) noexcept {
+std::size_t write_revocation_line(const ExpiringRecord &record, char *place) noexcept {
   char *next = put(record_kind_name(record.key.kind), place);
   *next++ = ' ';
   next = put_hash(record.key.hash, next);
@@ -93,7 +93,7 @@ std::size_t write_revocation_line(const RevocationRecord &record, char *place) n
   return static_cast<std::size_t>(next - place);
 }
 
-bool read_revocation_line(std::string_view line, RevocationRecord &record) noexcept {
+bool read_revocation_line(std::string_view line, ExpiringRecord &record) noexcept {
   record = {};
   if (!read_kind(take_field(line), record.key.kind)) {
     return false;

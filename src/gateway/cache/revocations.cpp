@@ -9,11 +9,11 @@
 namespace gateway {
 namespace {
 
-static_assert(RevocationKey::digest_size == jose::sha256_size);
+static_assert(ExpiringKey::digest_size == jose::sha256_size);
 
-using Digest = unsigned char[RevocationKey::digest_size];
+using Digest = unsigned char[ExpiringKey::digest_size];
 
-bool has_revocations(const RevocationTable &table) noexcept {
+bool has_revocations(const ExpiringTable &table) noexcept {
   std::uint32_t sum = 0;
   for (std::size_t kind = 0; kind < oauth::revoked_kind_count; ++kind) {
     sum |= table.counts[kind];
@@ -32,7 +32,7 @@ Revoked has_digest(std::string_view text, const unsigned char *expected) noexcep
 }
 
 /// @param record of the same kind and hash.
-Revoked compare(const RevocationRecord &record, const oauth::RevocableClaim &claim) noexcept {
+Revoked compare(const ExpiringRecord &record, const oauth::RevocableClaim &claim) noexcept {
   // A token counts whatever its `iat`.
   if (claim.kind != oauth::RevokedKind::token && claim.iat > record.before) {
     return Revoked::no;
@@ -42,26 +42,18 @@ Revoked compare(const RevocationRecord &record, const oauth::RevocableClaim &cla
   return by_value != Revoked::yes || is_of_issuer ? by_value : has_digest(claim.issuer, record.key.issuer);
 }
 
-/// Once a second, so that a zone in which all has ended costs nothing again.
-void sweep(RevocationTable &table, RevocationTime now) noexcept {
-  if (table.swept != now.steady) {
-    table.swept = now.steady;
-    sweep_revocation_table(table, now);
-  }
-}
-
 /// @param claim for which there may be an entry.
 Revoked look_up(const RevocationZone &zone, const oauth::RevocableClaim &claim) noexcept {
-  const RevocationTime now = revocation_time();
-  const RevocationLock lock(zone);
+  const Moment now = current_moment();
+  const TableLock lock(zone);
   Revoked result = Revoked::no;
-  const auto matches = [&](const RevocationRecord &record) {
+  const auto matches = [&](const ExpiringRecord &record) {
     const Revoked one = compare(record, claim);
     result = one == Revoked::no ? result : one;
     return one == Revoked::yes;
   };
-  (void)has_revocation(*zone.table, static_cast<std::uint32_t>(claim.kind), claim.hash, now, matches);
-  sweep(*zone.table, now);
+  (void)has_record(*zone.table, static_cast<std::uint32_t>(claim.kind), claim.hash, now, matches);
+  sweep_at_times(*zone.table, now);
   return result;
 }
 
@@ -73,8 +65,7 @@ class Lookup {
 
   void ask(const oauth::RevocableClaim &claim) noexcept {
     const auto kind = static_cast<std::uint32_t>(claim.kind);
-    if (result_ != Revoked::yes && zone_.table->counts[kind] != 0 &&
-        may_have_revocation(*zone_.table, kind, claim.hash)) {
+    if (result_ != Revoked::yes && zone_.table->counts[kind] != 0 && may_have_record(*zone_.table, kind, claim.hash)) {
       const Revoked one = look_up(zone_, claim);
       result_ = one == Revoked::no ? result_ : one;
     }
@@ -116,7 +107,7 @@ class Lookup {
   Revoked result_ = Revoked::no;
 };
 
-bool make_key(std::uint32_t kind, std::string_view value, std::string_view issuer, RevocationKey &key) noexcept {
+bool make_key(std::uint32_t kind, std::string_view value, std::string_view issuer, ExpiringKey &key) noexcept {
   key.kind = kind;
   key.hash = oauth::quick_hash(value);
   return jose::sha256(value, key.value) && (issuer.empty() || jose::sha256(issuer, key.issuer));
@@ -124,11 +115,11 @@ bool make_key(std::uint32_t kind, std::string_view value, std::string_view issue
 
 /// What an order comes to, in the form of the zone and of the file.
 struct Records {
-  RevocationRecord *items = nullptr;  ///< the revocations; behind them the event token, where there is one
-  std::size_t count = 0;              ///< of the revocations
+  ExpiringRecord *items = nullptr;  ///< the revocations; behind them the event token, where there is one
+  std::size_t count = 0;            ///< of the revocations
   bool has_event = false;
 
-  const RevocationRecord &event() const noexcept { return items[count]; }
+  const ExpiringRecord &event() const noexcept { return items[count]; }
   std::size_t total() const noexcept { return count + (has_event ? 1 : 0); }
 };
 
@@ -143,13 +134,13 @@ std::size_t count_revocations(const RevocationOrder &order) noexcept {
 /// @return false where there is no memory, or OpenSSL fails.
 bool make_records(ngx_pool_t *pool, const RevocationOrder &order, time_t keep, Records &records) noexcept {
   const std::size_t most = count_revocations(order) + 1;
-  records.items = static_cast<RevocationRecord *>(ngx_pcalloc(pool, most * sizeof(RevocationRecord)));
+  records.items = static_cast<ExpiringRecord *>(ngx_pcalloc(pool, most * sizeof(ExpiringRecord)));
   if (records.items == nullptr) {
     return false;
   }
   for (const oauth::EventRevocation *item = order.revocations; item != nullptr; item = item->next) {
     const oauth::Revocation &revocation = item->revocation;
-    RevocationRecord &record = records.items[records.count++];
+    ExpiringRecord &record = records.items[records.count++];
     record.end = ngx_time() + keep;
     record.before = revocation.before;
     if (!make_key(static_cast<std::uint32_t>(revocation.kind), revocation.value, revocation.issuer, record.key)) {
@@ -157,7 +148,7 @@ bool make_records(ngx_pool_t *pool, const RevocationOrder &order, time_t keep, R
     }
   }
   records.has_event = order.event_kind != 0;
-  RevocationRecord &event = records.items[records.count];
+  ExpiringRecord &event = records.items[records.count];
   event.end = std::max<time_t>(static_cast<time_t>(order.iat) + keep, ngx_time() + 1);
   return !records.has_event || make_key(order.event_kind, order.jti, order.event_issuer, event.key);
 }
@@ -179,36 +170,29 @@ void log_failure(const ngx_http_request_t *r, const ngx_shm_zone_t &zone, Record
 }
 
 /// @return full, or recorded.
-Recorded add(RevocationTable &table, const RevocationRecord &record, RevocationTime now) noexcept {
-  return add_revocation(table, record, now) == Added::full ? Recorded::full : Recorded::recorded;
+Recorded add(ExpiringTable &table, const ExpiringRecord &record, Moment now) noexcept {
+  return add_record(table, record, now) == Added::full ? Recorded::full : Recorded::recorded;
 }
 
 /// @return how many of them are not there yet, with the event token.
-std::size_t count_new(RevocationTable &table, const Records &records, RevocationTime now) noexcept {
+std::size_t count_new(ExpiringTable &table, const Records &records, Moment now) noexcept {
   std::size_t count = records.has_event ? 1 : 0;
   for (std::size_t i = 0; i < records.count; ++i) {
-    count += find_revocation(table, records.items[i].key, now) == nullptr ? 1 : 0;
+    count += find_record(table, records.items[i].key, now) == nullptr ? 1 : 0;
   }
   return count;
-}
-
-/// A reload has taken the records into a zone of another size. What comes to a worker of the old one, the new one would
-/// not hear of. Only for a while: the reload may have failed.
-bool is_closed(const RevocationTable &table, RevocationTime now) noexcept {
-  constexpr time_t longest = 60;
-  return table.closed != 0 && now.steady - table.closed < longest;
 }
 
 /// All or nothing. The event token is known only when all is recorded, so that it can come again until then: after the
 /// file, where there is one. Its place is kept: who may take it waits for the file.
 Recorded add_records(const RevocationZone &zone, const Records &records) noexcept {
-  const RevocationTime now = revocation_time();
-  const RevocationLock lock(zone);
-  RevocationTable &table = *zone.table;
+  const Moment now = current_moment();
+  const TableLock lock(zone);
+  ExpiringTable &table = *zone.table;
   if (zone.state_file.len == 0 && is_closed(table, now)) {
     return Recorded::closed;
   }
-  if (records.has_event && find_revocation(table, records.event().key, now) != nullptr) {
+  if (records.has_event && find_record(table, records.event().key, now) != nullptr) {
     return Recorded::seen_before;
   }
   if (!make_room_for(table, count_new(table, records, now), now)) {
@@ -247,8 +231,8 @@ Recorded add_event(const RevocationZone &zone, const Records &records) noexcept 
   if (!records.has_event || zone.state_file.len == 0) {
     return Recorded::recorded;
   }
-  const RevocationLock lock(zone);
-  return add(*zone.table, records.event(), revocation_time());
+  const TableLock lock(zone);
+  return add(*zone.table, records.event(), current_moment());
 }
 
 }  // namespace
@@ -288,8 +272,8 @@ Recorded record_revocations(const ngx_http_request_t *r, const ngx_shm_zone_t &z
 
 RevocationUse revocation_use(const ngx_shm_zone_t &zone) noexcept {
   const RevocationZone &ours = revocations_of(zone);
-  const RevocationLock lock(ours);
-  sweep_revocation_table(*ours.table, revocation_time());
+  const TableLock lock(ours);
+  sweep_expiring_table(*ours.table, current_moment());
   RevocationUse use = {};
   std::copy_n(ours.table->counts, record_kind_count, use.entries);
   use.capacity = ours.table->capacity;

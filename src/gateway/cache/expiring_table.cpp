@@ -1,4 +1,4 @@
-#include "revocation_table.h"
+#include "expiring_table.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,38 +11,38 @@ namespace gateway {
 namespace {
 
 /// Behind the table lie the buckets, indices of their first entries, and behind these the entries, from index 1 on.
-std::uint32_t *buckets_of(RevocationTable &table) noexcept {
+std::uint32_t *buckets_of(ExpiringTable &table) noexcept {
   return reinterpret_cast<std::uint32_t *>(&table + 1);
 }
 
-const std::uint32_t *buckets_of(const RevocationTable &table) noexcept {
+const std::uint32_t *buckets_of(const ExpiringTable &table) noexcept {
   return reinterpret_cast<const std::uint32_t *>(&table + 1);
 }
 
-const RevocationEntry &entry_at(const RevocationTable &table, std::uint32_t index) noexcept {
-  const auto *entries = reinterpret_cast<const RevocationEntry *>(buckets_of(table) + table.bucket_mask + 1);
+const ExpiringEntry &entry_at(const ExpiringTable &table, std::uint32_t index) noexcept {
+  const auto *entries = reinterpret_cast<const ExpiringEntry *>(buckets_of(table) + table.bucket_mask + 1);
   return entries[index - 1];
 }
 
-RevocationEntry &entry_at(RevocationTable &table, std::uint32_t index) noexcept {
-  auto *entries = reinterpret_cast<RevocationEntry *>(buckets_of(table) + table.bucket_mask + 1);
+ExpiringEntry &entry_at(ExpiringTable &table, std::uint32_t index) noexcept {
+  auto *entries = reinterpret_cast<ExpiringEntry *>(buckets_of(table) + table.bucket_mask + 1);
   return entries[index - 1];
 }
 
-std::uint32_t &bucket_of(RevocationTable &table, const RevocationKey &key) noexcept {
-  return buckets_of(table)[revocation_bucket(table, key.kind, key.hash)];
+std::uint32_t &bucket_of(ExpiringTable &table, const ExpiringKey &key) noexcept {
+  return buckets_of(table)[bucket_of_hash(table, key.kind, key.hash)];
 }
 
-bool is_equal(const RevocationKey &one, const RevocationKey &other) noexcept {
+bool is_equal(const ExpiringKey &one, const ExpiringKey &other) noexcept {
   return one.kind == other.kind && one.hash == other.hash &&
          std::memcmp(one.value, other.value, sizeof(one.value)) == 0 &&
          std::memcmp(one.issuer, other.issuer, sizeof(one.issuer)) == 0;
 }
 
 /// @return the entry of this key, whether or not it has ended, or nullptr.
-RevocationEntry *find_entry(RevocationTable &table, const RevocationKey &key) noexcept {
+ExpiringEntry *find_entry(ExpiringTable &table, const ExpiringKey &key) noexcept {
   for (std::uint32_t index = bucket_of(table, key); index != 0; index = entry_at(table, index).next) {
-    RevocationEntry &entry = entry_at(table, index);
+    ExpiringEntry &entry = entry_at(table, index);
     if (is_equal(entry.record.key, key)) {
       return &entry;
     }
@@ -50,16 +50,16 @@ RevocationEntry *find_entry(RevocationTable &table, const RevocationKey &key) no
   return nullptr;
 }
 
-void put_into_free_list(RevocationTable &table, std::uint32_t index) noexcept {
+void put_into_free_list(ExpiringTable &table, std::uint32_t index) noexcept {
   entry_at(table, index).next = table.free;
   keep_order();
   table.free = index;
 }
 
 /// @param link the index that leads to the entry.
-void unlink(RevocationTable &table, std::uint32_t &link) noexcept {
+void unlink(ExpiringTable &table, std::uint32_t &link) noexcept {
   const std::uint32_t index = link;
-  const RevocationEntry &entry = entry_at(table, index);
+  const ExpiringEntry &entry = entry_at(table, index);
   link = entry.next;
   keep_order();
   table.counts[entry.record.key.kind]--;
@@ -67,10 +67,10 @@ void unlink(RevocationTable &table, std::uint32_t &link) noexcept {
 }
 
 /// Unlinks what has ended in one bucket.
-void sweep_bucket(RevocationTable &table, std::uint32_t bucket, RevocationTime now) noexcept {
+void sweep_bucket(ExpiringTable &table, std::uint32_t bucket, Moment now) noexcept {
   std::uint32_t *link = buckets_of(table) + bucket;
   while (*link != 0) {
-    RevocationEntry &entry = entry_at(table, *link);
+    ExpiringEntry &entry = entry_at(table, *link);
     if (has_ended(entry, now)) {
       unlink(table, *link);
     } else {
@@ -79,13 +79,13 @@ void sweep_bucket(RevocationTable &table, std::uint32_t bucket, RevocationTime n
   }
 }
 
-void sweep_next_bucket(RevocationTable &table, RevocationTime now) noexcept {
+void sweep_next_bucket(ExpiringTable &table, Moment now) noexcept {
   sweep_bucket(table, table.sweep, now);
   table.sweep = (table.sweep + 1) & table.bucket_mask;
 }
 
 /// @return whether there is a free entry now.
-bool make_room(RevocationTable &table, RevocationTime now) noexcept {
+bool make_room(ExpiringTable &table, Moment now) noexcept {
   for (std::uint32_t i = 0; table.free == 0 && i <= table.bucket_mask; ++i) {
     sweep_next_bucket(table, now);
   }
@@ -93,7 +93,7 @@ bool make_room(RevocationTable &table, RevocationTime now) noexcept {
 }
 
 /// @return the index of an entry that nobody uses, or 0.
-std::uint32_t take_entry(RevocationTable &table, RevocationTime now) noexcept {
+std::uint32_t take_entry(ExpiringTable &table, Moment now) noexcept {
   if (table.free == 0 && table.unused <= table.capacity) {
     return table.unused++;
   }
@@ -105,9 +105,8 @@ std::uint32_t take_entry(RevocationTable &table, RevocationTime now) noexcept {
   return index;
 }
 
-void renew(RevocationEntry &entry, const RevocationRecord &record, std::time_t steady_end,
-           RevocationTime now) noexcept {
-  RevocationRecord &renewed = entry.record;
+void renew(ExpiringEntry &entry, const ExpiringRecord &record, std::time_t steady_end, Moment now) noexcept {
+  ExpiringRecord &renewed = entry.record;
   renewed.before = has_ended(entry, now) ? record.before : std::max(renewed.before, record.before);
   keep_order();
   renewed.end = std::max(renewed.end, record.end);
@@ -115,16 +114,16 @@ void renew(RevocationEntry &entry, const RevocationRecord &record, std::time_t s
 }
 
 std::size_t size_of(std::size_t buckets, std::size_t capacity) noexcept {
-  return sizeof(RevocationTable) + buckets * sizeof(std::uint32_t) + capacity * sizeof(RevocationEntry);
+  return sizeof(ExpiringTable) + buckets * sizeof(std::uint32_t) + capacity * sizeof(ExpiringEntry);
 }
 
 }  // namespace
 
-bool is_for_any_issuer(const RevocationKey &key) noexcept {
+bool is_for_any_issuer(const ExpiringKey &key) noexcept {
   return std::all_of(std::begin(key.issuer), std::end(key.issuer), [](unsigned char byte) { return byte == 0; });
 }
 
-RevocationTable *make_revocation_table(void *place, std::size_t size) noexcept {
+ExpiringTable *make_expiring_table(void *place, std::size_t size) noexcept {
   // A bucket for an entry, rounded down to a power of two; at least two, so that the entries behind them are aligned.
   std::size_t buckets = 2;
   while (size_of(buckets * 2, buckets * 2) <= size && buckets < (std::size_t{1} << 31)) {
@@ -134,43 +133,43 @@ RevocationTable *make_revocation_table(void *place, std::size_t size) noexcept {
     return nullptr;
   }
   constexpr std::size_t most = std::uint32_t{0} - std::uint32_t{2};
-  auto *table = new (place) RevocationTable();
+  auto *table = new (place) ExpiringTable();
   table->bucket_mask = static_cast<std::uint32_t>(buckets - 1);
-  table->capacity = static_cast<std::uint32_t>(std::min((size - size_of(buckets, 0)) / sizeof(RevocationEntry), most));
+  table->capacity = static_cast<std::uint32_t>(std::min((size - size_of(buckets, 0)) / sizeof(ExpiringEntry), most));
   table->unused = 1;
   std::memset(buckets_of(*table), 0, buckets * sizeof(std::uint32_t));
   keep_order();
-  table->layout = revocation_table_layout;
+  table->layout = expiring_table_layout;
   return table;
 }
 
-const RevocationEntry *first_revocation(const RevocationTable &table, std::uint32_t bucket) noexcept {
+const ExpiringEntry *first_record(const ExpiringTable &table, std::uint32_t bucket) noexcept {
   const std::uint32_t index = buckets_of(table)[bucket];
   return index == 0 ? nullptr : &entry_at(table, index);
 }
 
-const RevocationEntry *next_revocation(const RevocationTable &table, const RevocationEntry &entry) noexcept {
+const ExpiringEntry *next_record(const ExpiringTable &table, const ExpiringEntry &entry) noexcept {
   return entry.next == 0 ? nullptr : &entry_at(table, entry.next);
 }
 
-std::uint32_t revocation_bucket(const RevocationTable &table, std::uint32_t kind, std::uint32_t hash) noexcept {
+std::uint32_t bucket_of_hash(const ExpiringTable &table, std::uint32_t kind, std::uint32_t hash) noexcept {
   return (hash ^ kind) & table.bucket_mask;
 }
 
-bool may_have_revocation(const RevocationTable &table, std::uint32_t kind, std::uint32_t hash) noexcept {
-  return buckets_of(table)[revocation_bucket(table, kind, hash)] != 0;
+bool may_have_record(const ExpiringTable &table, std::uint32_t kind, std::uint32_t hash) noexcept {
+  return buckets_of(table)[bucket_of_hash(table, kind, hash)] != 0;
 }
 
-bool has_ended(const RevocationEntry &entry, RevocationTime now) noexcept {
+bool has_ended(const ExpiringEntry &entry, Moment now) noexcept {
   return entry.record.end <= now.wall && entry.steady_end <= now.steady;
 }
 
-const RevocationEntry *find_revocation(RevocationTable &table, const RevocationKey &key, RevocationTime now) noexcept {
-  const RevocationEntry *entry = find_entry(table, key);
+const ExpiringEntry *find_record(ExpiringTable &table, const ExpiringKey &key, Moment now) noexcept {
+  const ExpiringEntry *entry = find_entry(table, key);
   return entry == nullptr || has_ended(*entry, now) ? nullptr : entry;
 }
 
-bool make_room_for(RevocationTable &table, std::size_t count, RevocationTime now) noexcept {
+bool make_room_for(ExpiringTable &table, std::size_t count, Moment now) noexcept {
   const auto has_room = [&table, count] {
     std::size_t used = 0;
     for (const std::uint32_t of_kind : table.counts) {
@@ -184,9 +183,9 @@ bool make_room_for(RevocationTable &table, std::size_t count, RevocationTime now
   return has_room();
 }
 
-Added add_revocation(RevocationTable &table, const RevocationRecord &record, RevocationTime now) noexcept {
+Added add_record(ExpiringTable &table, const ExpiringRecord &record, Moment now) noexcept {
   const std::time_t steady_end = now.steady + std::max<std::time_t>(record.end - now.wall, 0);
-  if (RevocationEntry *entry = find_entry(table, record.key)) {
+  if (ExpiringEntry *entry = find_entry(table, record.key)) {
     renew(*entry, record, steady_end, now);
     return Added::renewed;
   }
@@ -195,25 +194,25 @@ Added add_revocation(RevocationTable &table, const RevocationRecord &record, Rev
     return Added::full;
   }
   std::uint32_t &bucket = bucket_of(table, record.key);
-  new (&entry_at(table, index)) RevocationEntry{record, steady_end, bucket};
+  new (&entry_at(table, index)) ExpiringEntry{record, steady_end, bucket};
   table.counts[record.key.kind]++;
   keep_order();
   bucket = index;
   return Added::added;
 }
 
-void sweep_revocation_table(RevocationTable &table, RevocationTime now) noexcept {
+void sweep_expiring_table(ExpiringTable &table, Moment now) noexcept {
   constexpr std::uint32_t most_buckets = 1024;
   for (std::uint32_t i = 0; i <= table.bucket_mask && i < most_buckets; ++i) {
     sweep_next_bucket(table, now);
   }
 }
 
-void repair_revocation_table(RevocationTable &table) noexcept {
-  std::uint32_t counts[RevocationTable::most_kinds] = {};
+void repair_expiring_table(ExpiringTable &table) noexcept {
+  std::uint32_t counts[ExpiringTable::most_kinds] = {};
   table.free = 0;
   for (std::uint32_t index = 1; index < table.unused; ++index) {
-    const RevocationKey &key = entry_at(table, index).record.key;
+    const ExpiringKey &key = entry_at(table, index).record.key;
     if (find_entry(table, key) == &entry_at(table, index)) {
       counts[key.kind]++;
     } else {

@@ -1,4 +1,4 @@
-#include "gateway/cache/revocation_table.h"
+#include "gateway/cache/expiring_table.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -25,17 +25,17 @@
 namespace gateway {
 namespace {
 
-constexpr std::uint32_t kind_count = RevocationTable::most_kinds;
+constexpr std::uint32_t kind_count = ExpiringTable::most_kinds;
 
 /// Before this time nothing has ended.
-constexpr RevocationTime beginning = {std::numeric_limits<std::time_t>::min(), std::numeric_limits<std::time_t>::min()};
+constexpr Moment beginning = {std::numeric_limits<std::time_t>::min(), std::numeric_limits<std::time_t>::min()};
 
-RevocationTime at(std::time_t seconds) {
+Moment at(std::time_t seconds) {
   return {seconds, seconds};
 }
 
-RevocationKey make_key(unsigned value, unsigned issuer = 0, std::uint32_t kind = 1) {
-  RevocationKey key;
+ExpiringKey make_key(unsigned value, unsigned issuer = 0, std::uint32_t kind = 1) {
+  ExpiringKey key;
   key.kind = kind;
   std::memset(key.value, 'v', sizeof(key.value));
   key.hash = value % 2;  // many share it
@@ -44,26 +44,26 @@ RevocationKey make_key(unsigned value, unsigned issuer = 0, std::uint32_t kind =
   return key;
 }
 
-RevocationRecord record_of(unsigned value, std::time_t end, std::int64_t before = 0) {
+ExpiringRecord record_of(unsigned value, std::time_t end, std::int64_t before = 0) {
   return {make_key(value), end, before};
 }
 
 /// A table in memory that processes share.
 class Table {
  public:
-  explicit Table(std::size_t size) : size_(size), place_(map(size)), table_(make_revocation_table(place_, size)) {
+  explicit Table(std::size_t size) : size_(size), place_(map(size)), table_(make_expiring_table(place_, size)) {
     EXPECT_NE(table_, nullptr);
   }
   /// A copy, as the next worker finds it.
   Table(const Table &other)
-      : size_(other.size_), place_(map(other.size_)), table_(static_cast<RevocationTable *>(place_)) {
+      : size_(other.size_), place_(map(other.size_)), table_(static_cast<ExpiringTable *>(place_)) {
     std::memcpy(place_, other.place_, size_);
   }
   Table &operator=(const Table &) = delete;
   ~Table() { munmap(place_, size_); }
 
-  RevocationTable &operator*() { return *table_; }
-  RevocationTable *operator->() { return table_; }
+  ExpiringTable &operator*() { return *table_; }
+  ExpiringTable *operator->() { return table_; }
 
   std::string bytes() const { return {static_cast<const char *>(place_), size_}; }
 
@@ -78,11 +78,11 @@ class Table {
 
   std::size_t size_;
   void *place_;
-  RevocationTable *table_;
+  ExpiringTable *table_;
 };
 
 /// Room for four entries in four buckets.
-constexpr std::size_t small_size = sizeof(RevocationTable) + 4 * sizeof(std::uint32_t) + 4 * sizeof(RevocationEntry);
+constexpr std::size_t small_size = sizeof(ExpiringTable) + 4 * sizeof(std::uint32_t) + 4 * sizeof(ExpiringEntry);
 
 struct Span {
   std::int64_t before = 0;
@@ -92,11 +92,11 @@ struct Span {
   bool operator==(const Span &other) const {
     return before == other.before && end == other.end && steady_end == other.steady_end;
   }
-  bool has_ended(RevocationTime now) const { return end <= now.wall && steady_end <= now.steady; }
+  bool has_ended(Moment now) const { return end <= now.wall && steady_end <= now.steady; }
 };
 
 /// A key as text, which begins with the digit of its kind.
-std::string text_of(const RevocationKey &key) {
+std::string text_of(const ExpiringKey &key) {
   return std::to_string(key.kind) + std::string(reinterpret_cast<const char *>(key.value), sizeof(key.value)) +
          std::string(reinterpret_cast<const char *>(key.issuer), sizeof(key.issuer));
 }
@@ -104,11 +104,11 @@ std::string text_of(const RevocationKey &key) {
 using Entries = std::map<std::string, Span>;
 
 /// Ends the process where the links of the table lead in a circle, in which nothing else would ever end.
-void require_end_of_links(const RevocationTable &table) {
+void require_end_of_links(const ExpiringTable &table) {
   for (std::uint32_t bucket = 0; bucket <= table.bucket_mask; ++bucket) {
     std::uint32_t length = 0;
-    for (const RevocationEntry *entry = first_revocation(table, bucket); entry != nullptr;
-         entry = next_revocation(table, *entry)) {
+    for (const ExpiringEntry *entry = first_record(table, bucket); entry != nullptr;
+         entry = next_record(table, *entry)) {
       if (++length > table.capacity) {
         std::fputs("the entries of a bucket are a circle\n", stderr);
         std::abort();
@@ -118,11 +118,11 @@ void require_end_of_links(const RevocationTable &table) {
 }
 
 /// All that is linked, whether or not it has ended.
-Entries linked(RevocationTable &table) {
+Entries linked(ExpiringTable &table) {
   require_end_of_links(table);
   Entries entries;
-  for_each_revocation(table, beginning, [&](const RevocationRecord &record) {
-    const RevocationEntry *entry = find_revocation(table, record.key, beginning);
+  for_each_record(table, beginning, [&](const ExpiringRecord &record) {
+    const ExpiringEntry *entry = find_record(table, record.key, beginning);
     ASSERT_NE(entry, nullptr);
     EXPECT_TRUE(entries.emplace(text_of(record.key), Span{record.before, record.end, entry->steady_end}).second)
         << "twice";
@@ -130,7 +130,7 @@ Entries linked(RevocationTable &table) {
   return entries;
 }
 
-Entries living(RevocationTable &table, RevocationTime now) {
+Entries living(ExpiringTable &table, Moment now) {
   Entries entries;
   for (const auto &[key, span] : linked(table)) {
     if (!span.has_ended(now)) {
@@ -140,7 +140,7 @@ Entries living(RevocationTable &table, RevocationTime now) {
   return entries;
 }
 
-void expect_counts_of(RevocationTable &table, const Entries &entries) {
+void expect_counts_of(ExpiringTable &table, const Entries &entries) {
   std::uint32_t counts[kind_count] = {};
   for (const auto &entry : entries) {
     counts[entry.first.front() - '0']++;
@@ -151,12 +151,12 @@ void expect_counts_of(RevocationTable &table, const Entries &entries) {
 }
 
 /// What is not linked can be used. Fills the table.
-void expect_no_lost_entry(RevocationTable &table) {
+void expect_no_lost_entry(ExpiringTable &table) {
   std::size_t count = linked(table).size();
   const auto forever = std::numeric_limits<std::time_t>::max();
   for (unsigned i = 0; count <= table.capacity; ++i) {
     require_end_of_links(table);
-    if (add_revocation(table, {make_key(1000 + i), forever, 0}, {0, 0}) != Added::added) {
+    if (add_record(table, {make_key(1000 + i), forever, 0}, {0, 0}) != Added::added) {
       break;
     }
     ++count;
@@ -167,9 +167,9 @@ void expect_no_lost_entry(RevocationTable &table) {
 
 // --- its place ---
 
-TEST(RevocationTable, HasAsManyEntriesAsFitIntoItsPlace) {
+TEST(ExpiringTable, HasAsManyEntriesAsFitIntoItsPlace) {
   constexpr std::size_t bucket = sizeof(std::uint32_t);
-  constexpr std::size_t entry = sizeof(RevocationEntry);
+  constexpr std::size_t entry = sizeof(ExpiringEntry);
   const struct {
     std::size_t size;
     std::uint32_t buckets;
@@ -184,12 +184,12 @@ TEST(RevocationTable, HasAsManyEntriesAsFitIntoItsPlace) {
       {1024 * bucket + 1030 * entry, 1024, 1030},
   };
   for (const auto &row : cases) {
-    const std::size_t size = sizeof(RevocationTable) + row.size;
+    const std::size_t size = sizeof(ExpiringTable) + row.size;
     const std::unique_ptr<char[]> place(new char[size]);  // AddressSanitizer sees what goes over its end
     std::memset(place.get(), 0xA5, size);
-    RevocationTable *table = make_revocation_table(place.get(), size);
+    ExpiringTable *table = make_expiring_table(place.get(), size);
     ASSERT_NE(table, nullptr) << size;
-    EXPECT_EQ(table->layout, revocation_table_layout);
+    EXPECT_EQ(table->layout, expiring_table_layout);
     EXPECT_EQ(table->bucket_mask, row.buckets - 1) << size;
     EXPECT_EQ(table->capacity, row.capacity) << size;
     EXPECT_TRUE(linked(*table).empty());
@@ -198,24 +198,24 @@ TEST(RevocationTable, HasAsManyEntriesAsFitIntoItsPlace) {
   }
 }
 
-TEST(RevocationTable, NeedsRoomForAnEntry) {
-  constexpr std::size_t least = sizeof(RevocationTable) + 2 * sizeof(std::uint32_t) + sizeof(RevocationEntry);
+TEST(ExpiringTable, NeedsRoomForAnEntry) {
+  constexpr std::size_t least = sizeof(ExpiringTable) + 2 * sizeof(std::uint32_t) + sizeof(ExpiringEntry);
   alignas(std::max_align_t) char place[least];
   for (std::size_t size = 0; size < least; ++size) {
-    EXPECT_EQ(make_revocation_table(place, size), nullptr) << size;
+    EXPECT_EQ(make_expiring_table(place, size), nullptr) << size;
   }
-  EXPECT_NE(make_revocation_table(place, least), nullptr);
+  EXPECT_NE(make_expiring_table(place, least), nullptr);
 }
 
 // --- what is found ---
 
-TEST(RevocationTable, FindsWhatWasAdded) {
+TEST(ExpiringTable, FindsWhatWasAdded) {
   Table table(small_size);
-  const RevocationKey keys[] = {make_key(1), make_key(1, 1), make_key(1, 0, 2), make_key(3)};
-  for (const RevocationKey &key : keys) {
-    EXPECT_EQ(find_revocation(*table, key, at(0)), nullptr);
-    EXPECT_EQ(add_revocation(*table, {key, 100, 7}, at(10)), Added::added);
-    const RevocationEntry *entry = find_revocation(*table, key, at(10));
+  const ExpiringKey keys[] = {make_key(1), make_key(1, 1), make_key(1, 0, 2), make_key(3)};
+  for (const ExpiringKey &key : keys) {
+    EXPECT_EQ(find_record(*table, key, at(0)), nullptr);
+    EXPECT_EQ(add_record(*table, {key, 100, 7}, at(10)), Added::added);
+    const ExpiringEntry *entry = find_record(*table, key, at(10));
     ASSERT_NE(entry, nullptr);
     EXPECT_EQ(entry->record.before, 7);
     EXPECT_EQ(entry->record.end, 100);
@@ -223,22 +223,22 @@ TEST(RevocationTable, FindsWhatWasAdded) {
   EXPECT_EQ(linked(*table).size(), 4U);
   EXPECT_EQ(table->counts[1], 3U);
   EXPECT_EQ(table->counts[2], 1U);
-  for (const RevocationKey &key : {make_key(2), make_key(3, 1), make_key(3, 0, 2), make_key(1, 2)}) {
-    EXPECT_EQ(find_revocation(*table, key, at(10)), nullptr);
+  for (const ExpiringKey &key : {make_key(2), make_key(3, 1), make_key(3, 0, 2), make_key(1, 2)}) {
+    EXPECT_EQ(find_record(*table, key, at(10)), nullptr);
   }
 }
 
-TEST(RevocationTable, ShowsAllEntriesOfAHash) {
-  Table table(small_size + 3 * sizeof(RevocationEntry));
+TEST(ExpiringTable, ShowsAllEntriesOfAHash) {
+  Table table(small_size + 3 * sizeof(ExpiringEntry));
   for (unsigned issuer = 0; issuer < 3; ++issuer) {
-    add_revocation(*table, {make_key(1, issuer), 100 + static_cast<std::time_t>(issuer), issuer}, at(0));
+    add_record(*table, {make_key(1, issuer), 100 + static_cast<std::time_t>(issuer), issuer}, at(0));
   }
-  add_revocation(*table, {make_key(3, 7), 100, 7}, at(0));
-  add_revocation(*table, {make_key(1, 8, 5), 100, 8}, at(0));
-  add_revocation(*table, {make_key(2, 9), 100, 9}, at(0));
-  const auto shown = [&](RevocationTime now) {
+  add_record(*table, {make_key(3, 7), 100, 7}, at(0));
+  add_record(*table, {make_key(1, 8, 5), 100, 8}, at(0));
+  add_record(*table, {make_key(2, 9), 100, 9}, at(0));
+  const auto shown = [&](Moment now) {
     std::set<std::int64_t> befores;
-    EXPECT_FALSE(has_revocation(*table, 1, make_key(1).hash, now, [&](const RevocationRecord &record) {
+    EXPECT_FALSE(has_record(*table, 1, make_key(1).hash, now, [&](const ExpiringRecord &record) {
       befores.insert(record.before);
       return false;
     }));
@@ -248,19 +248,19 @@ TEST(RevocationTable, ShowsAllEntriesOfAHash) {
   EXPECT_EQ(shown(at(101)), (std::set<std::int64_t>{2}));
   EXPECT_EQ(shown(at(102)), (std::set<std::int64_t>{}));
   const auto is_of = [&](std::int64_t before) {
-    return has_revocation(*table, 1, make_key(1).hash, at(0),
-                          [&](const RevocationRecord &record) { return record.before == before; });
+    return has_record(*table, 1, make_key(1).hash, at(0),
+                      [&](const ExpiringRecord &record) { return record.before == before; });
   };
   EXPECT_TRUE(is_of(0) && is_of(1) && is_of(2) && is_of(7));
   EXPECT_FALSE(is_of(8) || is_of(9));
-  EXPECT_TRUE(may_have_revocation(*table, 1, 1) && may_have_revocation(*table, 1, 0));
-  EXPECT_FALSE(may_have_revocation(*table, 2, 0));
+  EXPECT_TRUE(may_have_record(*table, 1, 1) && may_have_record(*table, 1, 0));
+  EXPECT_FALSE(may_have_record(*table, 2, 0));
 }
 
-TEST(RevocationTable, TellsAnyIssuerFromOne) {
+TEST(ExpiringTable, TellsAnyIssuerFromOne) {
   EXPECT_TRUE(is_for_any_issuer(make_key(1)));
-  for (std::size_t i = 0; i < RevocationKey::digest_size; ++i) {
-    RevocationKey key = make_key(1);
+  for (std::size_t i = 0; i < ExpiringKey::digest_size; ++i) {
+    ExpiringKey key = make_key(1);
     key.issuer[i] = 1;
     EXPECT_FALSE(is_for_any_issuer(key)) << i;
   }
@@ -268,7 +268,7 @@ TEST(RevocationTable, TellsAnyIssuerFromOne) {
 
 // --- its ends ---
 
-TEST(RevocationTable, RenewsToTheLaterEndAndTheLaterTime) {
+TEST(ExpiringTable, RenewsToTheLaterEndAndTheLaterTime) {
   const struct {
     std::time_t end;
     std::int64_t before;
@@ -279,27 +279,27 @@ TEST(RevocationTable, RenewsToTheLaterEndAndTheLaterTime) {
   };
   for (const auto &row : cases) {
     Table table(small_size);
-    EXPECT_EQ(add_revocation(*table, record_of(1, 100, 50), at(0)), Added::added);
-    EXPECT_EQ(add_revocation(*table, record_of(1, row.end, row.before), at(10)), Added::renewed);
+    EXPECT_EQ(add_record(*table, record_of(1, 100, 50), at(0)), Added::added);
+    EXPECT_EQ(add_record(*table, record_of(1, row.end, row.before), at(10)), Added::renewed);
     EXPECT_EQ(linked(*table), (Entries{{text_of(make_key(1)), row.expected}})) << row.end << ' ' << row.before;
     EXPECT_EQ(table->counts[1], 1U);
   }
 }
 
-TEST(RevocationTable, TakesTheNewTimeOfAnEntryThatHasEnded) {
+TEST(ExpiringTable, TakesTheNewTimeOfAnEntryThatHasEnded) {
   Table table(small_size);
-  add_revocation(*table, record_of(1, 100, 5000), at(0));
-  EXPECT_EQ(find_revocation(*table, make_key(1), at(100)), nullptr);
-  add_revocation(*table, record_of(1, 200, 60), at(100));
+  add_record(*table, record_of(1, 100, 5000), at(0));
+  EXPECT_EQ(find_record(*table, make_key(1), at(100)), nullptr);
+  add_record(*table, record_of(1, 200, 60), at(100));
   EXPECT_EQ(linked(*table), (Entries{{text_of(make_key(1)), {60, 200, 200}}}));
   EXPECT_EQ(table->counts[1], 1U);
 }
 
-TEST(RevocationTable, KeepsAnEntryUntilBothClocksSayThatItHasEnded) {
+TEST(ExpiringTable, KeepsAnEntryUntilBothClocksSayThatItHasEnded) {
   Table table(small_size);
-  add_revocation(*table, record_of(1, 1100), {1000, 7});
+  add_record(*table, record_of(1, 1100), {1000, 7});
   const struct {
-    RevocationTime now;
+    Moment now;
     bool lives;
   } cases[] = {
       {{1000, 7}, true},    {{1099, 106}, true}, {{1100, 107}, false},
@@ -308,59 +308,59 @@ TEST(RevocationTable, KeepsAnEntryUntilBothClocksSayThatItHasEnded) {
       {{5000, 200}, false},
   };
   for (const auto &row : cases) {
-    EXPECT_EQ(find_revocation(*table, make_key(1), row.now) != nullptr, row.lives) << row.now.wall << row.now.steady;
+    EXPECT_EQ(find_record(*table, make_key(1), row.now) != nullptr, row.lives) << row.now.wall << row.now.steady;
   }
   for (const auto &row : cases) {
     Table copy(table);
-    sweep_revocation_table(*copy, row.now);
+    sweep_expiring_table(*copy, row.now);
     EXPECT_EQ(linked(*copy).size(), row.lives ? 1U : 0U) << row.now.wall << row.now.steady;
   }
 }
 
-TEST(RevocationTable, HasNoPlaceInTheSteadyClocksPastForAnEntryThatIsAlreadyOver) {
+TEST(ExpiringTable, HasNoPlaceInTheSteadyClocksPastForAnEntryThatIsAlreadyOver) {
   Table table(small_size);
-  EXPECT_EQ(add_revocation(*table, record_of(1, 900), {1000, 7}), Added::added);
+  EXPECT_EQ(add_record(*table, record_of(1, 900), {1000, 7}), Added::added);
   EXPECT_EQ(linked(*table), (Entries{{text_of(make_key(1)), {0, 900, 7}}}));
-  EXPECT_EQ(find_revocation(*table, make_key(1), {1000, 7}), nullptr);
+  EXPECT_EQ(find_record(*table, make_key(1), {1000, 7}), nullptr);
 }
 
-TEST(RevocationTable, ThatIsFullChangesNothing) {
+TEST(ExpiringTable, ThatIsFullChangesNothing) {
   Table table(small_size);
   for (unsigned i = 0; i < 4; ++i) {
-    EXPECT_EQ(add_revocation(*table, record_of(i, 100 + static_cast<std::time_t>(i)), at(0)), Added::added);
+    EXPECT_EQ(add_record(*table, record_of(i, 100 + static_cast<std::time_t>(i)), at(0)), Added::added);
   }
   const Entries before = linked(*table);
-  EXPECT_EQ(add_revocation(*table, record_of(4, 200), at(99)), Added::full);
+  EXPECT_EQ(add_record(*table, record_of(4, 200), at(99)), Added::full);
   EXPECT_EQ(linked(*table), before);
   expect_counts_of(*table, before);
-  EXPECT_EQ(add_revocation(*table, record_of(2, 300), at(99)), Added::renewed) << "what is there needs no room";
+  EXPECT_EQ(add_record(*table, record_of(2, 300), at(99)), Added::renewed) << "what is there needs no room";
 
-  EXPECT_EQ(add_revocation(*table, record_of(4, 200), at(100)), Added::added) << "the first one has ended";
-  EXPECT_EQ(find_revocation(*table, make_key(0), beginning), nullptr);
-  EXPECT_EQ(add_revocation(*table, record_of(5, 200), at(100)), Added::full);
+  EXPECT_EQ(add_record(*table, record_of(4, 200), at(100)), Added::added) << "the first one has ended";
+  EXPECT_EQ(find_record(*table, make_key(0), beginning), nullptr);
+  EXPECT_EQ(add_record(*table, record_of(5, 200), at(100)), Added::full);
   EXPECT_EQ(linked(*table).size(), 4U);
   expect_counts_of(*table, linked(*table));
 }
 
-TEST(RevocationTable, IsEmptyOnceItHasBeenSwept) {
+TEST(ExpiringTable, IsEmptyOnceItHasBeenSwept) {
   constexpr std::size_t size = 512 * 1024;  // more buckets than one sweep looks at
   Table table(size);
   ASSERT_GT(table->bucket_mask, 1024U);
   std::mt19937 random(1);
   const unsigned count = table->capacity / 2;
   for (unsigned i = 0; i < count; ++i) {
-    RevocationRecord record = record_of(i, 100 + i % 2);
+    ExpiringRecord record = record_of(i, 100 + i % 2);
     record.key.hash = static_cast<std::uint32_t>(random());
-    EXPECT_EQ(add_revocation(*table, record, at(0)), Added::added);
+    EXPECT_EQ(add_record(*table, record, at(0)), Added::added);
   }
-  const auto sweep_all = [&](RevocationTime now) {
+  const auto sweep_all = [&](Moment now) {
     for (std::uint32_t i = 0; i <= table->bucket_mask; i += 1024) {
-      sweep_revocation_table(*table, now);
+      sweep_expiring_table(*table, now);
     }
   };
   sweep_all(at(99));
   EXPECT_EQ(table->counts[1], count);
-  sweep_revocation_table(*table, at(100));
+  sweep_expiring_table(*table, at(100));
   EXPECT_LT(table->counts[1], count);
   EXPECT_GT(table->counts[1], count / 2) << "a sweep takes a part of the buckets";
   sweep_all(at(100));
@@ -375,15 +375,15 @@ TEST(RevocationTable, IsEmptyOnceItHasBeenSwept) {
 
 struct Operation {
   bool is_sweep = false;
-  RevocationRecord record;
-  RevocationTime now;
+  ExpiringRecord record;
+  Moment now;
 
-  Added run(RevocationTable &table) const {
+  Added run(ExpiringTable &table) const {
     if (is_sweep) {
-      sweep_revocation_table(table, now);
+      sweep_expiring_table(table, now);
       return Added::added;
     }
-    return add_revocation(table, record, now);
+    return add_record(table, record, now);
   }
 };
 
@@ -398,7 +398,7 @@ class Model {
     if (operation.is_sweep) {
       return false;
     }
-    const RevocationRecord &record = operation.record;
+    const ExpiringRecord &record = operation.record;
     const std::time_t left = std::max<std::time_t>(record.end - operation.now.wall, 0);
     const Span added = {record.before, record.end, operation.now.steady + left};
     const auto found = entries_.find(text_of(record.key));
@@ -412,13 +412,13 @@ class Model {
     return false;
   }
 
-  const Entries &living(RevocationTime now) {
+  const Entries &living(Moment now) {
     forget_ended(now);
     return entries_;
   }
 
  private:
-  void forget_ended(RevocationTime now) {
+  void forget_ended(Moment now) {
     for (auto entry = entries_.begin(); entry != entries_.end();) {
       entry = entry->second.has_ended(now) ? entries_.erase(entry) : std::next(entry);
     }
@@ -449,10 +449,10 @@ class Operations {
 
   std::mt19937 random_;
   unsigned values_;
-  RevocationTime now_ = {1000, 1};
+  Moment now_ = {1000, 1};
 };
 
-TEST(RevocationTable, DoesWhatAMapDoes) {
+TEST(ExpiringTable, DoesWhatAMapDoes) {
   unsigned times_full = 0;
   unsigned seed = 0;
   for (const std::size_t size : {small_size, std::size_t{1500}, std::size_t{5000}}) {
@@ -487,7 +487,7 @@ bool is_either(const T &value, const T &one, const T &other) {
 
 /// A table that a worker has left in the middle of an operation must hold all that it held before, and no more than it
 /// would hold after.
-void expect_nothing_lost(RevocationTable &table, const Entries &before, const Entries &after, RevocationTime now) {
+void expect_nothing_lost(ExpiringTable &table, const Entries &before, const Entries &after, Moment now) {
   const Entries found = living(table, now);
   for (const auto &[key, span] : found) {
     const auto done = after.find(key);
@@ -507,7 +507,7 @@ void expect_nothing_lost(RevocationTable &table, const Entries &before, const En
 }
 
 /// What is new must be there as a whole, or not at all.
-void expect_no_half_entry(RevocationTable &table, const Entries &before, const Entries &after) {
+void expect_no_half_entry(ExpiringTable &table, const Entries &before, const Entries &after) {
   for (const auto &[key, span] : linked(table)) {
     EXPECT_TRUE(before.count(key) != 0 || (after.count(key) != 0 && span == after.at(key)));
   }
@@ -585,22 +585,22 @@ const Killed killed[] = {
     {"a sweep of all", {add_at(10, 0, 20), add_at(10, 2, 20), add_at(10, 4, 20), add_at(10, 6, 20)}, sweep_at(30)},
 };
 
-TEST(RevocationTable, IsRepairedAfterAWorkerWasKilledAtAnyInstruction) {
+TEST(ExpiringTable, IsRepairedAfterAWorkerWasKilledAtAnyInstruction) {
   for (const Killed &test : killed) {
     SCOPED_TRACE(test.name);
     Table table = table_after(test.before);
-    const RevocationTime now = test.last.now;
+    const Moment now = test.last.now;
     const Entries before = linked(*table);
     Table done(table);
     const Added result = test.last.run(*done);
     const Entries after = linked(*done);
     const std::size_t changes = step_through(
-        table, [&](RevocationTable &shared) { test.last.run(shared); },
+        table, [&](ExpiringTable &shared) { test.last.run(shared); },
         [&] {
           Table left(table);
           expect_no_half_entry(*left, before, after);
           expect_nothing_lost(*left, before, after, now);
-          repair_revocation_table(*left);
+          repair_expiring_table(*left);
           expect_nothing_lost(*left, before, after, now);
           expect_counts_of(*left, linked(*left));
           expect_no_lost_entry(*left);
@@ -619,7 +619,7 @@ Table broken_table() {
   return table;
 }
 
-TEST(RevocationTable, IsRepairedAfterARepairWasKilled) {
+TEST(ExpiringTable, IsRepairedAfterARepairWasKilled) {
   Table table = broken_table();
   const Entries entries = linked(*table);
   ASSERT_EQ(entries.size(), 1U);
@@ -629,24 +629,24 @@ TEST(RevocationTable, IsRepairedAfterARepairWasKilled) {
     expect_no_lost_entry(*left);
   };
   const std::size_t changes = step_through(
-      table, [](RevocationTable &shared) { repair_revocation_table(shared); },
+      table, [](ExpiringTable &shared) { repair_expiring_table(shared); },
       [&] {
         Table left(table);
-        repair_revocation_table(*left);
+        repair_expiring_table(*left);
         expect_repaired(left);
       });
   EXPECT_GT(changes, 2U);
   expect_repaired(table);
 }
 
-TEST(RevocationTable, IsNotChangedByARepairThatItDoesNotNeed) {
+TEST(ExpiringTable, IsNotChangedByARepairThatItDoesNotNeed) {
   Operations operations(1, 20);
   Table table(1500);
   for (int i = 0; i < 2000; ++i) {
     operations.next().run(*table);
     if (i % 50 == 0) {
       Table repaired(table);
-      repair_revocation_table(*repaired);
+      repair_expiring_table(*repaired);
       EXPECT_EQ(linked(*repaired), linked(*table));
       expect_counts_of(*repaired, linked(*table));
       expect_no_lost_entry(*repaired);
@@ -655,7 +655,7 @@ TEST(RevocationTable, IsNotChangedByARepairThatItDoesNotNeed) {
 }
 
 /// Does operations until it is killed, and says after each how many there have been.
-[[noreturn]] void work_until_killed(RevocationTable &table, unsigned seed, volatile std::uint64_t &acknowledged) {
+[[noreturn]] void work_until_killed(ExpiringTable &table, unsigned seed, volatile std::uint64_t &acknowledged) {
   Operations operations(seed, 20);
   for (;;) {
     operations.next().run(table);
@@ -663,7 +663,7 @@ TEST(RevocationTable, IsNotChangedByARepairThatItDoesNotNeed) {
   }
 }
 
-TEST(RevocationTable, LosesNothingThatWasAcknowledgedWhereWorkersAreKilledAtRandom) {
+TEST(ExpiringTable, LosesNothingThatWasAcknowledgedWhereWorkersAreKilledAtRandom) {
   std::mt19937 random(2);
   Table counter(small_size);
   volatile std::uint64_t &acknowledged = counter->file_inode;
@@ -690,7 +690,7 @@ TEST(RevocationTable, LosesNothingThatWasAcknowledgedWhereWorkersAreKilledAtRand
     const Operation last = operations.next();
     const Entries before = model.living(last.now);
     model.apply(last);
-    repair_revocation_table(*table);
+    repair_expiring_table(*table);
     expect_nothing_lost(*table, before, model.living(last.now), last.now);
     expect_counts_of(*table, linked(*table));
     expect_no_lost_entry(*table);
