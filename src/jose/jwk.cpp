@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "base64url.h"
-#include "json_text.h"
 #include "openssl.h"
 
 namespace jose {
@@ -33,8 +32,7 @@ using Context = std::unique_ptr<EVP_PKEY_CTX, Release<EVP_PKEY_CTX_free>>;
 class Bytes {
  public:
   /// @return false where the member is not base64url, is empty, or is too long for any key.
-  bool read(const json_t *jwk, const char *name) noexcept {
-    const std::string_view encoded = string_member(jwk, name);
+  bool read(std::string_view encoded) noexcept {
     const std::size_t size = base64url_decoded_size(encoded.size());
     if (size == 0 || size > sizeof(bytes_) || !base64url_decode(encoded, reinterpret_cast<char *>(bytes_))) {
       return false;
@@ -81,10 +79,10 @@ bool is_sound_exponent(const Bytes &exponent) noexcept {
   return exponent.size() != 0 && exponent.size() <= largest_exponent && (*(exponent.end() - 1) & 1U) == 1 && !is_one;
 }
 
-Import import_rsa(const json_t *jwk, PublicKey &key) noexcept {
+Import import_rsa(const JwkMembers &jwk, PublicKey &key) noexcept {
   Bytes modulus;
   Bytes exponent;
-  if (!modulus.read(jwk, "n") || !exponent.read(jwk, "e") || !is_sound_exponent(exponent)) {
+  if (!modulus.read(jwk.n) || !exponent.read(jwk.e) || !is_sound_exponent(exponent)) {
     return Import::broken;
   }
   const Number n(BN_bin2bn(modulus.begin(), static_cast<int>(modulus.size()), nullptr));
@@ -122,8 +120,7 @@ constexpr Curve edwards_curves[] = {{"Ed25519", KeyKind::ed25519, 32, "ED25519"}
                                     {"Ed448", KeyKind::ed448, 57, "ED448"}};
 
 template <std::size_t count>
-const Curve *find_curve(const Curve (&curves)[count], const json_t *jwk) noexcept {
-  const std::string_view name = string_member(jwk, "crv");
+const Curve *find_curve(const Curve (&curves)[count], std::string_view name) noexcept {
   const Curve *found = std::find_if(std::begin(curves), std::end(curves),
                                     [name](const Curve &curve) noexcept { return curve.name == name; });
   return found == std::end(curves) ? nullptr : found;
@@ -136,11 +133,11 @@ unsigned char *put_coordinate(const Bytes &coordinate, std::size_t size, unsigne
   return std::copy(coordinate.begin(), coordinate.end(), out);
 }
 
-Import import_ec(const json_t *jwk, PublicKey &key) noexcept {
-  const Curve *curve = find_curve(nist_curves, jwk);
+Import import_ec(const JwkMembers &jwk, PublicKey &key) noexcept {
+  const Curve *curve = find_curve(nist_curves, jwk.crv);
   Bytes x;
   Bytes y;
-  if (curve == nullptr || !x.read(jwk, "x") || !y.read(jwk, "y") || x.size() > curve->size || y.size() > curve->size) {
+  if (curve == nullptr || !x.read(jwk.x) || !y.read(jwk.y) || x.size() > curve->size || y.size() > curve->size) {
     return Import::broken;
   }
   // An uncompressed point (SEC 1 section 2.3.3); OpenSSL checks that it is on the curve.
@@ -155,13 +152,13 @@ Import import_ec(const json_t *jwk, PublicKey &key) noexcept {
 }
 
 // RFC 8037 section 2. The curves for key agreement, X25519 and X448, sign nothing.
-Import import_okp(const json_t *jwk, PublicKey &key) noexcept {
-  const Curve *curve = find_curve(edwards_curves, jwk);
+Import import_okp(const JwkMembers &jwk, PublicKey &key) noexcept {
+  const Curve *curve = find_curve(edwards_curves, jwk.crv);
   if (curve == nullptr) {
     return Import::other_kind;
   }
   Bytes x;
-  if (!x.read(jwk, "x") || x.decoded_size() != curve->size) {
+  if (!x.read(jwk.x) || x.decoded_size() != curve->size) {
     return Import::broken;
   }
   key.kind = curve->kind;
@@ -171,16 +168,15 @@ Import import_okp(const json_t *jwk, PublicKey &key) noexcept {
 
 }  // namespace
 
-Import import_public_key(const json_t *jwk, PublicKey &key) noexcept {
-  const std::string_view type = string_member(jwk, "kty");
+Import import_public_key(const JwkMembers &jwk, PublicKey &key) noexcept {
   key = {};
-  if (type == "RSA") {
+  if (jwk.kty == "RSA") {
     return import_rsa(jwk, key);
   }
-  if (type == "EC") {
+  if (jwk.kty == "EC") {
     return import_ec(jwk, key);
   }
-  return type == "OKP" ? import_okp(jwk, key) : Import::other_kind;
+  return jwk.kty == "OKP" ? import_okp(jwk, key) : Import::other_kind;
 }
 
 void free_public_key(PublicKey &key) noexcept {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <jansson.h>
 #include <openssl/types.h>
 
 #include <cstdint>
+#include <string_view>
 
 namespace jose {
 
@@ -16,6 +16,16 @@ struct PublicKey {
   KeyKind kind = KeyKind::rsa;
 };
 
+/// The members of a JWK that make a public key, whoever has read them. Empty: absent, or no string.
+struct JwkMembers {
+  std::string_view kty;
+  std::string_view crv;
+  std::string_view x;
+  std::string_view y;
+  std::string_view n;
+  std::string_view e;
+};
+
 enum class Import : std::uint8_t {
   good,
   other_kind,  ///< not RSA, EC or OKP, or a curve that signs nothing
@@ -23,11 +33,10 @@ enum class Import : std::uint8_t {
   no_memory,
 };
 
-/// Reads `kty`, `crv` and the public members: RFC 7518 sections 6.2.1 and 6.3.1, RFC 8037 section 2. Private members
-/// are not looked at. RSA must have 2048 to 16384 bits (RFC 7518 section 3.3) and an odd exponent from 3 to
-/// 2^64.
+/// Makes a key of the public members: RFC 7518 sections 6.2.1 and 6.3.1, RFC 8037 section 2. RSA must have 2048 to
+/// 16384 bits (RFC 7518 section 3.3) and an odd exponent from 3 to 2^64.
 /// @param key set where the result is good.
-Import import_public_key(const json_t *jwk, PublicKey &key) noexcept;
+Import import_public_key(const JwkMembers &jwk, PublicKey &key) noexcept;
 
 void free_public_key(PublicKey &key) noexcept;
 

@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "base64url.h"
-#include "digest.h"
 #include "json_writer.h"
 #include "openssl.h"
 
@@ -53,34 +52,47 @@ class Member {
   std::size_t size_ = 0;
 };
 
-/// What RFC 7638 section 3.2 and RFC 8037 section 2 require of a JWK.
-struct RequiredMembers {
-  std::string_view type;   ///< `kty`
-  std::string_view curve;  ///< `crv`; empty for RSA
-  Member first;            ///< `x`, or `e` of RSA
-  Member second;           ///< `y`, or `n` of RSA; empty for Ed25519
+/// The public members of a key, and their text.
+struct PublicMembers {
+  JwkMembers jwk;
+  Member first;   ///< `x`, or `e` of RSA
+  Member second;  ///< `y`, or `n` of RSA; empty for EdDSA
 };
 
-bool read_rsa(const EVP_PKEY &key, RequiredMembers &members) noexcept {
-  members.type = "RSA";
-  return members.first.read_number(key, OSSL_PKEY_PARAM_RSA_E, 0) &&
-         members.second.read_number(key, OSSL_PKEY_PARAM_RSA_N, 0);
+bool read_rsa(const EVP_PKEY &key, PublicMembers &members) noexcept {
+  if (!members.first.read_number(key, OSSL_PKEY_PARAM_RSA_E, 0) ||
+      !members.second.read_number(key, OSSL_PKEY_PARAM_RSA_N, 0)) {
+    return false;
+  }
+  members.jwk.kty = "RSA";
+  members.jwk.e = members.first.text();
+  members.jwk.n = members.second.text();
+  return true;
 }
 
-bool read_ec(const EVP_PKEY &key, std::string_view curve, std::size_t size, RequiredMembers &members) noexcept {
-  members.type = "EC";
-  members.curve = curve;
-  return members.first.read_number(key, OSSL_PKEY_PARAM_EC_PUB_X, size) &&
-         members.second.read_number(key, OSSL_PKEY_PARAM_EC_PUB_Y, size);
+bool read_ec(const EVP_PKEY &key, std::string_view curve, std::size_t size, PublicMembers &members) noexcept {
+  if (!members.first.read_number(key, OSSL_PKEY_PARAM_EC_PUB_X, size) ||
+      !members.second.read_number(key, OSSL_PKEY_PARAM_EC_PUB_Y, size)) {
+    return false;
+  }
+  members.jwk.kty = "EC";
+  members.jwk.crv = curve;
+  members.jwk.x = members.first.text();
+  members.jwk.y = members.second.text();
+  return true;
 }
 
-bool read_edwards(const EVP_PKEY &key, std::string_view curve, RequiredMembers &members) noexcept {
-  members.type = "OKP";
-  members.curve = curve;
-  return members.first.read_raw(key);
+bool read_edwards(const EVP_PKEY &key, std::string_view curve, PublicMembers &members) noexcept {
+  if (!members.first.read_raw(key)) {
+    return false;
+  }
+  members.jwk.kty = "OKP";
+  members.jwk.crv = curve;
+  members.jwk.x = members.first.text();
+  return true;
 }
 
-bool read_members(const SigningKey &key, RequiredMembers &members) noexcept {
+bool read_members(const SigningKey &key, PublicMembers &members) noexcept {
   switch (key.kind) {
     case KeyKind::p256:
       return read_ec(*key.key, "P-256", 32, members);
@@ -103,25 +115,9 @@ void put_member(Writer &writer, std::string_view name, std::string_view value) n
   put_json_string(writer, value);
 }
 
-/// Puts the required members in the order of their names, as the thumbprint wants them.
-void put_required(Writer &writer, const RequiredMembers &members) noexcept {
-  if (members.curve.empty()) {
-    put_member(writer, R"({"e":)", members.first.text());
-    put_member(writer, R"(,"kty":)", members.type);
-    put_member(writer, R"(,"n":)", members.second.text());
-    return;
-  }
-  put_member(writer, R"({"crv":)", members.curve);
-  put_member(writer, R"(,"kty":)", members.type);
-  put_member(writer, R"(,"x":)", members.first.text());
-  if (!members.second.text().empty()) {
-    put_member(writer, R"(,"y":)", members.second.text());
-  }
-}
-
 /// In `memory`, since a key may be too large for the stack.
-RequiredMembers *required_members(const SigningKey &key, Memory &memory) noexcept {
-  auto *members = memory.make<RequiredMembers>();
+PublicMembers *public_members(const SigningKey &key, Memory &memory) noexcept {
+  auto *members = memory.make<PublicMembers>();
   if (members == nullptr || !read_members(key, *members)) {
     (void)take_openssl_error();
     return nullptr;
@@ -132,26 +128,15 @@ RequiredMembers *required_members(const SigningKey &key, Memory &memory) noexcep
 }  // namespace
 
 bool make_thumbprint(const SigningKey &key, Memory &memory, char *thumbprint) noexcept {
-  const RequiredMembers *members = required_members(key, memory);
-  std::string_view text;
-  unsigned char hash[sha256_size];
-  const auto describe = [&](Writer &writer) {
-    put_required(writer, *members);
-    writer.put('}');
-  };
-  if (members == nullptr || !write_text(memory, describe, text) || !sha256(text, hash)) {
-    return false;
-  }
-  static_assert(base64url_encoded_size(sha256_size) == thumbprint_size);
-  base64url_encode({reinterpret_cast<const char *>(hash), sizeof(hash)}, thumbprint);
-  return true;
+  const PublicMembers *members = public_members(key, memory);
+  return members != nullptr && make_thumbprint(members->jwk, memory, thumbprint);
 }
 
 bool make_public_jwk(const SigningKey &key, const SignatureAlgorithm &algorithm, std::string_view kid, Memory &memory,
                      std::string_view &jwk) noexcept {
-  const RequiredMembers *members = required_members(key, memory);
+  const PublicMembers *members = public_members(key, memory);
   const auto describe = [&](Writer &writer) {
-    put_required(writer, *members);
+    put_required_members(writer, members->jwk);
     put_member(writer, R"(,"use":"sig","alg":)", name(algorithm));
     put_member(writer, R"(,"kid":)", kid);
     writer.put('}');

@@ -6,13 +6,11 @@
 #include "memory.h"
 #include "signature_algorithm.h"
 #include "signing_key.h"
+#include "thumbprint.h"
 
 namespace jose {
 
-constexpr std::size_t thumbprint_size = 43;  // characters
-
-/// Writes the SHA-256 thumbprint of a key (RFC 7638 section 3) as base64url: it tells keys apart, and says nothing of
-/// their private part.
+/// Writes the thumbprint of a key.
 /// @param thumbprint room for thumbprint_size characters; no terminator is added.
 /// @return false where there is no memory, or OpenSSL fails; its error queue is empty then.
 bool make_thumbprint(const SigningKey &key, Memory &memory, char *thumbprint) noexcept;

@@ -1,12 +1,7 @@
 #include "sign.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <climits>
-
 #include "base64url.h"
-#include "openssl.h"
+#include "hmac.h"
 
 namespace jose {
 namespace {
@@ -18,14 +13,8 @@ struct Signature {
 };
 
 bool sign_with_secret(std::string_view secret, std::string_view text, Signature &signature) noexcept {
-  const auto *bytes = reinterpret_cast<const unsigned char *>(text.data());
-  auto *out = reinterpret_cast<unsigned char *>(signature.bytes);
-  unsigned size = 0;
-  const bool is_signed = secret.size() <= INT_MAX && HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-                                                          bytes, text.size(), out, &size) != nullptr;
-  signature.size = size;
-  (void)take_openssl_error();
-  return is_signed;
+  signature.size = sha256_size;
+  return hmac_sha256(secret, text, reinterpret_cast<unsigned char *>(signature.bytes));
 }
 
 bool make_signature(const Signer &signer, std::string_view text, Signature &signature) noexcept {

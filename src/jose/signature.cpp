@@ -129,7 +129,7 @@ KeySetResult collect_keys(const json_t *array) noexcept {
   for (std::size_t i = 0; i < json_array_size(array); i++) {
     json_t *jwk = json_array_get(array, i);
     PublicKey key;
-    switch (is_for_verifying(jwk) ? import_public_key(jwk, key) : Import::other_kind) {
+    switch (is_for_verifying(jwk) ? import_public_key(jwk_members(jwk), key) : Import::other_kind) {
       case Import::good:
         result.keys->keys[result.keys->count++] = {key, json_incref(jwk)};
         break;

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "jose/json_text.h"
 #include "test_jwt.h"
 
 namespace jose {
@@ -16,7 +17,7 @@ TEST(PublicKey, OfAnEdwardsCurveHasItsSize) {
         R"({"kty":"OKP","crv":")" + curve + R"(","x":")" + base64url(std::string(size, '\1')) + R"("})";
     json_t *json = json_loads(text.c_str(), 0, nullptr);
     PublicKey key;
-    const Import result = import_public_key(json, key);
+    const Import result = import_public_key(jwk_members(json), key);
     free_public_key(key);
     json_decref(json);
     return result;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "jose/json_text.h"
 #include "test_keys.h"
 #include "test_memory.h"
 #include "test_openssl_memory.h"
@@ -23,7 +24,7 @@ std::string thumbprint_of(const SigningKey &key) {
 std::string thumbprint_of(const char *jwk) {
   json_t *json = json_loads(jwk, 0, nullptr);
   PublicKey key;
-  EXPECT_EQ(import_public_key(json, key), Import::good);
+  EXPECT_EQ(import_public_key(jwk_members(json), key), Import::good);
   const std::string thumbprint = thumbprint_of(SigningKey{key.key, key.kind});
   free_public_key(key);
   json_decref(json);
@@ -65,7 +66,7 @@ TEST(PublicJwk, IsReadAsTheSameKey) {
     json_t *json = json_loadb(jwk.data(), jwk.size(), JSON_REJECT_DUPLICATES, nullptr);
     ASSERT_NE(json, nullptr) << jwk;
     PublicKey key;
-    ASSERT_EQ(import_public_key(json, key), Import::good) << jwk;
+    ASSERT_EQ(import_public_key(jwk_members(json), key), Import::good) << jwk;
     EXPECT_EQ(EVP_PKEY_eq(key.key, test.key.get()), 1) << jwk;
     EXPECT_STREQ(json_string_value(json_object_get(json, "alg")), test.algorithm);
     EXPECT_STREQ(json_string_value(json_object_get(json, "use")), "sig");

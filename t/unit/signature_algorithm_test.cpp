@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "jose/base64url.h"
+#include "jose/json_text.h"
 #include "test_keys.h"
 
 namespace jose {
@@ -21,7 +22,7 @@ class Key {
  public:
   explicit Key(const std::string &jwk) {
     json_t *json = json_loads(jwk.c_str(), 0, nullptr);
-    EXPECT_EQ(import_public_key(json, key_), Import::good) << jwk;
+    EXPECT_EQ(import_public_key(jwk_members(json), key_), Import::good) << jwk;
     json_decref(json);
   }
   ~Key() { free_public_key(key_); }
