@@ -39,7 +39,12 @@ phantom_token_default_t  phantom_token_defaults[] = {
     phantom_token_size(max_response_size, 65536),
     phantom_token_msec(response_timeout, 60000),
     phantom_token_flag(stale, 0),
-    phantom_token_word(pass_sender_constrained, 0),
+    phantom_token_word(confirmation, PHANTOM_TOKEN_CONFIRMATION_REFUSE),
+    phantom_token_null(dpop_uri),
+    phantom_token_sec(dpop_max_age, 60),
+    phantom_token_null(dpop_algorithms),
+    phantom_token_null(dpop_nonce),
+    phantom_token_null(client_certificate),
     phantom_token_word(error_format, PHANTOM_TOKEN_ERROR_JSON),
     phantom_token_null(exchange_endpoint),
     phantom_token_position(exchange_endpoint_at),
@@ -73,6 +78,8 @@ phantom_token_default_t  phantom_token_defaults[] = {
     phantom_token_position(hot_cache_at),
     phantom_token_null(revocation),
     phantom_token_position(revocation_at),
+    phantom_token_null(dpop_replay),
+    phantom_token_position(dpop_replay_at),
 
     phantom_token_end
 };

@@ -80,8 +80,24 @@ ngx_command_t  phantom_token_commands[] = {
         ngx_conf_set_flag_slot, stale, NULL),
 
     phantom_token_directive("phantom_token_confirmation", NGX_CONF_TAKE1,
-        phantom_token_set_word, pass_sender_constrained,
+        phantom_token_set_word, confirmation,
         phantom_token_confirmation_words),
+
+    phantom_token_directive("phantom_token_dpop_uri", NGX_CONF_TAKE1,
+        phantom_token_set_dpop_uri, dpop_uri, NULL),
+
+    phantom_token_directive("phantom_token_dpop_max_age", NGX_CONF_TAKE1,
+        phantom_token_set_dpop_max_age, dpop_max_age, NULL),
+
+    phantom_token_directive("phantom_token_dpop_algorithms", NGX_CONF_1MORE,
+        phantom_token_set_dpop_algorithms, dpop_algorithms, NULL),
+
+    phantom_token_directive("phantom_token_dpop_nonce", NGX_CONF_TAKE12,
+        phantom_token_set_dpop_nonce, dpop_nonce, NULL),
+
+    phantom_token_directive("phantom_token_client_certificate",
+        NGX_CONF_TAKE1,
+        phantom_token_set_client_certificate, client_certificate, NULL),
 
     phantom_token_directive("phantom_token_error_format", NGX_CONF_TAKE1,
         phantom_token_set_word, error_format,
@@ -188,6 +204,13 @@ ngx_command_t  phantom_token_commands[] = {
     { ngx_string("phantom_token_revocation"),
       PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE123,
       phantom_token_set_revocation,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("phantom_token_dpop_replay"),
+      PHANTOM_TOKEN_ANYWHERE|NGX_CONF_TAKE12,
+      phantom_token_set_dpop_replay,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

@@ -61,6 +61,9 @@ phantom_token_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&pmcf->revocations, cf->pool, 1,
                           sizeof(ngx_shm_zone_t *))
            != NGX_OK
+        || ngx_array_init(&pmcf->replays, cf->pool, 1,
+                          sizeof(ngx_shm_zone_t *))
+           != NGX_OK
         || ngx_array_init(&pmcf->claim_variables, cf->pool, 4,
                           sizeof(ngx_str_t))
            != NGX_OK)

@@ -28,8 +28,10 @@ ngx_conf_enum_t  phantom_token_scope_match_words[] = {
 
 
 ngx_conf_enum_t  phantom_token_confirmation_words[] = {
-    { ngx_string("refuse"), 0 },
-    { ngx_string("pass"), 1 },
+    { ngx_string("refuse"), PHANTOM_TOKEN_CONFIRMATION_REFUSE },
+    { ngx_string("pass"), PHANTOM_TOKEN_CONFIRMATION_PASS },
+    { ngx_string("verify"), PHANTOM_TOKEN_CONFIRMATION_VERIFY },
+    { ngx_string("require"), PHANTOM_TOKEN_CONFIRMATION_REQUIRE },
     { ngx_null_string, 0 }
 };
 

@@ -204,7 +204,8 @@ for (@scenes) {
     }
     fill($what) if !@filled;
 }
-my $repaired = grep { /a worker has ended while it had the lock of the zone of "phantom_token_revocation"/ } $gateway->log->lines;
+my $repaired = grep { /a worker has ended while it had the lock of the zone of "phantom_token_revocation"/ }
+    $gateway->log->lines;
 cmp_ok $repaired, '>=', $killed / 2, "the zone was repaired $repaired times after $killed workers were killed";
 
 done_testing;

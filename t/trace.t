@@ -50,7 +50,7 @@ is_deeply trace_of('/', token => 'good-token'), [map { numberless($_) } @{$again
 
 is_deeply without_reason(trace_of('/')), ['phantom token: the access check ends with "missing"'], 'no token';
 is_deeply without_reason(trace_of('/', token => 'unknown-token')), [
-    'phantom token: the request has a bearer token of N characters',
+    'phantom token: the request has a token of N characters',
     'phantom token: a subrequest asks "/_introspect", arguments ""',
     'phantom token: an answer with status 200 and N bytes, cache MISS',
     'phantom token: the access check ends with "inactive"',

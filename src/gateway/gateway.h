@@ -29,6 +29,14 @@ typedef enum {
     PHANTOM_TOKEN_SYNTAX_VISIBLE
 } phantom_token_syntax_e;
 
+/** What phantom_token_confirmation says. */
+typedef enum {
+    PHANTOM_TOKEN_CONFIRMATION_REFUSE,
+    PHANTOM_TOKEN_CONFIRMATION_PASS,
+    PHANTOM_TOKEN_CONFIRMATION_VERIFY,
+    PHANTOM_TOKEN_CONFIRMATION_REQUIRE
+} phantom_token_confirmation_e;
+
 /** What phantom_token_error_format says. */
 typedef enum {
     PHANTOM_TOKEN_ERROR_JSON,
@@ -83,6 +91,12 @@ typedef struct phantom_token_private_key_s  phantom_token_private_key_t;
 /** What a token must match: see nginx/pattern.h. */
 typedef struct phantom_token_pattern_s  phantom_token_pattern_t;
 
+/** The nonces that phantom_token_dpop_nonce asks for. */
+typedef struct {
+    ngx_str_t   secret;
+    time_t      time;                            /* seconds that one is good for */
+} phantom_token_dpop_nonce_t;
+
 /** One value of phantom_token_require. */
 typedef struct {
     ngx_http_complex_value_t   value;
@@ -121,7 +135,13 @@ typedef struct phantom_token_location_s {
     size_t                     max_response_size;
     ngx_msec_t                 response_timeout;
     ngx_flag_t                 stale;
-    ngx_uint_t                 pass_sender_constrained;  /* 1: phantom_token_confirmation pass */
+    ngx_uint_t                 confirmation;
+    ngx_http_complex_value_t  *dpop_uri;                 /* NULL: the request's */
+    time_t                     dpop_max_age;
+    ngx_array_t               *dpop_algorithms;          /* NULL: the default list */
+    phantom_token_dpop_nonce_t
+                              *dpop_nonce;               /* NULL: off */
+    ngx_http_complex_value_t  *client_certificate;       /* NULL: the connection's */
     ngx_uint_t                 error_format;
     ngx_array_t               *exchange_audiences;
     ngx_array_t               *exchange_resources;
@@ -149,6 +169,7 @@ typedef struct phantom_token_location_s {
     ngx_http_complex_value_t  *resource;
     ngx_shm_zone_t            *hot_cache;                /* NULL: off */
     ngx_shm_zone_t            *revocation;               /* NULL: off */
+    ngx_shm_zone_t            *dpop_replay;              /* NULL: off */
 
     /* Not inherited. */
 
@@ -166,6 +187,7 @@ typedef struct phantom_token_location_s {
     phantom_token_position_t   jwks_endpoint_at;
     phantom_token_position_t   hot_cache_at;
     phantom_token_position_t   revocation_at;
+    phantom_token_position_t   dpop_replay_at;
 
     /* What follows from them. Written by phantom_token_finish_merge(). */
 
@@ -188,6 +210,7 @@ typedef struct phantom_token_location_s {
     unsigned                   has_if:1;                 /* there is an `if` in it */
     unsigned                   shares_cache_zone:1;      /* another location uses the same proxy_cache zone */
     unsigned                   caches_responses:1;       /* it, or an `if` in it, is protected and has a proxy_cache */
+    unsigned                   may_have_certificate:1;   /* its clients may show one: ssl_verify_client is not off */
 } phantom_token_location_t;
 
 /** What tells servers of one name apart: see configuration/server_identity.h. */
@@ -211,6 +234,7 @@ typedef struct {
     phantom_token_variables_t  *variables;
     ngx_array_t                 hot_caches; /* ngx_shm_zone_t *: of all phantom_token_hot_cache zone=... */
     ngx_array_t                 revocations; /* ngx_shm_zone_t *: of all phantom_token_revocation zone=... */
+    ngx_array_t                 replays; /* ngx_shm_zone_t *: of all phantom_token_dpop_replay zone=... */
     ngx_array_t                 claim_variables; /* ngx_str_t: the names in phantom_token_claim_set */
     ngx_shm_zone_t             *metrics;    /* NULL where no location has phantom_token_metrics */
 } phantom_token_main_t;
@@ -229,9 +253,10 @@ char *phantom_token_set_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_words(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
- * Each of these is for one: configuration/directives.cpp, configuration/key_directives.cpp,
+ * Each of these is for one: configuration/confirmation_directives.cpp, configuration/directives.cpp,
+ * configuration/key_directives.cpp,
  * configuration/requirement_directives.cpp, configuration/resource_directives.cpp, configuration/token_directives.cpp,
- * cache/hot_cache_zone.cpp, cache/revocation_directive.cpp, observation/claim_variables.cpp, observation/metrics_page.cpp,
+ * cache/hot_cache_zone.cpp, cache/replays.cpp, cache/revocation_directive.cpp, observation/claim_variables.cpp, observation/metrics_page.cpp,
  * access/key_set_page.cpp, access/resource_document.cpp, access/revoke.cpp.
  */
 char *phantom_token_set_enabled(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -258,6 +283,12 @@ char *phantom_token_add_required_values(ngx_conf_t *cf, ngx_command_t *cmd, void
 char *phantom_token_add_claim_variable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_dpop_uri(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_dpop_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_dpop_algorithms(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_dpop_replay(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_dpop_nonce(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_client_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_revocation(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -1,8 +1,10 @@
 // How the module begins and ends: what nginx calls once for a configuration or a worker.
 
 #include "../jose/digest.h"
+#include "../oauth/dpop_header.h"
 #include "access/handlers.h"
 #include "cache/parsed_answers.h"
+#include "cache/replays.h"
 #include "cache/revocation_directive.h"
 #include "configuration/checks.h"
 #include "configuration/fingerprint.h"
@@ -25,6 +27,7 @@ ngx_int_t phantom_token_init_process(ngx_cycle_t *cycle) {
 void phantom_token_exit_process(ngx_cycle_t * /*cycle*/) {
   gateway::clear_key_store();
   gateway::forget_answers();
+  oauth::forget_dpop_headers();
   jose::release_digest();
 }
 
@@ -35,6 +38,7 @@ ngx_int_t phantom_token_postconfiguration(ngx_conf_t *cf) {
       gateway::check_configuration(cf) != NGX_OK) {
     return NGX_ERROR;
   }
+  gateway::note_longest_ages(gateway::main_of(cf));
   return gateway::install_handlers(cf);
 }
 

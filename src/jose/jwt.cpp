@@ -16,8 +16,23 @@ std::string_view trim(std::string_view text) noexcept {
   return text.substr(begin, text.find_last_not_of(white_space) - begin + 1);
 }
 
-/// @return the object that a part of the JWT encodes, or nullptr.
-const JsonValue *decode_object(std::string_view part, Memory &memory, const char *&problem) noexcept {
+}  // namespace
+
+const char *split_jwt(std::string_view text, JwtParts &parts) noexcept {
+  const std::size_t first_dot = text.find('.');
+  const std::size_t second_dot = text.find('.', first_dot + 1);
+  if (second_dot == std::string_view::npos || text.find('.', second_dot + 1) != std::string_view::npos) {
+    return "the JWT does not have three parts";
+  }
+  parts = {text.substr(0, first_dot), text.substr(first_dot + 1, second_dot - first_dot - 1),
+           text.substr(second_dot + 1)};
+  if (parts.signature.empty()) {
+    return jwt_is_not_signed;
+  }
+  return base64url_decode(parts.signature, nullptr) ? nullptr : "the signature of the JWT is not base64url";
+}
+
+const JsonValue *read_jwt_part(std::string_view part, Memory &memory, const char *&problem) noexcept {
   const std::size_t size = base64url_decoded_size(part.size());
   auto *json = static_cast<char *>(memory.allocate(size + 1));  // parse_json() puts a terminator there
   if (json == nullptr) {
@@ -37,41 +52,28 @@ const JsonValue *decode_object(std::string_view part, Memory &memory, const char
 }
 
 // RFC 7515 section 4.1.1 demands `alg`. RFC 8725 section 3.2 forbids `none`, here in upper or lower case.
-bool is_signed(const JsonValue &header) noexcept {
+bool has_algorithm(const JsonValue &header) noexcept {
   const JsonValue *algorithm = header.member("alg");
   return algorithm != nullptr && algorithm->kind == JsonKind::string && !algorithm->text.empty() &&
          !equal_ignoring_case(algorithm->text, "none");
 }
 
-}  // namespace
-
 bool parse_jwt(std::string_view text, Memory &memory, Jwt &jwt, const char *&problem) noexcept {
   const std::string_view compact = trim(text);
-  const std::size_t first_dot = compact.find('.');
-  const std::size_t second_dot = compact.find('.', first_dot + 1);
-  if (second_dot == std::string_view::npos || compact.find('.', second_dot + 1) != std::string_view::npos) {
-    problem = "the JWT does not have three parts";
+  JwtParts parts;
+  problem = split_jwt(compact, parts);
+  if (problem != nullptr) {
     return false;
   }
-
-  const std::string_view signature = compact.substr(second_dot + 1);
-  if (signature.empty()) {
-    problem = jwt_is_not_signed;
-    return false;
-  }
-  if (!base64url_decode(signature, nullptr)) {
-    problem = "the signature of the JWT is not base64url";
-    return false;
-  }
-  const JsonValue *header = decode_object(compact.substr(0, first_dot), memory, problem);
+  const JsonValue *header = read_jwt_part(parts.header, memory, problem);
   if (header == nullptr) {
     return false;
   }
-  if (!is_signed(*header)) {
+  if (!has_algorithm(*header)) {
     problem = jwt_is_not_signed;
     return false;
   }
-  const JsonValue *claims = decode_object(compact.substr(first_dot + 1, second_dot - first_dot - 1), memory, problem);
+  const JsonValue *claims = read_jwt_part(parts.claims, memory, problem);
   if (claims == nullptr) {
     return false;
   }
@@ -80,8 +82,12 @@ bool parse_jwt(std::string_view text, Memory &memory, Jwt &jwt, const char *&pro
 }
 
 bool has_type(const Jwt &jwt, std::string_view subtype) noexcept {
+  return has_type(*jwt.header, subtype);
+}
+
+bool has_type(const JsonValue &header, std::string_view subtype) noexcept {
   constexpr std::string_view prefix = "application/";
-  const JsonValue *type = jwt.header->member("typ");
+  const JsonValue *type = header.member("typ");
   if (type == nullptr || type->kind != JsonKind::string) {
     return false;
   }

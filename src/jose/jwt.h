@@ -17,6 +17,26 @@ struct Jwt {
 /// The problem of a JWT whose `alg` is `none`, empty or absent, or whose signature is empty.
 inline constexpr char jwt_is_not_signed[] = "the JWT is not signed";
 
+/// The three parts of a JWT in compact serialization, encoded.
+struct JwtParts {
+  std::string_view header;
+  std::string_view claims;
+  std::string_view signature;
+};
+
+/// Takes a signed JWT apart.
+/// @param text without white space around it.
+/// @return nullptr; or a constant that says what is wrong: there are not three parts, or the signature is empty or no
+///   base64url. The other two are not looked at.
+const char *split_jwt(std::string_view text, JwtParts &parts) noexcept;
+
+/// @return the JSON object that a part of a JWT encodes; nullptr where it encodes none, or there is no memory.
+/// @param problem set where the result is nullptr.
+const JsonValue *read_jwt_part(std::string_view part, Memory &memory, const char *&problem) noexcept;
+
+/// @return whether the header names an algorithm that is neither empty nor `none` (RFC 8725 section 3.2).
+bool has_algorithm(const JsonValue &header) noexcept;
+
 /// Reads a signed JWT. It must have three parts of base64url, none of them empty; header and payload must be JSON
 /// objects as parse_json() reads them; and `alg` must be a string that is neither empty nor `none`, in upper or lower
 /// case (RFC 8725 section 3.2).
@@ -29,5 +49,8 @@ bool parse_jwt(std::string_view text, Memory &memory, Jwt &jwt, const char *&pro
 /// Whether the header's `typ` is this media type, compared without case and with or without `application/`
 /// (RFC 7515 section 4.1.9). `subtype` is written without the prefix, such as `token-introspection+jwt`.
 bool has_type(const Jwt &jwt, std::string_view subtype) noexcept;
+
+/// The same of a header that has been read by itself.
+bool has_type(const JsonValue &header, std::string_view subtype) noexcept;
 
 }  // namespace jose

@@ -64,6 +64,13 @@ inline ngx_table_elt_t *find_header(const ngx_list_t &headers, std::string_view 
   return nullptr;
 }
 
+/// Takes back all headers of that name that a response has.
+inline void hide_headers(ngx_http_request_t *r, std::string_view name) noexcept {
+  while (ngx_table_elt_t *header = find_header(r->headers_out.headers, name)) {
+    header->hash = 0;
+  }
+}
+
 /// @return where nginx keeps a pointer to this header beside the list; nullptr where it keeps none.
 ngx_table_elt_t **find_header_field(ngx_http_headers_in_t &headers_in, const ngx_http_header_t &known) noexcept;
 

@@ -83,4 +83,23 @@ inline bool passes_to_https(const ngx_http_upstream_conf_t &upstream) noexcept {
 }
 #endif
 
+/// @return whether the client's connection is encrypted, as $scheme has it.
+inline bool has_tls([[maybe_unused]] const ngx_http_request_t *r) noexcept {
+#if (NGX_HTTP_SSL)
+  return r->connection->ssl != nullptr;
+#else
+  return false;
+#endif
+}
+
+/// @param configuration of a server, of nginx's module for TLS.
+/// @return whether its `ssl_verify_client` is not `off`.
+inline bool verifies_clients([[maybe_unused]] const void *configuration) noexcept {
+#if (NGX_HTTP_SSL)
+  return static_cast<const ngx_http_ssl_srv_conf_t *>(configuration)->verify != 0;
+#else
+  return false;
+#endif
+}
+
 }  // namespace nginx

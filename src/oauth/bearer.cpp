@@ -55,9 +55,23 @@ bool is_token(std::string_view text, TokenSyntax syntax) noexcept {
 }
 
 constexpr std::string_view bearer = "Bearer";
+constexpr std::string_view dpop = "DPoP";
+
+constexpr std::string_view name_of(Scheme scheme) noexcept {
+  return scheme == Scheme::dpop ? dpop : bearer;
+}
 
 std::string_view scheme_of(std::string_view authorization) noexcept {
   return authorization.substr(0, authorization.find_first_of(" \t"));
+}
+
+BearerCredentials parse(std::string_view authorization, Scheme scheme, TokenSyntax syntax) noexcept {
+  if (!has_scheme(authorization, scheme)) {
+    return {};
+  }
+  std::string_view token = authorization.substr(name_of(scheme).size());
+  token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
+  return read_token(token, syntax);
 }
 
 bool separates(char c) noexcept {
@@ -66,8 +80,8 @@ bool separates(char c) noexcept {
 
 }  // namespace
 
-bool has_bearer_scheme(std::string_view authorization) noexcept {
-  return jose::equal_ignoring_case(scheme_of(authorization), bearer);
+bool has_scheme(std::string_view authorization, Scheme scheme) noexcept {
+  return jose::equal_ignoring_case(scheme_of(authorization), name_of(scheme));
 }
 
 BearerCredentials read_token(std::string_view text, TokenSyntax syntax) noexcept {
@@ -78,19 +92,19 @@ BearerCredentials read_token(std::string_view text, TokenSyntax syntax) noexcept
 }
 
 BearerCredentials parse_bearer(std::string_view authorization, TokenSyntax syntax) noexcept {
-  if (!has_bearer_scheme(authorization)) {
-    return {};
-  }
-  std::string_view token = authorization.substr(bearer.size());
-  token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
-  return read_token(token, syntax);
+  return parse(authorization, Scheme::bearer, syntax);
 }
 
-bool may_hold_bearer_token(std::string_view authorization) noexcept {
-  for (std::size_t i = 0; i + bearer.size() <= authorization.size(); ++i) {
-    const std::size_t end = i + bearer.size();
+BearerCredentials parse_dpop(std::string_view authorization, TokenSyntax syntax) noexcept {
+  return parse(authorization, Scheme::dpop, syntax);
+}
+
+bool may_hold_token(std::string_view authorization, Scheme scheme) noexcept {
+  const std::string_view name = name_of(scheme);
+  for (std::size_t i = 0; i + name.size() <= authorization.size(); ++i) {
+    const std::size_t end = i + name.size();
     if ((i == 0 || separates(authorization[i - 1])) && (end == authorization.size() || separates(authorization[end])) &&
-        jose::equal_ignoring_case(authorization.substr(i, bearer.size()), bearer)) {
+        jose::equal_ignoring_case(authorization.substr(i, name.size()), name)) {
       return true;
     }
   }

@@ -45,7 +45,13 @@ void put_list(jose::Writer &writer, std::string_view name, jose::Strings words) 
 
 std::size_t write(char *out, const Challenge &challenge) noexcept {
   jose::Writer writer(out);
-  writer.put("Bearer realm=\"");
+  if (challenge.scheme == Scheme::dpop) {
+    writer.put("DPoP algs=\"");
+    put_words(writer, challenge.algorithms);
+    put_name(writer, "realm");
+  } else {
+    writer.put("Bearer realm=\"");
+  }
   writer.put_escaped(challenge.realm);
   put_list(writer, "scope", challenge.scopes);
   put_parameter(writer, "error", challenge.error);

@@ -27,10 +27,56 @@ void gather_times(const jose::JsonValue *source, CheckedClaims &checked_claims) 
 }
 
 // A value that is not a string never has the text "DPoP", so that its kind need not be checked.
-bool is_sender_constrained(const jose::JsonValue *source) noexcept {
+bool has_dpop_type(const jose::JsonValue *source) noexcept {
   const jose::JsonValue *token_type = member_of(source, "token_type");
-  return member_of(source, "cnf") != nullptr ||
-         (token_type != nullptr && jose::equal_ignoring_case(token_type->text, "DPoP"));
+  return token_type != nullptr && jose::equal_ignoring_case(token_type->text, "DPoP");
+}
+
+/// The confirmation methods of one `cnf` (RFC 7800 section 3.1).
+struct ConfirmationMethods {
+  bool is_understood = true;
+  const jose::JsonValue *jkt = nullptr;
+  const jose::JsonValue *certificate = nullptr;
+};
+
+/// Keycloak says beside a `jkt` how it came to be, which asks for nothing else.
+bool is_remark(const jose::JsonValue &member) noexcept {
+  return member.name == "kc-jkt-type" && member.kind == jose::JsonKind::string && member.text == "DPoP";
+}
+
+/// @param cnf nullptr where there is none.
+ConfirmationMethods read_methods(const jose::JsonValue *cnf) noexcept {
+  ConfirmationMethods methods;
+  if (cnf == nullptr) {
+    return methods;
+  }
+  methods.jkt = cnf->member("jkt");
+  methods.certificate = cnf->member("x5t#S256");
+  methods.is_understood = methods.jkt != nullptr || methods.certificate != nullptr;
+  for (const jose::JsonValue *member = cnf->first; member != nullptr; member = member->next) {
+    const bool is_known = member == methods.jkt || member == methods.certificate;
+    const bool is_understood =
+        is_known ? member->kind == jose::JsonKind::string : member->kind == jose::JsonKind::null || is_remark(*member);
+    methods.is_understood &= is_understood;
+  }
+  return methods;
+}
+
+/// RFC 7800 section 3.1 lets a recipient accept a token whose `cnf` it does not understand. Here it is refused.
+void gather_confirmation(const jose::JsonValue *claims, const jose::JsonValue *members,
+                         CheckedClaims &checked_claims) noexcept {
+  const jose::JsonValue *cnf = member_of(claims, "cnf");
+  const jose::JsonValue *cnf_of_response = member_of(members, "cnf");
+  const bool has_type = has_dpop_type(members) || has_dpop_type(claims);
+  const ConfirmationMethods methods = read_methods(cnf);
+  const ConfirmationMethods of_response = read_methods(cnf_of_response);
+  checked_claims.is_sender_constrained = has_type || cnf != nullptr || cnf_of_response != nullptr;
+  checked_claims.has_unknown_confirmation = !methods.is_understood || !of_response.is_understood ||
+                                            (has_type && methods.jkt == nullptr && of_response.jkt == nullptr);
+  checked_claims.jkt = methods.jkt;
+  checked_claims.jkt_of_response = of_response.jkt;
+  checked_claims.certificate = methods.certificate;
+  checked_claims.certificate_of_response = of_response.certificate;
 }
 
 const jose::JsonValue *first_member_of(std::initializer_list<const jose::JsonValue *> objects,
@@ -66,7 +112,7 @@ CheckedClaims gather_checked_claims(const jose::JsonValue *claims, const jose::J
   checked_claims.scope = granted_scopes(claims, members);
   checked_claims.acr = first_member_of({claims, members}, "acr");
   checked_claims.auth_time = first_member_of({claims, members}, "auth_time");
-  checked_claims.is_sender_constrained = is_sender_constrained(members) || is_sender_constrained(claims);
+  gather_confirmation(claims, members, checked_claims);
   checked_claims.gathered = true;
   return checked_claims;
 }

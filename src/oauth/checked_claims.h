@@ -31,6 +31,13 @@ struct CheckedClaims {
   const jose::JsonValue *auth_time = nullptr;  ///< likewise
 
   bool is_sender_constrained = false;  ///< `cnf` (RFC 7800 section 3.1) or `token_type` DPoP (RFC 9449 section 6.2)
+  /// A `cnf` is no object, is empty or has a member that is none of those below, or `token_type` is DPoP without a
+  /// `jkt`.
+  bool has_unknown_confirmation = false;
+  const jose::JsonValue *jkt = nullptr;  ///< a string: `cnf` `jkt` (RFC 9449 section 6.1) of the JWT
+  const jose::JsonValue *jkt_of_response = nullptr;
+  const jose::JsonValue *certificate = nullptr;  ///< a string: `cnf` `x5t#S256` (RFC 8705 section 3.1) of the JWT
+  const jose::JsonValue *certificate_of_response = nullptr;
 };
 
 /// Calls `visit` with each member in turn. This is the one list of the members, for whoever copies or compares them: a
@@ -39,10 +46,12 @@ struct CheckedClaims {
 template <typename Claims, typename Visit>
 void for_each_member(Claims &checked_claims, Visit visit) {
   auto &[gathered, exp_is_no_number, nbf_is_no_number, exp, nbf, iss, iss_of_response, aud, aud_of_response, scope, acr,
-         auth_time, is_sender_constrained] = checked_claims;
+         auth_time, is_sender_constrained, has_unknown_confirmation, jkt, jkt_of_response, certificate,
+         certificate_of_response] = checked_claims;
   const auto visit_all = [&visit](auto &...members) { (visit(members), ...); };
   visit_all(gathered, exp_is_no_number, nbf_is_no_number, exp, nbf, iss, iss_of_response, aud, aud_of_response, scope,
-            acr, auth_time, is_sender_constrained);
+            acr, auth_time, is_sender_constrained, has_unknown_confirmation, jkt, jkt_of_response, certificate,
+            certificate_of_response);
 }
 
 /// @param claims the claims of the JWT; nullptr where there is none: then `iss` and `aud` are those of the response.

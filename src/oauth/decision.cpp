@@ -61,10 +61,6 @@ Verdict check_audience(const CheckedClaims &claims, const Requirements &requirem
              : Verdict{Outcome::audience};
 }
 
-Verdict check_binding(const CheckedClaims &claims, const Requirements &requirements, std::int64_t /*now*/) noexcept {
-  return claims.is_sender_constrained && !requirements.accept_sender_constrained ? Verdict{Outcome::bound} : holds;
-}
-
 Verdict check_scopes(const CheckedClaims &claims, const Requirements &requirements, std::int64_t /*now*/) noexcept {
   return scopes_satisfied(requirements.scopes, requirements.scope_match, claims.scope)
              ? holds
@@ -102,31 +98,38 @@ Verdict check_authentication_age(const CheckedClaims &claims, const Requirements
 }
 
 using Check = Verdict (*)(const CheckedClaims &claims, const Requirements &requirements, std::int64_t now) noexcept;
-constexpr Check checks[] = {check_expiry,
-                            check_start,
-                            check_issuer,
-                            check_audience,
-                            check_binding,
-                            check_scopes,
-                            check_authentication_context,
-                            check_authentication_age};
+constexpr Check checks_of_token[] = {check_expiry, check_start, check_issuer, check_audience};
+constexpr Check checks_of_grant[] = {check_scopes, check_authentication_context, check_authentication_age};
 
-}  // namespace
-
-Verdict decide(const TokenInformation &information, const Requirements &requirements, std::int64_t now) noexcept {
-  if (information.outcome != Outcome::active) {
-    return {information.outcome, information.problem};
-  }
-  if (!information.checked_claims.gathered) {
-    return {};
-  }
+template <std::size_t count>
+Verdict run(const Check (&checks)[count], const CheckedClaims &claims, const Requirements &requirements,
+            std::int64_t now) noexcept {
   for (const Check check : checks) {
-    const Verdict verdict = check(information.checked_claims, requirements, now);
+    const Verdict verdict = check(claims, requirements, now);
     if (verdict.outcome != Outcome::active) {
       return verdict;
     }
   }
   return holds;
+}
+
+}  // namespace
+
+Verdict decide(const TokenInformation &information, const Requirements &requirements, const ProvenKeys &proven,
+               std::int64_t now) noexcept {
+  if (information.outcome != Outcome::active) {
+    return {information.outcome, information.problem};
+  }
+  const CheckedClaims &claims = information.checked_claims;
+  if (!claims.gathered) {
+    return {};
+  }
+  const Verdict of_token = run(checks_of_token, claims, requirements, now);
+  if (of_token.outcome != Outcome::active) {
+    return of_token;
+  }
+  const Verdict of_sender = check_confirmation(claims, requirements.confirmation, proven);
+  return of_sender.outcome == Outcome::active ? run(checks_of_grant, claims, requirements, now) : of_sender;
 }
 
 }  // namespace oauth

@@ -14,6 +14,8 @@ struct Row {
 constexpr std::string_view no_error;
 constexpr std::string_view invalid_token = "invalid_token";
 constexpr std::string_view insufficient_scope = "insufficient_scope";
+constexpr std::string_view invalid_dpop_proof = "invalid_dpop_proof";  // RFC 9449 section 7.1
+constexpr std::string_view use_dpop_nonce = "use_dpop_nonce";          // RFC 9449 section 9
 
 constexpr Row table[] = {
     {Outcome::active, {"active", 0, no_error}},
@@ -26,6 +28,10 @@ constexpr Row table[] = {
     {Outcome::audience, {"audience", 401, invalid_token}},
     {Outcome::insufficient_scope, {"insufficient_scope", 403, insufficient_scope}},
     {Outcome::bound, {"bound", 401, invalid_token}},
+    {Outcome::dpop_proof, {"dpop_proof", 401, invalid_dpop_proof}},
+    {Outcome::dpop_replay, {"dpop_replay", 401, invalid_dpop_proof}},
+    {Outcome::dpop_nonce, {"dpop_nonce", 401, use_dpop_nonce}},
+    {Outcome::certificate, {"certificate", 401, invalid_token}},
     {Outcome::signature_of_client, {"signature", 401, invalid_token}},
     {Outcome::signature_of_server, {"signature", 502, no_error}},
     {Outcome::rejected_jwt, {"rejected_jwt", 401, invalid_token}},
@@ -34,6 +40,7 @@ constexpr Row table[] = {
     {Outcome::requirement_forbidden, {"requirement", 403, insufficient_scope}},
     {Outcome::requirement_unauthorized, {"requirement", 401, invalid_token}},
     {Outcome::revoked, {"revoked", 401, invalid_token}},
+    {Outcome::dpop_replay_full, {"dpop_replay_full", 503, no_error}},
     {Outcome::as_refused_client, {"as_refused_client", 502, no_error}},
     {Outcome::as_busy, {"as_busy", 503, no_error}},
     {Outcome::as_timeout, {"as_timeout", 504, no_error}},

@@ -17,6 +17,10 @@ enum class Outcome : std::uint8_t {
   audience,
   insufficient_scope,
   bound,
+  dpop_proof,           ///< none, or one that fails
+  dpop_replay,          ///< used before
+  dpop_nonce,           ///< one is asked for, and the proof has none that is good
+  certificate,          ///< the client's: none, or another than the token's
   signature_of_client,  ///< of the client's own JWT
   signature_of_server,  ///< of the JWT that the authorization server returned
   rejected_jwt,
@@ -25,6 +29,7 @@ enum class Outcome : std::uint8_t {
   requirement_forbidden,     ///< a value that the operator requires; answered as a missing scope
   requirement_unauthorized,  ///< the same, answered as an invalid token
   revoked,
+  dpop_replay_full,  ///< no proof can be remembered
   as_refused_client,
   as_busy,
   as_timeout,

@@ -29,6 +29,10 @@ void put_list(jose::Writer &writer, std::string_view name, jose::Strings list, K
   writer.put(is_empty ? "" : "]");
 }
 
+bool any_item(std::string_view /*item*/) noexcept {
+  return true;
+}
+
 bool stands_for_many(std::string_view scope) noexcept {
   return !scope.empty() && scope.back() == '*';
 }
@@ -46,11 +50,14 @@ void put_resource_metadata(jose::Writer &writer, const ResourceMetadata &metadat
   jose::put_json_string(writer, metadata.resource);
   put_list(writer, "authorization_servers", metadata.authorization_servers, is_issuer_identifier);
   if (std::none_of(scopes.begin(), scopes.end(), stands_for_many)) {
-    put_list(writer, "scopes_supported", scopes, [](std::string_view) noexcept { return true; });
+    put_list(writer, "scopes_supported", scopes, any_item);
   }
   if (metadata.accepts_header) {
     writer.put(R"(,"bearer_methods_supported":["header"])");
   }
+  put_list(writer, "dpop_signing_alg_values_supported", metadata.dpop_algorithms, any_item);
+  writer.put(metadata.requires_dpop ? R"(,"dpop_bound_access_tokens_required":true)" : "");
+  writer.put(metadata.accepts_certificates ? R"(,"tls_client_certificate_bound_access_tokens":true)" : "");
   writer.put("}\n");
 }
 

@@ -15,6 +15,9 @@ struct ResourceMetadata {
   jose::Strings authorization_servers;  ///< those that are no issuer identifiers are left out
   jose::Strings scopes;                 ///< that are required; left out where one stands for many, since it is no scope
   bool accepts_header = true;           ///< a token in `Authorization`
+  jose::Strings dpop_algorithms;        ///< that may sign a DPoP proof; empty: none is accepted
+  bool requires_dpop = false;           ///< no token is accepted without a proof
+  bool accepts_certificates = false;    ///< tokens that are bound to a certificate (RFC 8705 section 3)
 };
 
 /// @return whether the text is an issuer identifier: an http or https URL without query and fragment (RFC 8414 section

@@ -50,7 +50,7 @@ struct RequirementsLine {
             leeway,
             fuzz::strings(acr_values),
             max_auth_age,
-            accept_bound};
+            accept_bound ? oauth::Confirmation::pass : oauth::Confirmation::refuse};
   }
 
   std::vector<std::string_view> scopes, issuers, audiences, acr_values;
@@ -180,7 +180,7 @@ oauth::Outcome decide_packed(const oauth::TokenInformation &information, const o
   REQUIRE(jose::write_text(
       memory, [&](jose::Writer &writer) { oauth::pack(writer, information); }, packed));
   REQUIRE(oauth::unpack(packed, "a.b.c", memory, copy));
-  return oauth::decide(copy, requirements, now).outcome;
+  return oauth::decide(copy, requirements, {}, now).outcome;
 }
 
 }  // namespace
@@ -201,12 +201,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   information.members = members.usable ? members.ours : nullptr;
   information.checked_claims = oauth::gather_checked_claims(has_jwt ? claims.ours : nullptr, information.members,
                                                             envelope.usable ? envelope.ours : nullptr);
-  REQUIRE(oauth::decide(information, line.requirements(), now).outcome != oauth::Outcome::active);
+  REQUIRE(oauth::decide(information, line.requirements(), {}, now).outcome != oauth::Outcome::active);
 
   information.outcome = oauth::Outcome::active;
   const Documents documents = {members.usable ? members.theirs.get() : nullptr, has_jwt ? claims.theirs.get() : nullptr,
                                envelope.usable ? envelope.theirs.get() : nullptr};
-  const oauth::Verdict verdict = oauth::decide(information, line.requirements(), now);
+  const oauth::Verdict verdict = oauth::decide(information, line.requirements(), {}, now);
   const bool is_readable = !claims.has_unreadable_date && !members.has_unreadable_date && !envelope.has_unreadable_date;
   REQUIRE((verdict.outcome == oauth::Outcome::active) == (is_readable && may_pass(documents, line)));
   REQUIRE(decide_packed(information, line.requirements()) == verdict.outcome);

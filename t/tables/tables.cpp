@@ -97,6 +97,10 @@ json_t *seconds(const phantom_token_location_t &location, const ngx_command_t &c
   return string(value != 0 && value % 60 == 0 ? std::to_string(value / 60) + "m" : std::to_string(value) + "s");
 }
 
+json_t *whole_seconds(const phantom_token_location_t &location, const ngx_command_t &command) {
+  return string(std::to_string(field<time_t>(location, command)) + "s");
+}
+
 /// Of phantom_token_max_auth_age: -1 is none.
 json_t *age(const phantom_token_location_t &location, const ngx_command_t &command) {
   return field<time_t>(location, command) < 0 ? json_null() : seconds(location, command);
@@ -123,12 +127,38 @@ json_t *none(const phantom_token_location_t &location, const ngx_command_t &comm
   return value == nullptr ? json_null() : nullptr;
 }
 
-json_t *jwt_members(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+json_t *names(const jose::Strings &list) {
   std::string text;
-  for (const std::string_view name : location.policy->jwt_members) {
+  for (const std::string_view name : list) {
     text.append(text.empty() ? "" : " ").append(name);
   }
   return string(text);
+}
+
+json_t *jwt_members(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+  return names(location.policy->jwt_members);
+}
+
+json_t *dpop_algorithms(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+  return names(location.policy->dpop.algorithms);
+}
+
+/// Without a value, what src/nginx/request_target.cpp makes.
+json_t *dpop_uri(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+  return location.dpop_uri == nullptr ? string("$scheme://$http_host$request_uri") : nullptr;
+}
+
+json_t *dpop_replay(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+  return location.dpop_replay == nullptr ? string("off") : nullptr;
+}
+
+json_t *dpop_nonce(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+  return location.dpop_nonce == nullptr ? string("off") : nullptr;
+}
+
+/// Without a value, what src/nginx/client_certificates.cpp reads.
+json_t *client_certificate(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
+  return location.client_certificate == nullptr ? string("$ssl_client_raw_cert") : nullptr;
 }
 
 json_t *hot_cache(const phantom_token_location_t &location, const ngx_command_t & /*command*/) {
@@ -185,6 +215,12 @@ constexpr struct {
     {phantom_token_set_hot_cache, hot_cache},
     {phantom_token_set_revocation, revocation},
     {phantom_token_set_revoke, no_value},
+    {phantom_token_set_dpop_uri, dpop_uri},
+    {phantom_token_set_dpop_max_age, whole_seconds},
+    {phantom_token_set_dpop_algorithms, dpop_algorithms},
+    {phantom_token_set_dpop_replay, dpop_replay},
+    {phantom_token_set_dpop_nonce, dpop_nonce},
+    {phantom_token_set_client_certificate, client_certificate},
     {phantom_token_set_metrics, no_value},
     {phantom_token_set_jwks, no_value},
     {phantom_token_set_resource, none},

@@ -32,7 +32,8 @@ struct Case {
   std::vector<std::string_view> issuers;
   std::vector<std::string_view> audiences;
   std::int64_t leeway = 0;
-  bool accept_sender_constrained = false;
+  Confirmation confirmation = Confirmation::refuse;
+  ProvenKeys proven;
   std::vector<std::string_view> acr_values;
   std::int64_t max_auth_age = Requirements::any_age;
   std::int64_t at = now;
@@ -48,11 +49,11 @@ class Decided {
     TokenInformation information;
     information.outcome = Outcome::active;
     information.checked_claims = gather_checked_claims(parse(claims_), parse(members_), parse(envelope_));
-    const Requirements requirements = {
-        strings(test.scopes), test.scope_match,         strings(test.issuers), strings(test.audiences),
-        test.leeway,          strings(test.acr_values), test.max_auth_age,     test.accept_sender_constrained};
-    verdict_ = decide(information, requirements, test.at);
-    expect_the_same_of_a_copy(information, requirements, test.at);
+    const Requirements requirements = {strings(test.scopes),    test.scope_match, strings(test.issuers),
+                                       strings(test.audiences), test.leeway,      strings(test.acr_values),
+                                       test.max_auth_age,       test.confirmation};
+    verdict_ = decide(information, requirements, test.proven, test.at);
+    expect_the_same_of_a_copy(information, requirements, test.proven, test.at);
   }
 
   std::string_view word() const { return meaning(verdict_.outcome).word; }
@@ -71,13 +72,13 @@ class Decided {
 
   /// A copy in the hot cache has only the claims that pack() knows of: a check of another one would be missed there.
   void expect_the_same_of_a_copy(const TokenInformation &information, const Requirements &requirements,
-                                 std::int64_t at) {
+                                 const ProvenKeys &proven, std::int64_t at) {
     std::string_view packed;
     ASSERT_TRUE(write_text(
         memory_, [&](Writer &writer) { pack(writer, information); }, packed));
     TokenInformation copy;
     ASSERT_TRUE(unpack(packed, "a.b.c", memory_, copy));
-    const Verdict again = oauth::decide(copy, requirements, at);
+    const Verdict again = oauth::decide(copy, requirements, proven, at);
     EXPECT_EQ(meaning(again.outcome).word, word());
     EXPECT_STREQ(again.problem, problem());
   }
@@ -95,11 +96,11 @@ std::string_view decide(const Case &test) {
 
 TEST(Decision, StartsAsARefusal) {
   EXPECT_EQ(Verdict().outcome, Outcome::internal_error);
-  EXPECT_EQ(decide(TokenInformation(), Requirements(), now).outcome, Outcome::internal_error);
+  EXPECT_EQ(decide(TokenInformation(), Requirements(), {}, now).outcome, Outcome::internal_error);
 
   TokenInformation without_claims;
   without_claims.outcome = Outcome::active;
-  EXPECT_EQ(decide(without_claims, Requirements(), now).outcome, Outcome::internal_error);
+  EXPECT_EQ(decide(without_claims, Requirements(), {}, now).outcome, Outcome::internal_error);
 }
 
 TEST(Decision, PassesOnWhatTheResponseSaid) {
@@ -111,7 +112,7 @@ TEST(Decision, PassesOnWhatTheResponseSaid) {
     }
     information.checked_claims.gathered = true;
     information.problem = "the reason";
-    const Verdict verdict = decide(information, Requirements(), now);
+    const Verdict verdict = decide(information, Requirements(), {}, now);
     EXPECT_EQ(verdict.outcome, information.outcome);
     EXPECT_STREQ(verdict.problem, "the reason");
   }
@@ -347,7 +348,7 @@ TEST(Decision, RefusesSenderConstrainedTokensUnlessToldOtherwise) {
       Case test;
       test.*place = constrained;
       EXPECT_EQ(decide(test), "bound") << constrained;
-      test.accept_sender_constrained = true;
+      test.confirmation = Confirmation::pass;
       EXPECT_EQ(decide(test), "active") << constrained;
     }
     for (const std::string_view free :

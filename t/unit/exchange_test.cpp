@@ -210,7 +210,7 @@ TEST(Exchange, HoldsTheOtherMembersToTheRulesOfIntrospection) {
   };
   for (const auto &test : cases) {
     const Read read(success(test.more));
-    EXPECT_EQ(meaning(decide(*read, Requirements(), 1700000000).outcome).word, test.word) << test.more;
+    EXPECT_EQ(meaning(decide(*read, Requirements(), {}, 1700000000).outcome).word, test.word) << test.more;
   }
 }
 
@@ -218,12 +218,12 @@ TEST(Exchange, TakesScopesOfTheResponseBeforeThoseOfTheJwt) {
   const std::string_view wanted[] = {"write"};
   Requirements requirements;
   requirements.scopes = {wanted, 1};
-  EXPECT_EQ(decide(*Read(success()), requirements, 0).outcome, Outcome::insufficient_scope);
-  EXPECT_EQ(decide(*Read(success(R"(,"scope":"read write")")), requirements, 0).outcome, Outcome::active);
+  EXPECT_EQ(decide(*Read(success()), requirements, {}, 0).outcome, Outcome::insufficient_scope);
+  EXPECT_EQ(decide(*Read(success(R"(,"scope":"read write")")), requirements, {}, 0).outcome, Outcome::active);
   const std::string_view read[] = {"read"};
   requirements.scopes = {read, 1};
-  EXPECT_EQ(decide(*Read(success()), requirements, 0).outcome, Outcome::active);
-  EXPECT_EQ(decide(*Read(success(R"(,"scope":"")")), requirements, 0).outcome, Outcome::insufficient_scope);
+  EXPECT_EQ(decide(*Read(success()), requirements, {}, 0).outcome, Outcome::active);
+  EXPECT_EQ(decide(*Read(success(R"(,"scope":"")")), requirements, {}, 0).outcome, Outcome::insufficient_scope);
 }
 
 TEST(Exchange, IsReadAsJsonOnly) {

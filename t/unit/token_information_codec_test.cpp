@@ -201,13 +201,13 @@ struct FillMember {
   void operator()(std::int64_t &seconds) { seconds = ++number; }
   void operator()(const JsonValue *&value) {
     values[++number].kind = JsonKind::number;
-    values[number].text = std::string_view("0123456789").substr(static_cast<std::size_t>(number), 1);
+    values[number].text = std::string_view("0123456789abcdef").substr(static_cast<std::size_t>(number), 1);
     value = &values[number];
   }
 };
 
 TEST(PackedTokenInformation, HoldsEveryCheckedClaim) {
-  JsonValue values[10];
+  JsonValue values[16];
   TokenInformation before;
   for_each_member(before.checked_claims, FillMember{values});
   TestMemory memory;
@@ -329,8 +329,8 @@ void use(TokenInformation &information) {
   Requirements requirements;
   constexpr std::string_view wanted[] = {"read"};
   requirements.scopes = requirements.issuers = requirements.audiences = {wanted, 1};
-  (void)decide(information, requirements, 0);
-  (void)decide(information, Requirements(), 0);
+  (void)decide(information, requirements, {}, 0);
+  (void)decide(information, Requirements(), {}, 0);
   (void)read_all(information, memory);
   (void)shown_members(information.members);
   (void)claim(information, "sub", memory);

@@ -1,6 +1,8 @@
 #include "access_check.h"
 
+#include "../../oauth/decision.h"
 #include "../configuration/module_configuration.h"
+#include "../configuration/policy.h"
 #include "../subrequest/client_token.h"
 #include "../subrequest/waiting.h"
 #include "access_step.h"
@@ -8,6 +10,7 @@
 #include "client_jwt.h"
 #include "forwarding.h"
 #include "preflight.h"
+#include "proof_check.h"
 #include "refusal.h"
 #include "required_values.h"
 #include "revocation_check.h"
@@ -29,16 +32,29 @@ JwtToVerify jwt_to_verify(const RequestState &state) noexcept {
              : JwtToVerify{jwt_of(state), Outcome::signature_of_server, &state.answer->interpreted.information};
 }
 
+AccessStep judge(ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location) noexcept {
+  if (state.client_jwt == nullptr) {
+    const oauth::Verdict read = read_answer(r, *state.answer, location);
+    if (read.outcome != Outcome::active) {
+      return {read};
+    }
+  }
+  const oauth::TokenInformation &information = interpreted_of(state).information;
+  oauth::ProvenKeys proven;
+  if (!find_proven_keys(r, state, location, information.checked_claims, proven)) {
+    return no_memory();
+  }
+  return {state.client_jwt != nullptr ? judge_client_jwt(information, location, proven)
+                                      : oauth::decide(information, location.policy->requirements, proven, ngx_time())};
+}
+
 /// All that can be known without asking for keys is here: the answer about the token, or the client's own JWT.
 AccessStep conclude(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
-  const oauth::Verdict verdict = state.client_jwt != nullptr ? judge_client_jwt(state.client_jwt->information, location)
-                                                             : judge_answer(r, *state.answer, location);
-  if (verdict.outcome != Outcome::active) {
-    return {verdict};
-  }
-  const AccessStep unrevoked = check_revocation(state, location);
-  if (!unrevoked.goes_on()) {
-    return unrevoked;
+  const AccessStep judged = judge(r, state, location);
+  const AccessStep unrevoked = judged.goes_on() ? check_revocation(state, location) : judged;
+  const AccessStep unused = unrevoked.goes_on() ? check_replay(r, state, location) : unrevoked;
+  if (!unused.goes_on()) {
+    return unused;
   }
   const AccessStep verified =
       needs_verification(state, location) ? check_signature(r, state, location, jwt_to_verify(state)) : go_on();
@@ -48,8 +64,14 @@ AccessStep conclude(ngx_http_request_t *r, RequestState &state, const phantom_to
 
 AccessStep check_token(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                        std::string_view token) noexcept {
-  ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                 "phantom token: the request has a bearer token of %uz characters", token.size());
+  ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "phantom token: the request has a token of %uz characters",
+                 token.size());
+  if (state.scheme == oauth::Scheme::dpop) {
+    const AccessStep proven = check_proof(r, state, location);
+    if (!proven.goes_on()) {
+      return proven;
+    }
+  }
   if (!read_client_jwt(r, state, location, token)) {
     return no_memory();
   }
@@ -66,8 +88,11 @@ AccessStep check_token(ngx_http_request_t *r, RequestState &state, const phantom
 
 AccessStep check_credentials(ngx_http_request_t *r, RequestState &state,
                              const phantom_token_location_t &location) noexcept {
-  state.token = {};
-  const oauth::Verdict found = find_client_token(r, location, state.token);
+  ClientToken client;
+  const oauth::Verdict found = find_client_token(r, location, client);
+  state.token = client.token;
+  state.scheme = client.scheme;
+  state.proven_key = {};
   if (found.outcome == Outcome::active) {
     return check_token(r, state, location, state.token);
   }
@@ -120,7 +145,7 @@ ngx_int_t refuse_for_memory(ngx_http_request_t *r, RequestState &state,
 }
 
 ngx_int_t allow(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
-  if (!forward(r, state, location)) {
+  if (!forward(r, state, location) || !remove_proof(r, location)) {
     return refuse_for_memory(r, state, location);
   }
   note_allowed(state, location, outcome_of_token(state, location));
@@ -137,7 +162,7 @@ ngx_int_t pass_preflight(ngx_http_request_t *r, RequestState &state,
     return NGX_HTTP_NO_CONTENT;
   }
   note_allowed(state, location, Outcome::preflight);
-  return remove_authorization(r) ? NGX_OK : refuse_for_memory(r, state, location);
+  return remove_authorization(r) && remove_proof(r, location) ? NGX_OK : refuse_for_memory(r, state, location);
 }
 
 /// Without a token, under `phantom_token optional`.
@@ -147,7 +172,7 @@ ngx_int_t pass_anonymous(ngx_http_request_t *r, RequestState &state,
                          const phantom_token_location_t &location) noexcept {
   state.answer = nullptr;
   note_allowed(state, location, Outcome::anonymous);
-  return remove_authorization(r) ? NGX_DECLINED : refuse_for_memory(r, state, location);
+  return remove_authorization(r) && remove_proof(r, location) ? NGX_DECLINED : refuse_for_memory(r, state, location);
 }
 
 /// The one place where a request is allowed, refused or made to wait.

@@ -81,4 +81,13 @@ bool remove_authorization(ngx_http_request_t *r) noexcept {
   return true;
 }
 
+bool remove_headers(ngx_http_request_t *r, std::string_view name) noexcept {
+  while (const ngx_table_elt_t *header = find_header(r->headers_in.headers, name)) {
+    if (!own_headers(r, header)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace gateway

@@ -25,4 +25,8 @@ bool set_authorization(ngx_http_request_t *r, std::string_view value) noexcept;
 /// @return false where there is no memory.
 bool remove_authorization(ngx_http_request_t *r) noexcept;
 
+/// Takes all headers of this name out of the list.
+/// @return false where there is no memory.
+bool remove_headers(ngx_http_request_t *r, std::string_view name) noexcept;
+
 }  // namespace gateway

@@ -33,15 +33,15 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
   return !memory.ran_out();
 }
 
-oauth::Verdict judge_client_jwt(const oauth::TokenInformation &client_jwt,
-                                const phantom_token_location_t &location) noexcept {
+oauth::Verdict judge_client_jwt(const oauth::TokenInformation &client_jwt, const phantom_token_location_t &location,
+                                const oauth::ProvenKeys &proven) noexcept {
   if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_REJECT) {
     return {Outcome::rejected_jwt, "JWTs are not accepted from clients"};
   }
   if (location.inbound_jwt == PHANTOM_TOKEN_INBOUND_VERIFY && !oauth::is_access_token_type(client_jwt.jwt)) {
     return {Outcome::signature_of_client, "the typ of the client's JWT is not that of an access token"};
   }
-  const oauth::Verdict verdict = oauth::decide(client_jwt, location.policy->requirements, ngx_time());
+  const oauth::Verdict verdict = oauth::decide(client_jwt, location.policy->requirements, proven, ngx_time());
   // What would be the authorization server's mistake is here the client's.
   return verdict.outcome == Outcome::as_bad_response ? oauth::Verdict{Outcome::malformed, verdict.problem} : verdict;
 }

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "../../oauth/confirmation.h"
 #include "../configuration/module_configuration.h"
 #include "../subrequest/request_state.h"
 
@@ -14,7 +15,7 @@ bool read_client_jwt(ngx_http_request_t *r, RequestState &state, const phantom_t
                      std::string_view token) noexcept;
 
 /// Holds the client's own JWT to the location's policy, its signature aside.
-oauth::Verdict judge_client_jwt(const oauth::TokenInformation &client_jwt,
-                                const phantom_token_location_t &location) noexcept;
+oauth::Verdict judge_client_jwt(const oauth::TokenInformation &client_jwt, const phantom_token_location_t &location,
+                                const oauth::ProvenKeys &proven) noexcept;
 
 }  // namespace gateway

@@ -16,10 +16,6 @@ namespace {
 
 using oauth::Outcome;
 
-InterpretedAnswer &interpreted_of(const RequestState &state) noexcept {
-  return state.client_jwt != nullptr ? *state.client_jwt : state.answer->interpreted;
-}
-
 /// Once for each answer: a copy lives for as long as the zone's `valid` from its answer on, and not from a later use of
 /// the answer, by an include or after a redirect of the same request.
 void keep(ngx_http_request_t *r, AsRequest &answer, const phantom_token_location_t &location) noexcept {

@@ -11,6 +11,7 @@
 #include "../subrequest/capture.h"
 #include "access_check.h"
 #include "precontent_check.h"
+#include "proof_check.h"
 #include "refusal.h"
 #include "revoke.h"
 #include "subrequest_guard.h"
@@ -97,6 +98,9 @@ ngx_int_t header_filter(ngx_http_request_t *r) noexcept {
   const ngx_int_t refusal = has_lost_key(r) ? refuse_without_key(r) : refuse_other_answer(r, location_of(r));
   if (refusal != NGX_DECLINED) {
     return ngx_http_filter_finalize_request(r, &ngx_http_phantom_token_module, refusal);
+  }
+  if (!add_next_nonce(r, location_of(r))) {
+    return NGX_ERROR;
   }
   replace_error_header(r);
   return next_header_filter(r);

@@ -4,9 +4,11 @@
 #include "../../nginx/strings.h"
 #include "../../oauth/bearer.h"
 #include "../configuration/module_configuration.h"
+#include "../subrequest/client_token.h"
 #include "../subrequest/waiting.h"
 #include "access_check.h"
 #include "authorization.h"
+#include "proof_check.h"
 #include "refusal.h"
 
 namespace gateway {
@@ -21,13 +23,20 @@ bool was_to_be_checked(const ngx_http_request_t *r, const RequestState &state) n
   return core_location_of(r).satisfy == NGX_HTTP_SATISFY_ALL || state.waiting.awaited != nullptr;
 }
 
+bool may_hold_token(const ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
+  const ngx_table_elt_t *header = r->headers_in.authorization;
+  const std::string_view value = header == nullptr ? std::string_view() : to_view(header->value);
+  return oauth::may_hold_token(value, oauth::Scheme::bearer) ||
+         (accepts_dpop(location) && oauth::may_hold_token(value, oauth::Scheme::dpop));
+}
+
 /// Another module alone has granted access: `satisfy any`.
 /// @return NGX_DECLINED, or a status where there is no memory.
-ngx_int_t withhold_token(ngx_http_request_t *r, RequestState &state) noexcept {
+ngx_int_t withhold_token(ngx_http_request_t *r, RequestState &state,
+                         const phantom_token_location_t &location) noexcept {
   note_judgement(state, Outcome::bypassed);
-  const ngx_table_elt_t *header = r->headers_in.authorization;
-  const bool may_hold_token = header != nullptr && oauth::may_hold_bearer_token(to_view(header->value));
-  return !may_hold_token || remove_authorization(r) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+  const bool is_withheld = (!may_hold_token(r, location) || remove_authorization(r)) && remove_proof(r, location);
+  return is_withheld ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 }  // namespace
@@ -50,7 +59,7 @@ ngx_int_t check_before_content(ngx_http_request_t *r, const phantom_token_locati
   if (r->err_status == 0) {
     withdraw_refusal(r, *state);
   }
-  return state->allowed_by == &location ? NGX_DECLINED : withhold_token(r, *state);
+  return state->allowed_by == &location ? NGX_DECLINED : withhold_token(r, *state, location);
 }
 
 ngx_int_t refuse_other_answer(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {

@@ -3,27 +3,20 @@
 #include <algorithm>
 
 #include "../../nginx/core_configuration.h"
-#include "../../nginx/header_list.h"
 #include "../../nginx/locations.h"
 #include "../../nginx/pool.h"
-#include "../../nginx/response.h"
 #include "../../nginx/strings.h"
-#include "../../oauth/challenge.h"
 #include "../../oauth/introspection.h"
 #include "../configuration/module_configuration.h"
-#include "../configuration/policy.h"
 #include "../observation/redaction.h"
 #include "../subrequest/advice.h"
 #include "error_body.h"
-#include "resource.h"
+#include "refusal_headers.h"
 
 namespace gateway {
 namespace {
 
 using oauth::Outcome;
-
-constexpr std::string_view www_authenticate = "WWW-Authenticate";
-constexpr std::string_view retry_after = "Retry-After";
 
 /// A module context on purpose: nginx clears it at every internal redirect, and what an error_page then sends is not
 /// ours to replace.
@@ -53,90 +46,14 @@ bool set_pending_body(ngx_http_request_t *r, const phantom_token_location_t &loc
   return true;
 }
 
-/// Whether the response still has it: ngx_http_clean_header() empties the list, whose places are then used anew.
-bool is_listed(const ngx_http_request_t *r, const ngx_table_elt_t *header, std::string_view name) noexcept {
-  if (header == nullptr) {
-    return false;
-  }
-  for (const ngx_table_elt_t &listed : HeaderList(r->headers_out.headers)) {
-    if (&listed == header) {
-      return reinterpret_cast<const char *>(header->key.data) == name.data();
-    }
-  }
-  return false;
-}
-
-/// Adds a header, or gives the one of an earlier refusal another value: after a redirect from one refusal to the next
-/// there is still one.
-/// @param name one of the two below, by which the header is known to be ours.
-bool set_header(ngx_http_request_t *r, ngx_table_elt_t *&header, std::string_view name,
-                const ngx_str_t &value) noexcept {
-  if (!is_listed(r, header, name)) {
-    header = push_header(r, name, to_view(value));
-    return header != nullptr;
-  }
-  header->hash = 1;
-  header->value = value;
-  return true;
-}
-
-/// Takes back what an earlier refusal of this request has added.
-void withdraw_headers(ngx_http_request_t *r, const RequestState &state) noexcept {
-  if (is_listed(r, state.challenge, www_authenticate)) {
-    state.challenge->hash = 0;
-    r->headers_out.www_authenticate = nullptr;
-  }
-  if (is_listed(r, state.retry_after, retry_after)) {
-    state.retry_after->hash = 0;
-  }
-}
-
-bool set_challenge(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
-                   std::string_view error) noexcept {
-  const oauth::Requirements &requirements = location.policy->requirements;
-  oauth::Challenge challenge;
-  challenge.realm = to_view(location.realm);
-  challenge.scopes = requirements.scopes;
-  challenge.error = error;
-  if (error == oauth::insufficient_user_authentication) {
-    challenge.acr_values = requirements.acr_values;
-    challenge.max_age = location.policy->max_auth_age;
-  }
-  if (!find_metadata_url(r, location, challenge.resource_metadata)) {
-    return false;
-  }
-  const std::size_t size = oauth::challenge_size(challenge);
-  auto *value = static_cast<char *>(ngx_pnalloc(r->pool, size));
-  if (value == nullptr || !set_header(r, state.challenge, www_authenticate, to_ngx_str({value, size}))) {
-    return false;
-  }
-  (void)oauth::write_challenge(value, challenge);
-  r->headers_out.www_authenticate = state.challenge;
-  return true;
-}
-
-bool is_visible_ascii(std::string_view value) noexcept {
-  for (const char c : value) {
-    if (c < 0x20 || c > 0x7e) {
-      return false;
-    }
-  }
-  return !value.empty();
-}
-
-bool set_retry_after(ngx_http_request_t *r, RequestState &state) noexcept {
-  const AsRequest *answer = state.answer;
-  return answer == nullptr || !is_visible_ascii(to_view(answer->captured.retry_after)) ||
-         set_header(r, state.retry_after, retry_after, answer->captured.retry_after);
-}
-
 /// @return the answer that a refusal with this outcome is about, or nullptr where it is about none: what is wrong with
 ///   a JWK Set, the key store has logged.
 const AsRequest *blamed_answer(const RequestState &state, Outcome outcome) noexcept {
   const AsRequest *answer = state.answer;
   const bool is_of_server = answer != nullptr && answer->running.progress == Progress::done &&
                             answer->interpreted.source != AnswerSource::hot_cache && state.client_jwt == nullptr;
-  return is_of_server && outcome != Outcome::jwks_unavailable ? answer : nullptr;
+  return is_of_server && outcome != Outcome::jwks_unavailable && outcome != Outcome::dpop_replay_full ? answer
+                                                                                                      : nullptr;
 }
 
 /// @return what follows the scheme.
@@ -216,9 +133,8 @@ ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token
   withdraw_headers(r, state);
 
   const bool challenged = meaning.status == NGX_HTTP_UNAUTHORIZED || meaning.status == NGX_HTTP_FORBIDDEN;
-  if ((challenged && !set_challenge(r, state, location, meaning.error)) ||
-      (verdict.outcome == Outcome::as_busy && !set_retry_after(r, state)) ||
-      !set_pending_body(r, location, meaning.status)) {
+  if ((challenged && !set_challenges(r, state, location, verdict.outcome)) ||
+      !set_retry_after(r, state, verdict.outcome) || !set_pending_body(r, location, meaning.status)) {
     state.outcome = Outcome::internal_error;
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
@@ -228,13 +144,7 @@ ngx_int_t refuse(ngx_http_request_t *r, RequestState &state, const phantom_token
 void withdraw_refusal(ngx_http_request_t *r, const RequestState &state) noexcept {
   ngx_http_set_ctx(r, nullptr, ngx_http_phantom_token_module);
   withdraw_headers(r, state);
-  // nginx clears one challenge at most, and only the last: under `satisfy any`, auth_basic may have left one too.
-  for (ngx_table_elt_t &header : HeaderList(r->headers_out.headers)) {
-    if (equal_ignoring_case(to_view(header.key), www_authenticate)) {
-      header.hash = 0;
-    }
-  }
-  r->headers_out.www_authenticate = nullptr;
+  withdraw_other_challenges(r);
 }
 
 void replace_error_header(ngx_http_request_t *r) noexcept {

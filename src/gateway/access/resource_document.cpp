@@ -64,6 +64,12 @@ oauth::ResourceMetadata describe(const phantom_token_location_t &location, std::
       policy.authorization_servers.empty() ? policy.requirements.issuers : policy.authorization_servers;
   metadata.scopes = policy.requirements.scopes;
   metadata.accepts_header = accepts_header(location);
+  if (accepts_dpop(location)) {
+    metadata.dpop_algorithms = policy.dpop.algorithms;
+    metadata.accepts_certificates = may_have_certificate(location);
+    metadata.requires_dpop =
+        location.confirmation == PHANTOM_TOKEN_CONFIRMATION_REQUIRE && !metadata.accepts_certificates;
+  }
   return metadata;
 }
 

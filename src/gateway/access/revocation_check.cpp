@@ -11,8 +11,7 @@ AccessStep check_revocation(const RequestState &state, const phantom_token_locat
   if (location.revocation == nullptr) {
     return go_on();
   }
-  const InterpretedAnswer &answer = state.client_jwt != nullptr ? *state.client_jwt : state.answer->interpreted;
-  switch (find_revoked(*location.revocation, state.token, answer.information)) {
+  switch (find_revoked(*location.revocation, state.token, interpreted_of(state).information)) {
     case Revoked::no:
       return go_on();
     case Revoked::yes:

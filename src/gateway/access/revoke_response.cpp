@@ -17,10 +17,11 @@ constexpr std::string_view json = "application/json";
 struct ErrorNames {
   std::string_view error;
   std::string_view description;
+  bool needs_language;  ///< RFC 8935 section 2.3: Content-Language must name that of the description
 };
 
-constexpr ErrorNames oauth_names = {"error", "error_description"};
-constexpr ErrorNames event_names = {"err", "description"};
+constexpr ErrorNames oauth_names = {"error", "error_description", false};
+constexpr ErrorNames event_names = {"err", "description", true};
 
 const char *in_words(ReceivedKind kind) noexcept {
   switch (kind) {
@@ -62,7 +63,8 @@ ngx_int_t send_error(ngx_http_request_t *r, const ErrorNames &names, std::string
     writer.put_escaped(description);
     writer.put("\"}");
   };
-  if (!jose::write_text(memory, describe, body) || !push_no_store(r)) {
+  if (!jose::write_text(memory, describe, body) || !push_no_store(r) ||
+      (names.needs_language && push_header(r, "Content-Language", "en") == nullptr)) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   return finish(r, send_response(r, NGX_HTTP_BAD_REQUEST, {json, json.size()}, body));

@@ -14,8 +14,9 @@ namespace gateway {
 AccessStep find_answer(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location,
                        std::string_view token) noexcept;
 
-/// Holds the answer to the location's policy. What it says is read once; what it is worth is found out each time.
-oauth::Verdict judge_answer(const ngx_http_request_t *r, AsRequest &answer,
-                            const phantom_token_location_t &location) noexcept;
+/// Reads the answer, once, into answer.interpreted.
+/// @return active, whatever it says; or stale, where it is too old for the location.
+oauth::Verdict read_answer(const ngx_http_request_t *r, AsRequest &answer,
+                           const phantom_token_location_t &location) noexcept;
 
 }  // namespace gateway

@@ -64,7 +64,8 @@ struct ExpiringTable {
   std::uint64_t file_inode;   ///< and how far
   std::int64_t file_offset;
   std::time_t grace;              ///< of used proofs: seconds that a record stays after its end
-  std::int64_t forgotten_before;  ///< of used proofs: those made before this time may be forgotten
+  std::int64_t forgotten_before;  ///< of used proofs: those made before this time may be forgotten,
+  std::time_t forgotten_until;    ///< which matters until then, by the clock that nobody sets
 };
 
 /// Changes with the layout: a zone outlives the module that has made it.

@@ -2,6 +2,7 @@
 
 #include "checks.h"
 
+#include "../../nginx/client_certificates.h"
 #include "../../nginx/locations.h"
 #include "../../nginx/map_variables.h"
 #include "as_locations.h"
@@ -18,6 +19,7 @@ namespace {
 void mark(const ngx_conf_t *cf, phantom_token_block_t &block) noexcept {
   mark_cached_responses(cf, block);
   mark_endpoint_targets(block);
+  block.location->may_have_certificate = asks_for_certificates(cf, *block.server) ? 1 : 0;
   if (is_if(*block.core)) {
     block.location->enclosing_location->has_if = 1;
   }
@@ -33,6 +35,7 @@ ngx_int_t check(ngx_conf_t *cf, const phantom_token_main_t &main, const phantom_
   warn_of_unverified_jwts(cf, block);
   warn_of_cached_responses(cf, main, block);
   warn_of_unused_revocations(cf, main, block);
+  warn_of_replay(cf, main, block);
   if (check_token_endpoints(cf, main, block) != NGX_OK || check_zones(cf, block) != NGX_OK ||
       check_published_keys(cf, block) != NGX_OK || check_resource_document(cf, block) != NGX_OK) {
     return NGX_ERROR;

@@ -102,6 +102,8 @@ ngx_int_t check_zones(ngx_conf_t *cf, const phantom_token_block_t &block) noexce
        location.revocation_at},
       {location.takes_revocations, ZoneKind::revocations, "phantom_token_revoke", "phantom_token_revocation",
        location.takes_revocations_at},
+      {location.dpop_replay, ZoneKind::replays, "phantom_token_dpop_replay", "phantom_token_dpop_replay",
+       location.dpop_replay_at},
   };
   for (const NamedZone &name : named) {
     if (check_zone(cf, block, name) != NGX_OK) {

@@ -14,6 +14,8 @@
 namespace gateway {
 namespace {
 
+constexpr std::string_view default_dpop_algorithms[] = {"ES256", "ES384", "ES512",   "PS256", "PS384",
+                                                        "PS512", "EdDSA", "Ed25519", "RS256"};
 constexpr std::string_view default_jwt_members[] = {"jwt", "phantom_token", "token_string"};
 
 /// @param strings set where the result is true.
@@ -139,6 +141,37 @@ bool make_authentication_requirements(ngx_pool_t *pool, const phantom_token_loca
   return read_strings(pool, location.acr_values, policy.requirements.acr_values);
 }
 
+oauth::Confirmation confirmation_of(const phantom_token_location_t &location) noexcept {
+  switch (location.confirmation) {
+    case PHANTOM_TOKEN_CONFIRMATION_PASS:
+      return oauth::Confirmation::pass;
+    case PHANTOM_TOKEN_CONFIRMATION_VERIFY:
+      return oauth::Confirmation::verify;
+    case PHANTOM_TOKEN_CONFIRMATION_REQUIRE:
+      return oauth::Confirmation::require;
+    default:
+      return oauth::Confirmation::refuse;
+  }
+}
+
+bool make_confirmation(ngx_pool_t *pool, const phantom_token_location_t &location,
+                       phantom_token_policy_t &policy) noexcept {
+  policy.requirements.confirmation = confirmation_of(location);
+  oauth::DpopRequirements &dpop = policy.dpop;
+  dpop.max_age = location.dpop_max_age;
+  dpop.leeway = location.leeway;
+  if (location.dpop_nonce != nullptr) {
+    dpop.nonces = {to_view(location.dpop_nonce->secret), location.dpop_nonce->time};
+  }
+  if (!read_strings(pool, location.dpop_algorithms, dpop.algorithms)) {
+    return false;
+  }
+  if (dpop.algorithms.empty()) {
+    dpop.algorithms = {default_dpop_algorithms, std::size(default_dpop_algorithms)};
+  }
+  return true;
+}
+
 bool make_signing(ngx_pool_t *pool, const phantom_token_location_t &location, phantom_token_policy_t &policy) noexcept {
   PoolMemory memory(pool);
   oauth::SignedJwtTemplate &jwt = policy.signing.jwt;
@@ -218,7 +251,7 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
   if (policy == nullptr || !read_strings(pool, location.scopes, policy->requirements.scopes) ||
       !read_strings(pool, location.issuers, policy->requirements.issuers) ||
       !read_strings(pool, location.audiences, policy->requirements.audiences) ||
-      !make_authentication_requirements(pool, location, *policy) ||
+      !make_authentication_requirements(pool, location, *policy) || !make_confirmation(pool, location, *policy) ||
       !read_strings(pool, location.jwt_members, policy->jwt_members) ||
       !read_strings(pool, location.authorization_servers, policy->authorization_servers) ||
       !make_token_request(pool, location, policy->token_request)) {
@@ -233,7 +266,6 @@ phantom_token_policy_t *make_policy(ngx_pool_t *pool, const phantom_token_locati
   read_statuses(location.inactive_statuses, policy->inactive_statuses);
   policy->requirements.scope_match = location.scope_match == 0 ? oauth::ScopeMatch::all : oauth::ScopeMatch::any;
   policy->requirements.leeway = location.leeway;
-  policy->requirements.accept_sender_constrained = location.pass_sender_constrained != 0;
   policy->requested_token_type = to_view(location.exchange_requested_token_type);
   return make_signing(pool, location, *policy) ? policy : nullptr;
 }

@@ -7,6 +7,7 @@
 #include "../../oauth/client_assertion.h"
 #include "../../oauth/client_authentication.h"
 #include "../../oauth/decision.h"
+#include "../../oauth/dpop_proof.h"
 #include "../../oauth/response.h"
 #include "module_configuration.h"
 #include "signing.h"
@@ -43,6 +44,7 @@ struct TokenRequestTemplate {
 /// What a location asks of a request, as views into the configuration.
 struct phantom_token_policy_s {
   oauth::Requirements requirements;
+  oauth::DpopRequirements dpop;
   std::string_view max_auth_age;  ///< of the requirements, in decimal for the challenge; empty where there is none
   oauth::TokenSyntax token_syntax = oauth::TokenSyntax::b64token;
   jose::Strings jwt_members;

@@ -123,4 +123,21 @@ void warn_of_unused_revocations(const ngx_conf_t *cf, const phantom_token_main_t
                 block.location->takes_revocations_at.line);
 }
 
+void warn_of_replay(const ngx_conf_t *cf, const phantom_token_main_t &main,
+                    const phantom_token_block_t &block) noexcept {
+  const phantom_token_location_t &location = *block.location;
+  const bool checks_proofs = location.confirmation == PHANTOM_TOKEN_CONFIRMATION_VERIFY ||
+                             location.confirmation == PHANTOM_TOKEN_CONFIRMATION_REQUIRE;
+  if (!is_protected(block) || !checks_proofs || location.dpop_replay != nullptr ||
+      may_be_endpoint_target(main, block)) {
+    return;
+  }
+  const ngx_str_t name = display_name(*block.core);
+  ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                "\"phantom_token_confirmation\" of location \"%V\" checks proofs, and a stolen proof can be used again "
+                "while it is new: add \"phantom_token_dpop_replay zone=NAME:1m;\" to \"http\" and "
+                "\"phantom_token_dpop_replay NAME;\" to the location",
+                &name);
+}
+
 }  // namespace gateway

@@ -28,4 +28,8 @@ ngx_int_t warn_of_kept_maps(ngx_conf_t *cf, const phantom_token_main_t &main, co
 void warn_of_unused_revocations(const ngx_conf_t *cf, const phantom_token_main_t &main,
                                 const phantom_token_block_t &block) noexcept;
 
+/// Proofs are checked, and nobody notices one that is used again.
+void warn_of_replay(const ngx_conf_t *cf, const phantom_token_main_t &main,
+                    const phantom_token_block_t &block) noexcept;
+
 }  // namespace gateway

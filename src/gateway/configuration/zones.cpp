@@ -1,5 +1,5 @@
-// What the lines of phantom_token_hot_cache and phantom_token_revocation have in common: a zone of shared memory, and
-// the name of one.
+// What the lines of phantom_token_hot_cache, phantom_token_revocation and phantom_token_dpop_replay have in common: a
+// zone of shared memory, and the name of one.
 
 #include "zones.h"
 

@@ -9,7 +9,7 @@ namespace gateway {
 /// The name of the zone that the counters of phantom_token_metrics are in: no other zone of this module may have it.
 constexpr std::string_view metrics_zone = "phantom_token_metrics";
 
-enum class ZoneKind : ngx_uint_t { hot_cache = 1, revocations };
+enum class ZoneKind : ngx_uint_t { hot_cache = 1, revocations, replays };
 
 /// What the data of a zone that a line declares begins with.
 struct DeclaredZone {

@@ -8,6 +8,7 @@
 #include "../../nginx/response.h"
 #include "../../nginx/strings.h"
 #include "../cache/hot_cache_zone.h"
+#include "../cache/replays.h"
 #include "../cache/revocations.h"
 #include "../configuration/module_configuration.h"
 #include "../configuration/pool_memory.h"
@@ -198,6 +199,11 @@ struct Revocations {
   RevocationUse use;
 };
 
+struct Replays {
+  std::string_view name;
+  ReplayUse use;
+};
+
 /// What the page shows, as it was at one time: the page is written twice, to find out its size and then its bytes.
 struct Snapshot {
   Metrics metrics;
@@ -205,6 +211,8 @@ struct Snapshot {
   ngx_uint_t hot_cache_count;
   Revocations *revocations;
   ngx_uint_t revocations_count;
+  Replays *replays;
+  ngx_uint_t replays_count;
 };
 
 void put_hot_caches(Page &page, const Snapshot &snapshot) noexcept {
@@ -257,6 +265,19 @@ void put_revocations(Page &page, const Snapshot &snapshot) noexcept {
   put_received(page, snapshot.metrics);
 }
 
+void put_replays(Page &page, const Snapshot &snapshot) noexcept {
+  constexpr std::string_view entries = "phantom_token_dpop_replay_entries";
+  constexpr std::string_view capacity = "phantom_token_dpop_replay_capacity";
+  page.describe(entries, "gauge", "Used proofs in the zone that still count.");
+  for (ngx_uint_t i = 0; i < snapshot.replays_count; ++i) {
+    page.sample(entries, {{"zone", snapshot.replays[i].name}}, snapshot.replays[i].use.entries);
+  }
+  page.describe(capacity, "gauge", "Used proofs that the zone has room for.");
+  for (ngx_uint_t i = 0; i < snapshot.replays_count; ++i) {
+    page.sample(capacity, {{"zone", snapshot.replays[i].name}}, snapshot.replays[i].use.capacity);
+  }
+}
+
 /// What each zone of a list has in use.
 /// @return nullptr where there is no memory.
 template <typename Item, typename Use>
@@ -275,7 +296,8 @@ Snapshot *take_snapshot(const ngx_http_request_t *r, const Metrics &metrics) noe
   auto *snapshot = make<Snapshot>(r->pool);
   auto *caches = take_uses<HotCache>(r->pool, main.hot_caches, use_of);
   auto *revocations = take_uses<Revocations>(r->pool, main.revocations, revocation_use);
-  if (snapshot == nullptr || caches == nullptr || revocations == nullptr) {
+  auto *replays = take_uses<Replays>(r->pool, main.replays, replay_use);
+  if (snapshot == nullptr || caches == nullptr || revocations == nullptr || replays == nullptr) {
     return nullptr;
   }
   snapshot->metrics = metrics;
@@ -283,6 +305,8 @@ Snapshot *take_snapshot(const ngx_http_request_t *r, const Metrics &metrics) noe
   snapshot->hot_cache_count = main.hot_caches.nelts;
   snapshot->revocations = revocations;
   snapshot->revocations_count = main.revocations.nelts;
+  snapshot->replays = replays;
+  snapshot->replays_count = main.replays.nelts;
   return snapshot;
 }
 
@@ -297,6 +321,9 @@ void put_page(jose::Writer &writer, const Snapshot &snapshot) noexcept {
   }
   if (snapshot.revocations_count != 0) {
     put_revocations(page, snapshot);
+  }
+  if (snapshot.replays_count != 0) {
+    put_replays(page, snapshot);
   }
 }
 

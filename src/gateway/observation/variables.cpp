@@ -73,13 +73,13 @@ ngx_int_t get_key(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t
   }
   const phantom_token_location_t &location = location_of(r);
   const bool has_endpoint = location.policy->token_request.endpoint != nullptr;
-  std::string_view token;
-  const oauth::Verdict found = find_client_token(r, location, token);
+  ClientToken client;
+  const oauth::Verdict found = find_client_token(r, location, client);
   const bool is_lost = found.outcome == oauth::Outcome::internal_error;
-  if (!is_lost && (token.empty() || (location.enabled == PHANTOM_TOKEN_OFF && !has_endpoint))) {
+  if (!is_lost && (client.token.empty() || (location.enabled == PHANTOM_TOKEN_OFF && !has_endpoint))) {
     return set_not_found(v);
   }
-  const std::string_view key = is_lost ? std::string_view() : make_key(r, location, token);
+  const std::string_view key = is_lost ? std::string_view() : make_key(r, location, client.token);
   if (key.empty()) {
     v->no_cacheable = 0;  // how has_lost_key() tells this from a request without a token
     return NGX_ERROR;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../../oauth/bearer.h"
+#include "../../oauth/dpop_proof.h"
 #include "../../oauth/outcome.h"
 #include "../../oauth/token_information.h"
 #include "../configuration/module_configuration.h"
@@ -25,6 +27,20 @@ struct TakenToken {
   const ngx_array_t *sources = nullptr;  ///< of the location whose list has been gone through; nullptr: none yet
   std::string_view value;                ///< of Authorization, or of a variable; empty where there is none
   bool is_bare = false;                  ///< without a scheme before it
+  bool accepts_dpop = false;             ///< that location accepts the scheme DPoP in Authorization
+};
+
+/// The proof of possession of the client's request, which counts for its redirects and subrequests too: in the state of
+/// the main request.
+struct ClientProof {
+  ngx_uint_t count = 0;      ///< of the headers DPoP
+  std::string_view text;     ///< of the first
+  std::string_view method;   ///< of the client's request: a redirect may change it
+  time_t received = 0;       ///< seconds since the epoch
+  oauth::Verdict read;       ///< what reading it has come to; active: `proof` is set
+  bool is_verified = false;  ///< its signature is good
+  oauth::DpopProof proof;
+  const ngx_shm_zone_t *recorded_in = nullptr;  ///< the zone that its use has been recorded in last
 };
 
 /// How the signature of this request's JWT is verified: see signature_check.h.
@@ -42,7 +58,11 @@ struct RequestState {
   ngx_str_t authorization = ngx_null_string;  ///< as the client sent it, whatever the header says now
 
   TakenToken taken;
-  std::string_view token;  ///< the client's, while it is judged; well-formed
+  std::string_view token;                        ///< the client's, while it is judged; well-formed
+  oauth::Scheme scheme = oauth::Scheme::bearer;  ///< that it came with
+  ClientProof *proof = nullptr;  ///< in the state of the main request only; nullptr: none has been looked for
+  std::string_view proven_key;   ///< the thumbprint of the key of a good proof; empty where there is none
+  std::string_view next_nonce;   ///< for the header DPoP-Nonce; in the state of the main request only
 
   AsRequest *answer = nullptr;              ///< the last request about the token, perhaps another's
   InterpretedAnswer *client_jwt = nullptr;  ///< the client's own JWT, where that is judged and not an answer
@@ -56,9 +76,14 @@ struct RequestState {
   oauth::Outcome outcome = oauth::Outcome::internal_error;
   const phantom_token_location_t *allowed_by = nullptr;  ///< the location whose policy the request has passed last
 
-  ngx_table_elt_t *challenge = nullptr;    ///< the WWW-Authenticate header that has been added
+  ngx_table_elt_t *challenges[2] = {};     ///< the WWW-Authenticate headers that have been added
   ngx_table_elt_t *retry_after = nullptr;  ///< the Retry-After header, likewise
 };
+
+/// @return what is known of the client's token, once it is known.
+inline InterpretedAnswer &interpreted_of(const RequestState &state) noexcept {
+  return state.client_jwt != nullptr ? *state.client_jwt : state.answer->interpreted;
+}
 
 inline void note_judgement(RequestState &state, oauth::Outcome outcome) noexcept {
   state.is_judged = true;

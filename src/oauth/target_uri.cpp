@@ -1,0 +1,166 @@
+#include "target_uri.h"
+
+#include <algorithm>
+
+#include "http_url.h"
+
+namespace oauth {
+namespace {
+
+/// A URI without query and fragment, in two parts.
+struct Target {
+  std::string_view origin;  ///< scheme, `://`, host and port
+  std::string_view path;    ///< as it is, for nginx takes more in it than RFC 3986 allows
+};
+
+bool split(std::string_view text, Target &target) noexcept {
+  text = text.substr(0, text.find_first_of("?#"));
+  const std::size_t authority = text.find("://");
+  const std::size_t path = authority == std::string_view::npos ? authority : text.find('/', authority + 3);
+  target.origin = text.substr(0, path);
+  target.path = path == std::string_view::npos ? std::string_view() : text.substr(path);
+  // RFC 3986 section 6.2.3: a port may be empty.
+  target.origin.remove_suffix(!target.origin.empty() && target.origin.back() == ':' ? 1 : 0);
+  HttpUrl url;
+  return parse_http_url(target.origin, url) && url.path.empty();
+}
+
+int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+bool is_upper(char c) noexcept {
+  return c >= 'A' && c <= 'Z';
+}
+
+bool is_lower(char c) noexcept {
+  return c >= 'a' && c <= 'z';
+}
+
+char to_lower(char c) noexcept {
+  return is_upper(c) ? static_cast<char>(c | 0x20) : c;
+}
+
+char to_upper(char c) noexcept {
+  return is_lower(c) ? static_cast<char>(c & ~0x20) : c;
+}
+
+/// RFC 3986 section 2.3
+bool is_unreserved(char c) noexcept {
+  constexpr std::string_view others = "0123456789-._~";
+  return is_upper(c) || is_lower(c) || others.find(c) != std::string_view::npos;
+}
+
+/// RFC 3986 sections 6.2.2.1 and 6.2.2.2: an encoded character that needs no encoding is decoded, and the digits of the
+/// others are in upper case. What is no encoding stays.
+/// @return the end of what was written, which is no longer than the text.
+char *put_with_least_encoding(std::string_view text, char *out) noexcept {
+  while (!text.empty()) {
+    const int high = text[0] == '%' && text.size() > 2 ? hex_value(text[1]) : -1;
+    const int low = high < 0 ? -1 : hex_value(text[2]);
+    if (low < 0) {
+      *out++ = text[0];
+      text.remove_prefix(1);
+      continue;
+    }
+    const char decoded = static_cast<char>(high * 16 + low);
+    if (is_unreserved(decoded)) {
+      *out++ = decoded;
+    } else {
+      *out++ = '%';
+      *out++ = to_upper(text[1]);
+      *out++ = to_upper(text[2]);
+    }
+    text.remove_prefix(3);
+  }
+  return out;
+}
+
+/// RFC 3986 sections 6.2.2.1 and 6.2.3: scheme and host in lower case, and no port that the scheme has anyway.
+char *put_origin(std::string_view origin, char *out) noexcept {
+  char *const begin = out;
+  out = put_with_least_encoding(origin, out);
+  std::transform(begin, out, begin, to_lower);
+  const std::string_view written(begin, static_cast<std::size_t>(out - begin));
+  const std::size_t scheme = written.find("://");
+  const std::string_view default_port = written.substr(0, scheme) == "https" ? ":443" : ":80";
+  const bool has_default_port =
+      written.size() > default_port.size() && written.substr(written.size() - default_port.size()) == default_port;
+  return has_default_port ? out - default_port.size() : out;
+}
+
+/// @return whether the text begins with a whole segment of this name.
+bool begins_with_segment(std::string_view text, std::string_view segment) noexcept {
+  return text.substr(0, segment.size()) == segment && (text.size() == segment.size() || text[segment.size()] == '/');
+}
+
+/// RFC 3986 section 5.2.4, in place.
+/// @param begin of a path that is empty or begins with `/`.
+/// @return its new end.
+char *remove_dot_segments(char *begin, const char *end) noexcept {
+  std::string_view rest(begin, static_cast<std::size_t>(end - begin));
+  char *out = begin;
+  while (!rest.empty()) {
+    const bool is_up = begins_with_segment(rest, "/..");
+    if (is_up || begins_with_segment(rest, "/.")) {
+      rest.remove_prefix(is_up ? 3 : 2);
+      if (is_up) {
+        const std::size_t slash = std::string_view(begin, static_cast<std::size_t>(out - begin)).rfind('/');
+        out = slash == std::string_view::npos ? begin : begin + slash;
+      }
+      if (rest.empty()) {
+        *out++ = '/';
+      }
+      continue;
+    }
+    const std::string_view segment = rest.substr(0, rest.find('/', 1));
+    for (const char c : segment) {
+      *out++ = c;
+    }
+    rest.remove_prefix(segment.size());
+  }
+  return out;
+}
+
+/// @return false where there is no memory.
+bool normalize(const Target &target, jose::Memory &memory, std::string_view &normalized) noexcept {
+  auto *text = static_cast<char *>(memory.allocate(target.origin.size() + target.path.size() + 1));
+  if (text == nullptr) {
+    return false;
+  }
+  char *path = put_origin(target.origin, text);
+  char *end = remove_dot_segments(path, put_with_least_encoding(target.path, path));
+  if (end == path) {
+    *end++ = '/';
+  }
+  normalized = {text, static_cast<std::size_t>(end - text)};
+  return true;
+}
+
+}  // namespace
+
+bool is_target_uri(std::string_view text) noexcept {
+  Target target;
+  return split(text, target);
+}
+
+bool is_same_target(std::string_view one, std::string_view other, jose::Memory &memory) noexcept {
+  Target first;
+  Target second;
+  if (!split(one, first) || !split(other, second)) {
+    return false;
+  }
+  if (first.origin == second.origin && first.path == second.path) {
+    return true;
+  }
+  std::string_view first_normalized;
+  std::string_view second_normalized;
+  return normalize(first, memory, first_normalized) && normalize(second, memory, second_normalized) &&
+         first_normalized == second_normalized;
+}
+
+}  // namespace oauth
