@@ -3,9 +3,11 @@
 import dataclasses
 import hashlib
 import http.client
+import itertools
 import pathlib
 import time
 
+import load
 import tokens
 from processes import HERE, MODULE, NJS, Failed, Nginx, Ports
 
@@ -21,6 +23,11 @@ HOT_CACHE = "phantom_token_hot_cache hot;"
 REVOCATION_ZONE = "phantom_token_revocation zone=revoked:8m keep=1d;"
 FILLED_REVOCATION_ZONE = REVOCATION_ZONE.replace(";", " state=%%FOLDER%%/revoked.state;")
 REVOCATION = "phantom_token_revocation revoked;"
+PROOF = f"""phantom_token_confirmation require;
+    phantom_token_dpop_max_age 1d;
+    phantom_token_dpop_uri {tokens.PROVEN_URI};"""
+REPLAY_ZONE = "phantom_token_dpop_replay zone=proofs:64m;"
+REPLAY = "phantom_token_dpop_replay proofs;"
 REVOKED_KINDS = ("token", "jti", "sid", "sub", "client_id")
 
 
@@ -33,15 +40,17 @@ class Gateway:
     modules: tuple = ()
     options: tuple = ()  # what phantom_token.conf is filled with beyond what all have
     revoked: int = 0  # entries of others, as many of each kind
+    proof: str = ""  # what signs the clients' proofs
+    proofs_count_once: bool = False
 
     def values(self):
         empty = dict.fromkeys(("CHECKS", "SIGNATURES", "OPEN_FILE_CACHE", "HOT_CACHE", "HOT_CACHE_ZONE", "REVOCATION",
-                               "REVOCATION_ZONE"), "")
-        return {**empty, **dict(self.options)}
+                               "REVOCATION_ZONE", "PROOF", "REPLAY_ZONE"), "")
+        return {**empty, "ANSWER": f"/bound/{self.proof}" if self.proof else "", **dict(self.options)}
 
 
-def _ours(name, *options, revoked=0):
-    return Gateway(name, "phantom_token.conf", (MODULE,), options, revoked)
+def _ours(name, *options, **more):
+    return Gateway(name, "phantom_token.conf", (MODULE,), options, **more)
 
 
 def state_of(entries):
@@ -73,6 +82,9 @@ GATEWAYS = {gateway.name: gateway for gateway in (
     _ours("hot cache, nothing revoked", *_hot, _checks, ("REVOCATION_ZONE", REVOCATION_ZONE), _revocation),
     _ours("hot cache, 10,000 revoked", *_hot, _checks, ("REVOCATION_ZONE", FILLED_REVOCATION_ZONE), _revocation,
           revoked=10000),
+    *(_ours(f"hot cache, {proof} proof", *_hot, _checks, ("PROOF", PROOF), proof=proof) for proof in tokens.PROOFS),
+    _ours("hot cache, ES256 proof, once", *_hot, _checks, ("PROOF", f"{PROOF} {REPLAY}"), ("REPLAY_ZONE", REPLAY_ZONE),
+          proof="ES256", proofs_count_once=True),
 )}
 
 
@@ -95,10 +107,13 @@ class World:
     def __init__(self, folder, key, size):
         self.folder = pathlib.Path(folder)
         self.jwt = key.jwt(SIZES[size])
+        self.proof_keys = {proof: tokens.ProofKey(proof) for proof in tokens.PROOFS}
+        self.bound = {proof: key.jwt(SIZES["1 KB"], cnf={"jkt": self.proof_keys[proof].thumbprint()}) for proof in tokens.PROOFS}
         parts = [self.jwt[start:start + 4000] for start in range(0, len(self.jwt), 4000)]
         in_parts = len(parts) > 1
         self._values = {
             "JWKS": key.jwks(),
+            **{f"BOUND_{proof}": jwt for proof, jwt in self.bound.items()},
             "JWT_VARIABLES": "\n".join(f"set $jwt_{number} {part};" for number, part in enumerate(parts, 1)),
             "JWT_PARTS": "%%JWT_VARIABLES%%" if in_parts else "",
             "JWT": "".join(f"$jwt_{number}" for number in range(1, len(parts) + 1)) if in_parts else self.jwt,
@@ -131,6 +146,7 @@ class RunningGateway:
     def __init__(self, world, gateway, slow, **options):
         self.gateway = gateway
         self.world = world
+        self._proofs = itertools.count()
         ports = Ports()
         self.port, self.port_http2 = ports.new(), ports.new()
         ports.release()
@@ -149,16 +165,27 @@ class RunningGateway:
         self._forwards_the_jwt()
         return self
 
+    def credentials(self, sent):
+        """What clients send for these tokens: the token, and behind a tab its proof where one is wanted."""
+        key = self.world.proof_keys.get(self.gateway.proof)
+        return [f"{token}\t{key.proof(token, next(self._proofs))}" for token in sent] if key else sent
+
     def _forwards_the_jwt(self):
         """The first answer is a miss, the second one is not."""
+        jwt = self.world.bound.get(self.gateway.proof, self.world.jwt)
         for _ in range(2):
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-            connection.request("GET", "/authorization", headers={"Authorization": "Bearer " + tokens.opaque(1, "first")[0]})
+            [credentials] = self.credentials(tokens.opaque(1, "first"))
+            connection.request("GET", "/authorization", headers=load.headers(credentials))
             answer = connection.getresponse()
             body = answer.read().decode()
             connection.close()
-            if answer.status != 200 or body != f"Bearer {self.world.jwt}":
+            if answer.status != 200 or body != f"Bearer {jwt}":
                 raise Failed(f"{self.gateway.name}: the API did not get the JWT: {answer.status} {body[:100]} {self.nginx.complaints()}")
+
+    def complaints(self):
+        """The module warns where one proof serves for all requests, which only a benchmark wants."""
+        return [line for line in self.nginx.complaints() if not self.gateway.proof or "can be used again" not in line]
 
     def stop(self):
         self.nginx.stop()

@@ -95,13 +95,20 @@ def _h2load(port, token, *options, cores=None):
     return output
 
 
+def headers(credentials):
+    """A token, or a token and behind a tab its proof."""
+    token, _, proof = credentials.partition("\t")
+    return {"Authorization": f"DPoP {token}", "DPoP": proof} if proof else {"Authorization": f"Bearer {token}"}
+
+
 def exactly(port, tokens, path="/"):
     """Sends one request for each token, on one connection, and returns the heads of the answers."""
     heads = []
     with contextlib.closing(socket.create_connection(("127.0.0.1", port), 60)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for token in tokens:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers(token).items())
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n".encode())
             heads.append(_answer(connection))
     return heads
 

@@ -49,6 +49,9 @@ SCENARIOS = {scenario.name: scenario for scenario in (
 )}
 
 
+
+MOST_A_SECOND = 12000  # requests that a gateway answers which verifies a signature for each
+
 @dataclasses.dataclass(frozen=True)
 class Effort:
     """How long it takes."""
@@ -96,8 +99,8 @@ class Run:
                 MEASURES[measure](self, scenario, world, gateways, results)
             for name, gateway in gateways.items():
                 _add(results[name], "memory", figures.memory_kib(gateway.nginx.workers()[0]))
-                if gateway.nginx.complaints():
-                    raise Failed(f"{scenario.name}, {name}: {gateway.nginx.complaints()[:3]}")
+                if gateway.complaints():
+                    raise Failed(f"{scenario.name}, {name}: {gateway.complaints()[:3]}")
 
     def _start(self, running, world, scenario, name, gateways):
         gateway = world.gateway(GATEWAYS[name], scenario.slow, workers=scenario.workers)
@@ -113,17 +116,23 @@ class Run:
         gateways[name] = gateway
 
     def _warm_up(self, scenario, gateway):
-        load.exactly(gateway.port, self._tokens(scenario).each(max(scenario.tokens, 50 * scenario.workers)))
+        count = max(scenario.tokens, 50 * scenario.workers)
+        load.exactly(gateway.port, self._tokens(scenario, gateway, count).each(count))
 
-    def _tokens(self, scenario):
+    def _tokens(self, scenario, gateway, count):
+        """count: of the requests that there will be, at most."""
         if scenario.tokens == 0:
             return load.Tokens(self._folder, "new", tokens.opaque(1, f"new{next(self._series)}-"))
-        return load.Tokens(self._folder, "one" if scenario.tokens == 1 else "rotate", tokens.opaque(scenario.tokens))
+        sent = tokens.opaque(scenario.tokens)
+        if gateway.gateway.proofs_count_once:
+            return load.Tokens(self._folder, "rotate", gateway.credentials(sent * count))
+        return load.Tokens(self._folder, "one" if scenario.tokens == 1 else "rotate", gateway.credentials(sent))
 
     def _send(self, scenario, gateway, cores):
         if scenario.http2:
             return load.h2load(gateway.port_http2, tokens.opaque(1)[0], self._effort.seconds, cores)
-        return load.wrk(gateway.port, self._tokens(scenario), self._effort.seconds, cores)
+        most = MOST_A_SECOND * self._effort.seconds
+        return load.wrk(gateway.port, self._tokens(scenario, gateway, most), self._effort.seconds, cores)
 
     def cost(self, scenario, world, gateways, results):
         """Everything on one core: the time that the worker has had; where perf counts, its instructions too."""
@@ -168,7 +177,7 @@ class Run:
         if scenario.http2:
             load.exactly_http2(gateway.port_http2, tokens.opaque(1)[0], self._effort.counted)
         else:
-            load.exactly(gateway.port, self._tokens(scenario).each(self._effort.counted))
+            load.exactly(gateway.port, self._tokens(scenario, gateway, self._effort.counted).each(self._effort.counted))
 
     def load(self, scenario, world, gateways, results):
         """The gateway on one core, everything else on another; several workers on all."""
@@ -185,8 +194,8 @@ class Run:
     def latency_beside_misses(self, scenario, world, gateways, results):
         """Two clients: one sends the hits and is looked at, the other so many new tokens that they are 1 % of all."""
         world.pin({OTHER_CORE})
-        hits = self._tokens(scenario)
         for name, gateway in _in_turn(gateways, self._effort.load_rounds):
+            hits = self._tokens(scenario, gateway, 1)
             gateway.nginx.pin({GATEWAY_CORE})
             seconds = self._effort.seconds
             alone = load.wrk(gateway.port, hits, seconds, {OTHER_CORE})

@@ -3,8 +3,17 @@
 local requests = {}
 local next_request = 0
 
-local function formatted(token)
-  return wrk.format(nil, nil, { Authorization = "Bearer " .. token })
+-- A line of the file is a token, or a token and its proof.
+local function headers(line)
+  local token, proof = line:match("^(%S+)\t(%S+)$")
+  if proof then
+    return { Authorization = "DPoP " .. token, DPoP = proof }
+  end
+  return { Authorization = "Bearer " .. line }
+end
+
+local function formatted(line)
+  return wrk.format(nil, nil, headers(line))
 end
 
 local function rotate()
@@ -25,7 +34,9 @@ function init(arguments)
     tokens[#tokens + 1] = token
   end
   if way == "one" then
-    wrk.headers["Authorization"] = "Bearer " .. tokens[1]
+    for name, value in pairs(headers(tokens[1])) do
+      wrk.headers[name] = value
+    end
   elseif way == "rotate" then
     for i, token in ipairs(tokens) do
       requests[i] = formatted(token)

@@ -15,9 +15,14 @@
 #include "jose/digest.h"
 #include "jose/jwt.h"
 #include "jose/openssl.h"
+#include "jose/public_jwk.h"
+#include "jose/sign.h"
+#include "jose/signed_text.h"
+#include "jose/thumbprint.h"
 #include "oauth/bearer.h"
 #include "oauth/challenge.h"
 #include "oauth/decision.h"
+#include "oauth/dpop_proof.h"
 #include "oauth/form.h"
 #include "oauth/signed_jwt.h"
 #include "oauth/token_information.h"
@@ -125,9 +130,9 @@ void decision(benchmark::State &state) {
   requirements.scopes = {scopes.data(), scopes.size()};
   requirements.issuers = {issuers.data(), issuers.size()};
   requirements.audiences = {audiences.data(), audiences.size()};
-  require(decide(information, requirements, now).outcome == Outcome::active);
+  require(decide(information, requirements, {}, now).outcome == Outcome::active);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(decide(information, requirements, now));
+    benchmark::DoNotOptimize(decide(information, requirements, {}, now));
   }
 }
 
@@ -184,6 +189,61 @@ void signing(benchmark::State &state, const char *algorithm, const char *type, c
   }
 }
 
+/// A proof of an algorithm, the request that it is for, and the same signature by itself.
+struct SignedProof {
+  std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>> key;
+  const SignatureAlgorithm *algorithm;
+  std::string text;
+  ProvenRequest request = {"GET", "https://api.example.com/orders", token, now};
+};
+
+SignedProof sign_proof(const char *algorithm, const char *type, const char *curve, KeyKind kind) {
+  SignedProof proof;
+  proof.key.reset(curve != nullptr  ? EVP_PKEY_Q_keygen(nullptr, nullptr, type, curve)
+                  : type == "RSA"sv ? EVP_PKEY_Q_keygen(nullptr, nullptr, type, std::size_t{2048})
+                                    : EVP_PKEY_Q_keygen(nullptr, nullptr, type));
+  proof.algorithm = find_signature_algorithm(algorithm);
+  static Arena arena;
+  std::string_view jwk;
+  require(make_public_jwk({proof.key.get(), kind}, *proof.algorithm, "k", arena, jwk));
+  const std::string header =
+      R"({"typ":"dpop+jwt","alg":")" + std::string(algorithm) + R"(","jwk":)" + std::string(jwk) + "}";
+  char hash[thumbprint_size];
+  require(make_thumbprint(token, hash));
+  const std::string claims = R"({"jti":"e1j3V_bKic8-LAEB","htm":"GET","htu":"https://api.example.com/orders","iat":)" +
+                             std::to_string(now) + R"(,"ath":")" + std::string(hash, sizeof(hash)) + R"("})";
+  std::string_view jws;
+  require(make_compact_jws({proof.algorithm, proof.key.get(), {}}, header, claims, arena, jws));
+  proof.text = jws;
+  return proof;
+}
+
+/// What a proof adds to a hit, the replay zone aside: compare it with `verification`.
+void proof(benchmark::State &state, const char *algorithm, const char *type, const char *curve, KeyKind kind) {
+  const SignedProof signed_proof = sign_proof(algorithm, type, curve, kind);
+  constexpr std::array algorithms = {"ES256"sv, "EdDSA"sv, "RS256"sv};
+  const DpopRequirements requirements = {{algorithms.data(), algorithms.size()}, 60, 0, {}};
+  static Arena arena;
+  for (auto _ : state) {
+    arena.free_all();
+    DpopProof read;
+    require(read_dpop_proof(signed_proof.text, arena, read).outcome == Outcome::active);
+    require(check_dpop_proof(read, requirements, signed_proof.request, arena).outcome == Outcome::active);
+    require(verify_dpop_proof(read, arena).outcome == Outcome::active);
+  }
+}
+
+/// The signature alone, by OpenSSL: what cannot be saved.
+void verification(benchmark::State &state, const char *algorithm, const char *type, const char *curve, KeyKind kind) {
+  const SignedProof signed_proof = sign_proof(algorithm, type, curve, kind);
+  SignedText text;
+  require(text.read(signed_proof.text));
+  const PublicKey key = {signed_proof.key.get(), kind};
+  for (auto _ : state) {
+    require(verify(*signed_proof.algorithm, key, text.signed_part(), text.signature()) == Match::good);
+  }
+}
+
 BENCHMARK(bearer);
 BENCHMARK(form);
 BENCHMARK(base64url_decoding)->Arg(kib)->Arg(16 * kib);
@@ -197,6 +257,12 @@ BENCHMARK_CAPTURE(signing, ES512, "ES512", "EC", "P-521");
 BENCHMARK_CAPTURE(signing, EdDSA, "EdDSA", "ED25519", nullptr);
 BENCHMARK_CAPTURE(signing, RS256, "RS256", "RSA", nullptr);
 BENCHMARK_CAPTURE(signing, PS256, "PS256", "RSA", nullptr);
+BENCHMARK_CAPTURE(proof, ES256, "ES256", "EC", "P-256", KeyKind::p256);
+BENCHMARK_CAPTURE(verification, ES256, "ES256", "EC", "P-256", KeyKind::p256);
+BENCHMARK_CAPTURE(proof, EdDSA, "EdDSA", "ED25519", nullptr, KeyKind::ed25519);
+BENCHMARK_CAPTURE(verification, EdDSA, "EdDSA", "ED25519", nullptr, KeyKind::ed25519);
+BENCHMARK_CAPTURE(proof, RS256, "RS256", "RSA", nullptr, KeyKind::rsa);
+BENCHMARK_CAPTURE(verification, RS256, "RS256", "RSA", nullptr, KeyKind::rsa);
 
 }  // namespace
 }  // namespace oauth
