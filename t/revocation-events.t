@@ -262,6 +262,7 @@ for my $row (@both,
     my $response = send_event(signed('secevent+jwt', event_claims(%{$claims}), %more));
     is $response->status, 400, "event: $name";
     is $response->header('Content-Type'), 'application/json', "event: $name: JSON";
+    is $response->header('Content-Language'), 'en', "event: $name: Content-Language";
     is $response->json->{err}, $error, "event: $name: err";
     ok length $response->json->{description}, "event: $name: description";
 }
