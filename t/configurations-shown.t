@@ -194,6 +194,8 @@ my %shown = (
               request => { port => 443, tls => 1, path => '/other', token => 'alice-token' }, status => 404, api => 0 },
         ],
     },
+    'dpop.conf'       => undef, # t/bound-tokens.t
+    'mutual-tls.conf' => undef, # likewise
     # That answers are streamed is for t/model-servers.t.
     'model-server.conf' => {
         tls     => 1,

@@ -1,6 +1,6 @@
 # The documents say what is so: every configuration in README.md, CONTRIBUTING.md, SECURITY.md and docs/ is one that
 # nginx accepts, every whole one serves a request, every directive, variable, outcome and log line in the reference is
-# the module's, and every relative link leads somewhere.
+# the module's, every relative link leads somewhere, and what docs/standards.md says of a test is in that test.
 #
 # A configuration stands in a ```nginx block. What it is, its first lines say: `http {` at the start of a line is a
 # whole file; `server {`, `upstream`, `map` and the like belong into http; `location` belongs into a server; anything
@@ -78,6 +78,7 @@ sub content_of {
     my ($name) = @_;
     return qq{proxy_set_header Authorization "Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==";\n} if $name =~ /\.conf$/;
     return slurp("nginx-conf/many-machines/$name") if $name =~ /\.js$/;
+    return '0123456789abcdef' x 2 if $name =~ /nonce$/;
     return run([qw(openssl genpkey -algorithm ED25519)])->{out} if $name =~ /\.(?:pem|key)$/;
     return "gateway-secret\n";
 }
@@ -416,6 +417,34 @@ for my $document (@documents) {
         push @lost, $link if !$anchors{$anchor};
     }
     is "@lost", '', "links: $document";
+}
+
+# --- standards -------------------------------------------------------------------------------------------------------
+
+# What docs/standards.md says that a test shows stands in that test: the words behind its name do, as the test has them.
+sub words_that_are_not_there {
+    my ($tests) = @_;
+    my @lost;
+    while ($tests =~ m{\]\(\.\./(t/[^)]+)\)((?:,? `[^`]+`)*)}g) {
+        my ($file, $list) = ($1, $2);
+        my @words = $list =~ /`([^`]+)`/g;
+        next if !-e $file; # see above: links
+        my $test = slurp($file) =~ s/\\'/'/gr;
+        push @lost, map { "$file: $_" } grep { index($test, $_) < 0 } @words;
+    }
+    return @lost;
+}
+
+# A row of it has a test, or says whose it is.
+my @clauses = grep { /^\| (?:\d+ )?(?:§|RFC )/ } split /\n/, $text{'docs/standards.md'};
+cmp_ok scalar @clauses, '>', 150, 'docs/standards.md has clauses';
+for my $row (@clauses) {
+    my ($clause, $does, $tests, @more) = split / *\| */, $row =~ s/^\| //r;
+    is "@more", '', "standards: $clause: three columns";
+    is join("\n", words_that_are_not_there($tests)), '', "standards: $clause: the test has its words";
+    my $shows = $tests eq '—' ? qr/\*\*(?:Yours|Others'|Not done)\*\*/i : qr/./;
+    like $does, $shows, "standards: $clause: whose it is";
+    ok $tests eq '—' || $tests =~ m{\]\(\.\./t/}, "standards: $clause: a test";
 }
 
 # --- what does not belong into a document ----------------------------------------------------------------------------
