@@ -5,6 +5,7 @@ use warnings;
 use lib 't/lib';
 use Digest::SHA 'sha256_hex';
 use Harness;
+use Harness::Dpop 'thumbprint';
 use Test2::API 'intercept';
 use Time::HiRes 'time';
 
@@ -260,6 +261,14 @@ is raw_jwt('a', 'b', '', 'c'), 'a.b..c', 'JWT: raw parts';
     like jwks($key), qr/"kid":"k1".*"n":"[\w-]{342}"/, 'JWT: JWKS';
 }
 
+# The keys of RFC 9449 section 6.1 and of RFC 8037 appendix A.3, with their thumbprints.
+is thumbprint({
+    kty => 'EC', crv => 'P-256', x => 'l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs',
+    y => '9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA'
+}), '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I', 'DPoP: the thumbprint of an EC key';
+is thumbprint({ kty => 'OKP', crv => 'Ed25519', x => '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', kid => 'k' }),
+    'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k', 'DPoP: the thumbprint of an Ed25519 key';
+
 # --- what must not be overlooked -------------------------------------------------------------------------------------
 
 my %wrong = (
@@ -269,6 +278,13 @@ my %wrong = (
     'a body that is no JSON'      => [{ request => { path => '/401-text' }, status => 401 }, qr/JSON body/],
     'another realm'               => [
         { request => { path => '/401' }, status => 401, challenge => { realm => 'other' } }, qr/challenge realm/
+    ],
+    'a challenge of another scheme' => [
+        { request => { path => '/401' }, status => 401, challenge => { scheme => 'DPoP' } }, qr/challenge is DPoP/
+    ],
+    'a challenge too few'         => [
+        { request => { path => '/401' }, status => 401, challenge => [{ realm => 'api' }, { scheme => 'DPoP' }] },
+        qr/2 challenges/
     ],
     'a parameter too few'         => [{ request => { path => '/401' }, status => 401, challenge => {} },
                                       qr/nothing more/],

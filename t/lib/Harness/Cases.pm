@@ -3,13 +3,15 @@ package Harness::Cases;
 # How a table of cases is run. A case is a hash:
 #
 #   name         says which line of the contract it shows
-#   request      as in Harness::Client; with http2 or tls as in Harness::Curl
+#   request      as in Harness::Client; with http2 or tls as in Harness::Curl; or a sub that gives it, when its turn
+#                comes
 #   answers      token => answer of the authorization server (Harness::Answer), for this case and those after it
 #   api_answers  path => answer of the API
 #   as, api      what they saw: a number, or a list with one hash for each request (see _check_requests)
 #   status       the client's
 #   body, json, headers => { name => text, pattern, or undef: not there }
-#   challenge    { name => value } of the Bearer challenge, all of them; undef: none
+#   challenge    { name => value } of the Bearer challenge, all of them, or of another scheme => 'DPoP'; a list of such:
+#                that many header lines; undef: none
 #   outcome, cache   $phantom_token_status, $phantom_token_cache
 #   logged       { field => value } of the access log
 #   log, no_log  patterns for lines that the error log got, or did not get
@@ -60,6 +62,7 @@ sub cases {
 sub _run_case {
     my ($gateway, $case) = @_;
     my ($as, $api) = ($gateway->as, $gateway->api);
+    $case = { %{$case}, request => $case->{request}->() } if ref $case->{request} eq 'CODE';
     $as->answers(%{ $case->{answers} }) if $case->{answers};
     $api->answers(%{ $case->{api_answers} }) if $case->{api_answers};
     $_->forget_requests for grep { ref && $_->can('requests') } $as, $api; # a real server does not tell
@@ -89,7 +92,7 @@ sub _is_refusal { my ($case) = @_; return !$case->{api} && ($case->{status} // 0
 sub _jwt_of {
     my ($gateway, $case) = @_;
     my $request = $case->{request} // {};
-    my ($token) = defined $request->{token} ? $request->{token} : map { /^authorization: *bearer +([^ ]+)$/i }
+    my ($token) = defined $request->{token} ? $request->{token} : map { /^authorization: *(?:bearer|dpop) +([^ ]+)$/i }
         @{ $request->{headers} // [] };
     ($token) = keys %{ $case->{answers} } if !defined $token && keys %{ $case->{answers} // {} } == 1;
     return if !ref $gateway->as || !$gateway->as->can('jwt_for');
@@ -107,19 +110,21 @@ sub _check_response {
     _compare('client: body', $response->body, $case->{body}, $jwt) if exists $case->{body};
     is_deeply eval { $response->json } // "no JSON: $@", $case->{json}, 'client: JSON' if exists $case->{json};
     _compare_headers('client', $response, $case->{headers} // {}, $jwt);
-    check_refusal($response, $case->{refusal}) if _is_refusal($case) && $response->status == $case->{status};
+    check_refusal($response, $case->{refusal}, ref $case->{challenge} eq 'ARRAY' ? scalar @{ $case->{challenge} } : 1)
+        if _is_refusal($case) && $response->status == $case->{status};
     _check_challenge($response, $case->{challenge}) if exists $case->{challenge};
     return;
 }
 
-# A refusal that the contract allows.
+# A refusal that the contract allows, with one challenge unless it is to have more.
 sub check_refusal {
-    my ($response, $form) = @_;
-    $form //= 'json';
+    my ($response, $form, $count) = @_;
+    $form  //= 'json';
+    $count //= 1;
     my $status     = $response->status;
     my @challenges = $response->headers('WWW-Authenticate');
     if (($status == 401 || $status == 403) && $form ne 'nginx') {
-        is scalar @challenges, 1, 'refusal: one challenge';
+        is scalar @challenges, $count, 'refusal: ' . ($count == 1 ? 'one challenge' : "$count challenges");
         ok !!eval { parse_challenge($_); 1 }, 'refusal: its grammar' or diag $@ for @challenges;
     }
     else { is scalar @challenges, 0, 'refusal: no challenge' }
@@ -150,14 +155,23 @@ sub _check_challenge {
     my ($response, $expected) = @_;
     my @challenges = $response->headers('WWW-Authenticate');
     if (!defined $expected) { is "@challenges", '', 'client: no challenge'; return }
-    my $challenge = eval { parse_challenge($challenges[0]) };
+    my @expected = ref $expected eq 'ARRAY' ? @{$expected} : $expected;
+    _compare_challenge($challenges[$_], $expected[$_]) for 0 .. $#expected;
+    return;
+}
+
+sub _compare_challenge {
+    my ($text, $expected) = @_;
+    my $challenge = eval { parse_challenge($text) };
     if (!$challenge) { fail 'client: challenge'; diag $@; return }
-    is $challenge->{scheme}, 'Bearer', 'client: challenge is Bearer';
+    my %expected = (scheme => 'Bearer', %{$expected});
+    my $scheme   = delete $expected{scheme};
+    is $challenge->{scheme}, $scheme, "client: challenge is $scheme";
     my %given = %{ $challenge->{params} };
-    for my $name (sort keys %{$expected}) {
-        _compare("client: challenge $name", delete $given{$name}, $expected->{$name});
+    for my $name (sort keys %expected) {
+        _compare("client: challenge $name", delete $given{$name}, $expected{$name});
     }
-    is join(' ', sort keys %given), '', 'client: nothing more in the challenge';
+    is join(' ', sort keys %given), '', "client: nothing more in the challenge of $scheme";
     return;
 }
 
