@@ -1,7 +1,7 @@
 package Harness::Http3;
 
 # How a client speaks HTTP/3: through ngtcp2's example client, with the response in the same form as Harness::Client's.
-# What it prints about a request is read; an Authorization field is put in by Http3/authorization.c.
+# What it prints about a request is read; further header fields are put in by Http3/fields.c.
 
 use strict;
 use warnings;
@@ -15,10 +15,10 @@ use Time::HiRes 'time';
 
 our @EXPORT_OK = qw(http3);
 
-my %KNOWN = map { $_ => 1 } qw(port method path token body http3 timeout);
+my %KNOWN = map { $_ => 1 } qw(port method path headers token body http3 timeout);
 my $preload;
 
-# http3(port => …, path => '/', method => 'GET', token => …, body => …)
+# http3(port => …, path => '/', method => 'GET', headers => ['Name: value'], token => …, body => …)
 sub http3 {
     my (%request) = @_;
     my @unknown = grep { !$KNOWN{$_} } sort keys %request;
@@ -34,9 +34,9 @@ sub http3 {
     push @command, '--data=' . _written("$folder-sent", $request{body}) if defined $request{body};
     push @command, '127.0.0.1', $request{port}, "https://localhost:$request{port}" . ($request{path} // '/');
 
-    my %env    = defined $request{token} ? (
-        LD_PRELOAD => _preload(), HTTP3_AUTHORIZATION => "Bearer $request{token}"
-    ) : ();
+    my @fields = @{ $request{headers} // [] };
+    push @fields, "Authorization: Bearer $request{token}" if defined $request{token};
+    my %env    = @fields ? (LD_PRELOAD => _preload(), HTTP3_FIELDS => join '', map { _field($_) } @fields) : ();
     my $opened = time;
     my $result = run(\@command, env => \%env, timeout => $request{timeout} // patience(10));
     unlink "$folder-sent";
@@ -58,12 +58,19 @@ sub _response {
     );
 }
 
+# A line with its name in lower case, as HTTP/3 has it.
+sub _field {
+    my ($line) = @_;
+    my ($name, $value) = $line =~ /^([^:\s]+): *(.*)$/ or die "no field: $line\n";
+    return lc($name) . ":$value\n";
+}
+
 sub _preload {
     return $preload if $preload;
-    my $library = temporary_folder() . '/authorization.so';
-    my $source  = dirname(__FILE__) . '/Http3/authorization.c';
+    my $library = temporary_folder() . '/fields.so';
+    my $source  = dirname(__FILE__) . '/Http3/fields.c';
     my $result  = run(['cc', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', $source, '-o', $library]);
-    die "Http3/authorization.c: $result->{err}\n" if $result->{code};
+    die "Http3/fields.c: $result->{err}\n" if $result->{code};
     return $preload = $library;
 }
 
