@@ -42,6 +42,12 @@ sub tokens {
     return $response->json;
 }
 
+# What comes back to the client's URI from an authorization request that somebody else has made: { code, state, … }.
+sub authorize {
+    my ($self, $request) = @_;
+    return $self->_answer_to('authorization', $request, $self->{redirect_uri});
+}
+
 # The person logs out, and is sent to this page of the client's.
 sub logout {
     my ($self, $page, %parameters) = @_;
