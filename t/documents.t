@@ -230,7 +230,7 @@ subtest 'guide: oidc-provider, for real' => sub {
 subtest 'guide: oidc-provider, the lines of JavaScript' => sub {
     my $server = slurp('t/authorization-servers/oidc-provider/as.mjs');
     my @shown  = $text{'docs/guides/oidc-provider.md'} =~ /^( *)```js\n(.*?)^\1```$/gms;
-    is scalar @shown, 6, 'the guide has three blocks';
+    is scalar @shown, 12, 'the guide has six blocks';
     while (my ($indentation, $lines) = splice @shown, 0, 2) {
         $lines =~ s/^$indentation//gm;
         ok index($server, "\n$lines") >= 0, 'they are in as.mjs: ' . ($lines =~ /^(.*)$/m)[0] or diag $lines;

@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 trixie=$PWD/build/nginx-trixie
 # What touches nginx most: its phases, filters, headers, caches and subrequests.
-files=(t/attacks.t t/bearer.t t/cache.t t/coalescing.t t/endpoints.t t/hot-cache.t t/http.t t/http3.t t/inside-nginx.t)
+files=(t/attacks.t t/bearer.t t/cache.t t/coalescing.t t/endpoints.t t/hot-cache.t t/http.t t/http3.t t/inside-nginx.t
+  t/real-dpop.t)
 [ "${1-}" != --long ] || files=(t)
 clang=$PWD/build/clang
 
