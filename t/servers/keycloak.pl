@@ -7,7 +7,11 @@ use lib 't/lib';
 use Digest::SHA 'hmac_sha1';
 use Harness;
 use Harness::Browser;
+use Harness::Certificates 'client_certificate';
+use Harness::Curl ();
+use Harness::Keys 'certificate_members';
 use Harness::Mcp qw(guide_block guide_gateway guide_machine guide_person mcp_packages);
+use Harness::OAuthClients;
 use Harness::Ports 'reserve_port';
 use Harness::Revocation qw(revocation_gateways passes refused_everywhere revoked_at_once revoke_token);
 use Harness::Secrets 'keep_secret';
@@ -299,6 +303,10 @@ sub shown {
         '/var/cache/phantom-token'       => '%%DIR%%/cache',
         '/etc/nginx/gateway-secret'      => $gateway_secret,
         '/etc/nginx/revoked-tokens.conf' => $revoked,
+        '/etc/ssl/certs/api.example.com.pem' => "$keys/server.pem",
+        '/etc/ssl/private/api.example.com.key' => "$keys/server.key",
+        '/etc/ssl/certs/clients-ca.pem'  => "$keys/ca.pem",
+        '/etc/nginx/dpop-nonce'          => spill("$secrets/dpop-nonce", join '', map { chr int rand 256 } 1 .. 32),
     );
     my @used;
     while (my ($from, $to) = splice @replace, 0, 2) { push @used, $from => $to if index($text, $from) >= 0 }
@@ -724,6 +732,139 @@ my $type = 'urn:ietf:params:oauth:token-type:access_token';
     $at_once->('an administrator logs out who is disabled', $second, sub {
         $as->admin('POST', 'demo/users/' . $as->user_id($name) . '/logout');
     });
+}
+
+# --- tokens bound to a key or to a certificate ------------------------------------------------------------------------
+
+# The guide's gateway, whose nonces the clients have to use.
+{
+    my ($block) = grep { /phantom_token_dpop_replay zone/ } $guide =~ /^```nginx\n(.*?)^```$/gms;
+    my $guided  = shown(in_http($block));
+    my $without = shown(in_http($block =~ s/^ *phantom_token_dpop_nonce [^\n]*\n//mr));
+    my $url     = sub { return 'https://localhost:' . $_[0]->port(443) . $_[1] };
+    my %algorithm = ('openid-client' => 'ES256', oauth4webapi => 'PS256', dpop => 'RS256');
+    my $client  = sub {
+        my ($library, $id) = @_;
+        my $new = Harness::OAuthClients->new(
+            $library, client => $id, secret => "$id-secret", issuer => $issuer, ca => "$keys/ca.pem",
+            redirect_uri => 'https://app.example.com/callback'
+        );
+        $new->new_key($algorithm{$library});
+        return $new;
+    };
+    my $passes = sub {
+        my ($name, $client, $token, $gateway, @outcomes) = @_;
+        my $before   = () = $gateway->access_log;
+        my $response = $client->request($token, $url->($gateway, '/api/'));
+        my @lines;
+        until_true(patience(3), sub { @lines = $gateway->access_log; @lines >= $before + @outcomes });
+        is $response->{status}, 200, "DPoP: $name: " . $client->library or diag explain $response;
+        is_deeply [map { $_->{outcome} } @lines[$before .. $#lines]], \@outcomes, 'as often as that';
+        like jwt_at_api($gateway) // 'no JWT', qr/^eyJ/, 'the API gets a JWT';
+        is(($gateway->api->requests)[-1]->header('DPoP'), undef, 'and no proof');
+        return;
+    };
+    my %token;
+    for my $library (sort keys %algorithm) {
+        my $bound = $client->($library, 'app-dpop');
+        my $token = $token{$library} = $bound->token;
+        my $carried = jwt_claims($token);
+        my $answer  = $as->introspect($token, 'gateway', 'application/jwt')->json;
+        is $carried->{cnf}{jkt}, $bound->jkt, "DPoP: the key in the token: $library";
+        ok !exists $carried->{realm_access}, 'which is lightweight';
+        is $answer->{token_type}, 'DPoP', 'its type at introspection';
+        is_deeply $_, $carried->{cnf}, 'its key at introspection' for $answer->{cnf}, jwt_claims($answer->{jwt})->{cnf};
+        $passes->('a nonce is asked for', $bound, $token, $guided, 'dpop_nonce', 'active');
+        $passes->('and used again', $bound, $token, $guided, 'active');
+        $passes->('no nonce is asked for', $bound, $token, $without, 'active');
+    }
+
+    # Without the switch a proof is enough. What the libraries call Ed25519 is EdDSA at Keycloak.
+    $as->admin('POST', 'demo/clients', {
+        clientId => 'proves', secret => 'proves-secret', serviceAccountsEnabled => true,
+        defaultClientScopes => ['basic', 'audiences'], optionalClientScopes => ['read']
+    });
+    my $proves = $client->('openid-client', 'proves');
+    is jwt_claims($proves->token)->{cnf}{jkt}, $proves->jkt, 'DPoP: a client that need not, but does';
+    $proves->new_key('Ed25519');
+    ok !eval { $proves->token }, 'DPoP: no token by Ed25519';
+    like $@, qr/Unsupported DPoP algorithm: Ed25519/, 'Keycloak says why';
+    is $as->form('token', 'app-dpop', { grant_type => 'client_credentials' })->status, 400,
+        'DPoP: with the switch there is no other token';
+
+    # Refreshed, and with another key.
+    my $person = $client->('openid-client', 'app-dpop');
+    my $alice  = Harness::Browser->new($as, redirect_uri => 'https://app.example.com/callback',
+        knows => { username => 'alice', password => 'alice-secret' });
+    my $login  = $person->tokens_of($alice, scope => 'openid read');
+    my $key    = $person->jkt;
+    $passes->('a person\'s token', $person, $login->{access_token}, $without, 'active');
+    my $next = $person->refresh($login->{refresh_token});
+    is jwt_claims($next->{access_token})->{cnf}{jkt}, $key, 'DPoP: refreshed, the key is the same';
+    $passes->('refreshed', $person, $next->{access_token}, $without, 'active');
+    $person->new_key('ES256');
+    my $other = $person->request($next->{access_token}, $url->($without, '/api/'));
+    is $other->{status}, 401, 'DPoP: the old token with a new key';
+    like $other->{headers}{'www-authenticate'}, qr/^DPoP .*error="invalid_dpop_proof"/, 'whose proof is no good';
+    my $new = $person->refresh($next->{refresh_token})->{access_token};
+    is jwt_claims($new)->{cnf}{jkt}, $person->jkt, 'DPoP: refreshed with the new key, it is bound to that';
+    $passes->('the new key', $person, $new, $without, 'active');
+
+    # Stolen.
+    my $at     = sub {
+        my (%more)  = @_;
+        my @options = ('--cacert', "$keys/ca.pem", @{ delete $more{args} // [] });
+        return { path => '/api/', port => 443, tls => 1, args => \@options, %more };
+    };
+    my @fields = $person->fields($new, $url->($without, '/api/'));
+    my $bound  = sub { my ($outcome, $error) = @_; return (status => 401, outcome => $outcome,
+        headers => { 'WWW-Authenticate' => qr/^DPoP algs="[^"]+", realm="demo", scope="read", error="$error"$/ }) };
+    cases($without,
+        { name => 'DPoP: as a bearer token', request => $at->(token => $new), $bound->('bound', 'invalid_token') },
+        { name => 'DPoP: without a proof', request => $at->(headers => [$fields[0]]),
+          $bound->('dpop_proof', 'invalid_dpop_proof') },
+        { name => 'DPoP: another path\'s proof', request => $at->(path => '/api/other', headers => \@fields),
+          $bound->('dpop_proof', 'invalid_dpop_proof') },
+        { name => 'DPoP: a proof', request => $at->(headers => \@fields), %allowed },
+        { name => 'DPoP: used again', request => $at->(headers => \@fields),
+          $bound->('dpop_replay', 'invalid_dpop_proof') },
+        { name => 'DPoP: a token that is not bound', request => $at->(token => $tokens{app}), %allowed },
+    );
+    my $require = shown(in_http($block =~ s/^( *phantom_token_confirmation) verify;/$1 require;/mr));
+    cases($require,
+        { name => 'DPoP: unless it must be', request => $at->(token => $tokens{app}), status => 401,
+          outcome => 'bound' });
+
+    # Mutual TLS. Keycloak itself asks for the certificate.
+    client_certificate($keys, 'another');
+    my %with = map { $_ => ['--cert', "$keys/$_.pem", '--key', "$keys/$_.key"] } qw(gateway another);
+    my $by   = sub {
+        my (@certificate) = @_;
+        my ($port) = $as->https_address =~ /:(\d+)$/;
+        return Harness::Curl::curl(
+            port => $port, tls => "$keys/ca.pem", path => $as->path('token'), args => \@certificate,
+            body => 'grant_type=client_credentials&scope=read', headers => ['Authorization: ' . $as->basic('app-tls')]
+        );
+    };
+    my $refused = $by->();
+    is $refused->status . ' ' . $refused->json->{error_description},
+        '400 Client Certification missing for MTLS HoK Token Binding', 'mutual TLS: no token without a certificate';
+    my $held = $by->(@{ $with{gateway} })->json->{access_token};
+    keep_secret($held);
+    my $answer = $as->introspect($held, 'gateway', 'application/jwt')->json;
+    my $cnf    = { 'x5t#S256' => { certificate_members("$keys/gateway.pem") }->{'x5t#S256'} };
+    is_deeply $_, $cnf, 'mutual TLS: the certificate in the token, in the answer and in the JWT'
+        for map { $_->{cnf} } jwt_claims($held), $answer, jwt_claims($answer->{jwt});
+    is $answer->{token_type}, 'Bearer', 'mutual TLS: its type';
+    my %certificate = (status => 401, outcome => 'certificate',
+        challenge => { realm => 'demo', scope => 'read', error => 'invalid_token' });
+    cases($without,
+        { name => 'mutual TLS: the certificate', request => $at->(token => $held, args => $with{gateway}), %allowed },
+        { name => 'mutual TLS: another one', request => $at->(token => $held, args => $with{another}), %certificate },
+        { name => 'mutual TLS: none', request => $at->(token => $held), %certificate });
+    cases($require,
+        { name => 'mutual TLS: a token must be bound', request => $at->(token => $held, args => $with{gateway}),
+          %allowed });
 }
 
 # --- tokens that end -------------------------------------------------------------------------------------------------

@@ -119,6 +119,17 @@ kcadm.sh create client-scopes -r demo -f - << 'JSON'
               "access.token.claim": "true", "introspection.token.claim": "true", "lightweight.claim": "true"}}]}
 JSON
 
+# Applications whose tokens are bound to a key, and to a certificate.
+kcadm.sh create clients -r demo -s clientId=app-dpop -s secret=app-dpop-secret -s serviceAccountsEnabled=true \
+  -s 'redirectUris=["https://app.example.com/*"]' \
+  -s 'attributes."dpop.bound.access.tokens"=true' \
+  -s 'attributes."client.use.lightweight.access.token.enabled"=true' \
+  -s 'defaultClientScopes=["basic","acr","roles","profile","audiences"]' -s 'optionalClientScopes=["read","write"]'
+kcadm.sh create clients -r demo -s clientId=app-tls -s secret=app-tls-secret -s serviceAccountsEnabled=true \
+  -s standardFlowEnabled=false -s 'attributes."tls.client.certificate.bound.access.tokens"=true' \
+  -s 'attributes."client.use.lightweight.access.token.enabled"=true' \
+  -s 'defaultClientScopes=["basic","acr","roles","profile","audiences"]' -s 'optionalClientScopes=["read","write"]'
+
 # Personal access tokens.
 kcadm.sh create clients -r demo -s clientId=pat -s secret=pat-secret -s standardFlowEnabled=false \
   -s 'attributes."standard.token.exchange.enabled"=true' -s 'attributes."access.token.lifespan"=7776000' \
