@@ -85,7 +85,7 @@ start_gateway() {
   backend_port=$(free_port 8181)
   echo "Starting the gateway, $(nginx -v 2>&1 | sed 's/.*: //') with the module"
   mkdir "$folder/temp"
-  (umask 077 && echo gateway-secret > "$folder/gateway-secret")
+  (umask 077 && echo gateway-secret > "$folder/gateway-secret" && head -c 32 /dev/urandom > "$folder/dpop-nonce")
   sed "s|@module@|$module|; s|@gateway_port@|$port|; s|@api_port@|$api_port|; s|@backend_port@|$backend_port|
     s|@as@|$as|; s|@page@|$here/page|; s|@cache_seconds@|$cache_seconds|" "$here/nginx.conf.in" > "$folder/nginx.conf"
   run_gateway "$port"
@@ -230,7 +230,8 @@ show_all() {
   get_token
   show_exchange
   show_cached_call
-  show_refusal '4. Without a token: refused, the API hears nothing of it' 401 'Bearer realm="api", scope="read"' "$gateway/api/orders"
+  show_refusal '4. Without a token: refused, the API hears nothing of it' 401 \
+    $'Bearer realm="api", scope="read"\nDPoP algs="* realm="api", scope="read"' "$gateway/api/orders"
   show_refusal '5. Without the scope "admin" that /api/admin/ asks for: refused' 403 'Bearer *scope="read admin"*' \
     -H "Authorization: Bearer $token" "$gateway/api/admin/users"
   expect 'the challenge' "$(header WWW-Authenticate)" '*error="insufficient_scope"*'

@@ -2,10 +2,12 @@
 // Environment: DEMO (the page's URL), API_LOG (a line a request that reached the API), FOLDER (with playwright-core in
 // node_modules; the screenshots go there).
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
+import { readProof } from './page/dpop.js';
 
 const { DEMO, API_LOG, FOLDER } = process.env;
 const { chromium } = createRequire(`${FOLDER}/`)('playwright-core');
@@ -53,10 +55,12 @@ after(async () => {
 const button = (action) => page.locator(`[data-action=${action}]`);
 const text = (selector) => page.locator(selector).innerText();
 const message = (pattern) => page.locator('#message').filter({ hasText: pattern }).waitFor();
+const heldThumbprint = () => page.locator('#browser dl div').filter({ hasText: 'bound to' }).locator('code').innerText();
 const heldToken = () => page.locator('#browser .token').first().innerText();
 const apiCalls = async () => (await readFile(API_LOG, 'utf8')).split('\n').length - 1;
 
-async function logIn(name = 'alice') {
+async function logIn(name = 'alice', { bound = false } = {}) {
+  if (bound) await page.getByRole('switch', { name: 'Bind the token to a key of this browser' }).check();
   await button('login').click();
   await page.getByLabel(/^Your name/).fill(name);
   await page.getByRole('button', { name: 'Sign in and allow' }).click();
@@ -179,10 +183,11 @@ test('a call: the API receives the JWT, first by asking, then from the cache', a
   assert.equal(await apiCalls() - reached, 2);
 });
 
+const ALGORITHMS = 'algs="ES256 ES384 ES512 PS256 PS384 PS512 EdDSA Ed25519 RS256"';
 const challenges = {
   without: {
     call: { name: 'without a token', status: '401', outcome: 'missing', cache: '–' },
-    parts: ['Bearer', 'realm="api"', 'scope="read"', 'no error'],
+    parts: ['Bearer', 'realm="api"', 'scope="read"', 'DPoP', ALGORITHMS, 'realm="api"', 'scope="read"', 'no error'],
   },
   altered: {
     call: { name: 'altered token', status: '401', outcome: 'inactive', cache: 'MISS' },
@@ -255,12 +260,115 @@ test('a logout revokes the token and forgets it; then somebody else logs in', as
   assert.equal(await page.evaluate(() => document.activeElement.dataset.action), 'login', 'the focus is not lost');
 });
 
+test('a bearer token has nothing to replay without', async () => {
+  await logIn('dora');
+  assert.match(await text('#browser'), /bound to\s+no key/);
+  assert.equal(await button('replay').isDisabled(), true);
+  await button('logout').click();
+  await message(/^Logged out/);
+});
+
+test('a token that is bound: by a proof of a key that no script can export, and gone with the page', async () => {
+  const wanted = page.waitForRequest((request) => request.url() === `${as}/token` && request.method() === 'POST');
+  await logIn('alice', { bound: true });
+  const { header, claims } = readProof((await wanted).headers().dpop);
+  const { jwk: { x, y, ...kind }, ...rest } = header;
+  assert.deepEqual({ kind, rest }, { kind: { kty: 'EC', crv: 'P-256' }, rest: { typ: 'dpop+jwt', alg: 'ES256' } });
+  assert.match(`${x} ${y}`, /^[\w-]{43} [\w-]{43}$/);
+  assert.deepEqual({ htm: claims.htm, htu: claims.htu, ath: claims.ath }, { htm: 'POST', htu: `${as}/token`, ath: undefined });
+  const thumbprint = createHash('sha256').update(`{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`).digest('base64url');
+  assert.equal(await heldThumbprint(), thumbprint);
+  assert.match(await text('#message'), /bound to a key of this browser/);
+  assert.equal(await page.locator('#binding').isVisible(), false);
+  assert.equal(await page.evaluate(async () => (await (await import('/dpop.js')).makeKey()).privateKey.extractable), false);
+  assert.deepEqual(await page.evaluate(async () => [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length]), [0, 0, 0]);
+});
+
+test('a bound token passes with a proof for this request and this nonce; the API receives a bearer token', async () => {
+  const sent = [];
+  const note = (request) => sent.push(request.headers());
+  page.on('request', note);
+  await button('call').click();
+  await message(/^Allowed.*The proof showed that the key was there/);
+  page.off('request', note);
+  const [second, first] = await calls(2);
+  assert.deepEqual(first, { name: 'with the token', status: '401', outcome: 'dpop_nonce', cache: '–' });
+  assert.deepEqual(second, { name: 'with the token', status: '200', outcome: 'active', cache: 'MISS' });
+  const token = await heldToken();
+  assert.deepEqual(sent.map(({ authorization }) => authorization), [`DPoP ${token}`, `DPoP ${token}`]);
+  const { header, claims: { jti, iat, nonce, ...claims } } = readProof(sent[1].dpop);
+  assert.deepEqual(claims, { htm: 'GET', htu: `${DEMO}api/orders`, ath: createHash('sha256').update(token).digest('base64url') });
+  assert.equal(readProof(sent[0].dpop).claims.nonce, undefined);
+  assert.match(nonce, /^\S+$/);
+  const held = await text('#browser');
+  for (const shown of ['Authorization: DPoP', 'DPoP: eyJ', jti, nonce, claims.ath, claims.htu, header.jwk.x]) {
+    assert.ok(held.includes(shown), `the page shows ${shown}`);
+  }
+  const received = await text('#api');
+  assert.match(received, /Authorization: Bearer eyJ.*signature valid.*sub\s+alice/s);
+  assert.ok(received.includes(`{"jkt":"${await heldThumbprint()}"}`), 'the JWT names the key');
+  assert.doesNotMatch(received, /DPoP:/i, 'not the proof');
+  assert.equal((await press('call')).cache, 'HIT', 'a new proof each time, and the answer from the cache');
+});
+
+test('replayed without the key it is refused: as a bearer token, with another key, with a used proof', async () => {
+  const reached = await apiCalls();
+  await button('replay').click();
+  await page.locator('#replay').waitFor();
+  assert.match(await text('#message'), /^Refused each time/);
+  assert.equal(await apiCalls() - reached, 1, 'only the call whose proof is replayed');
+  const [again, other, bearer, good] = await calls(4);
+  assert.deepEqual([good.status, good.outcome], ['200', 'active']);
+  assert.deepEqual([bearer.name, bearer.status, bearer.outcome], ['replay, as a bearer token', '401', 'bound']);
+  assert.deepEqual([other.name, other.status, other.outcome], ['replay, proof of another key', '401', 'dpop_proof']);
+  assert.deepEqual([again.name, again.status, again.outcome], ['replay, used proof', '401', 'dpop_replay']);
+  const cards = await page.locator('#replay .card').allInnerTexts();
+  assert.equal(cards.length, 3);
+  for (const [i, title, word, error] of [
+    [0, 'As a bearer token', 'bound', 'invalid_token'],
+    [1, 'With a proof of another key', 'dpop_proof', 'invalid_dpop_proof'],
+    [2, 'With the proof of a good request', 'dpop_replay', 'invalid_dpop_proof'],
+  ]) assert.match(cards[i], new RegExp(`^${title}\\s.*401 refused\\s.*judged ${word}.*WWW-Authenticate: DPoP algs=.*error="${error}"`, 's'));
+  assert.deepEqual(await page.locator('#challenge dt').allInnerTexts(),
+    ['DPoP', ALGORITHMS, 'realm="api"', 'scope="read"', 'error="invalid_dpop_proof"']);
+  assert.equal((await press('call')).status, '200', 'whoever has the key goes on');
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`bound and replayed: every text stands out, and nothing hangs over the edge of a phone, ${colorScheme}`, async () => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    assert.deepEqual(await faintTexts(), []);
+    await page.mouse.move(0, 0);
+    await page.screenshot({ path: `${FOLDER}/replayed-${colorScheme}.png`, fullPage: true });
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.ok(await overhang() <= 0);
+    await page.setViewportSize({ width: 1240, height: 900 });
+  });
+}
+
+test('a bound token for what is no token, for a scope it lacks, and after it was revoked', async () => {
+  for (const [action, outcome, error] of [
+    ['altered', 'inactive', 'invalid_token'], ['malformed', 'malformed', 'invalid_token'], ['admin', 'insufficient_scope', 'insufficient_scope'],
+  ]) {
+    assert.equal((await press(action)).outcome, outcome);
+    assert.match(await text('#challenge'), new RegExp(`WWW-Authenticate: DPoP .*error="${error}"`));
+  }
+  await button('revoke').click();
+  await message(/^Refused at once where the gateway was told/);
+  const [told, untold] = await calls(2);
+  assert.deepEqual([told.outcome, untold.outcome], ['revoked', 'active']);
+  assert.equal(await button('replay').isDisabled(), true);
+  await button('logout').click();
+  await message(/^Logged out/);
+  assert.equal(await page.locator('#replay').isVisible(), false);
+});
+
 test('by keyboard alone: the order is that of the page, and the focus is seen', async () => {
   await page.reload();
   await message(/^Nobody/);
   const focused = () => page.evaluate(() => {
     const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
-    return { action: document.activeElement.dataset.action, seen: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 };
+    return { action: document.activeElement.dataset.action ?? document.activeElement.name, seen: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 };
   });
   const order = async (count) => {
     const found = [];
@@ -272,8 +380,8 @@ test('by keyboard alone: the order is that of the page, and the focus is seen', 
     }
     return found;
   };
-  assert.deepEqual(await order(4), ['login', 'without', 'altered', 'malformed']);
-  for (let i = 0; i < 3; i += 1) await page.keyboard.press('Shift+Tab');
+  assert.deepEqual(await order(5), ['login', 'bind', 'without', 'altered', 'malformed']);
+  for (let i = 0; i < 4; i += 1) await page.keyboard.press('Shift+Tab');
   await page.keyboard.press('Enter');
   await page.getByLabel(/^Your name/).waitFor();
   await page.keyboard.press('Control+A'); // the field has the focus

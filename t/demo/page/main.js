@@ -1,29 +1,33 @@
-// What the buttons do. The token lives in this module's memory and nowhere else.
+// What the buttons do. The token, and the key that it is bound to, live in this module's memory and nowhere else.
 
 import { ask } from './ask.js';
 import * as authorization from './authorization.js';
 import { call } from './call.js';
-import { explain, explainRevocation } from './explain.js';
+import { asksForNonce, makeKey, prove } from './dpop.js';
+import { explain, explainReplay, explainRevocation } from './explain.js';
 import * as show from './show.js';
 
 let settings;
 let server;
 let token = null;
 let cachedUntil = 0; // when the gateway's cache entry for our token ends
+let nonce; // the last one that the gateway gave out, for the next proof
 let timer;
 
 const names = {
   call: 'with the token', without: 'without a token', altered: 'altered token', malformed: 'malformed token', admin: 'for the scope admin',
+  bearer: 'replay, as a bearer token', other: 'replay, proof of another key', again: 'replay, used proof',
 };
 const namesOfRevoked = { call: 'revoked, gateway told', untold: 'revoked, gateway not told', admin: 'revoked, for the scope admin' };
 
 const actions = {
-  login: async () => authorization.login(await discovered(), settings),
+  login: async () => authorization.login(await discovered(), settings, show.wantsBinding()),
   call: () => request('call', '/api/orders', token.value),
   without: () => request('without', '/api/orders'),
   altered: () => request('altered', '/api/orders', altered(token?.value ?? 'an-opaque-token-that-nobody-has-ever-issued')),
   malformed: () => request('malformed', '/api/orders', 'not a token'),
   admin: () => request('admin', '/api/admin/users', token.value),
+  replay: replayWithoutKey,
   revoke: revokeAndCall,
   logout,
 };
@@ -33,10 +37,21 @@ const discovered = async () => server ??= await authorization.discover(settings.
 // Another last character: as well-formed as before, but nobody's token.
 const altered = (value) => value.slice(0, -1) + (value.endsWith('A') ? 'B' : 'A');
 
-async function request(kind, path, value) {
-  const result = await call(path, value);
-  const own = token !== null && value === token.value;
+// With a proof, if our token is bound to a key; and once more, if the gateway asks for a nonce.
+async function request(kind, path, value, key = token?.key) {
+  if (!key || value === undefined) return send(kind, path, { token: value });
+  const sendWithProof = async () => send(kind, path, { token: value, proof: await proofFor(path, value, key) });
+  const result = await sendWithProof();
+  return asksForNonce(result) ? sendWithProof() : result;
+}
+
+const proofFor = (path, value, key) => prove(key, { method: 'GET', url: `${location.origin}${path}`, token: value, nonce });
+
+async function send(kind, path, credentials) {
+  const result = await call(path, credentials);
+  const own = token !== null && credentials.token === token.value;
   if (own && ['MISS', 'EXPIRED'].includes(result.cache)) cachedUntil = Date.now() + settings.cache_seconds * 1000;
+  nonce = result.nonce ?? nonce;
   show.browser(token, result);
   show.gateway(result);
   show.api(result);
@@ -44,6 +59,18 @@ async function request(kind, path, value) {
   show.addToCalls(own && token.revoked ? namesOfRevoked[kind] : names[kind], result);
   show.message(explain(result, { revoked: own && token.revoked, cacheSeconds: settings.cache_seconds }), result.status < 400 ? 'good' : 'bad');
   return result;
+}
+
+// What somebody can do who has seen one good request, with token and proof, but does not have the key.
+async function replayWithoutKey() {
+  const seen = await actions.call();
+  const replays = [
+    await request('bearer', seen.path, token.value, null),
+    await request('other', seen.path, token.value, await makeKey()),
+    await send('again', seen.path, { token: token.value, proof: seen.proof }),
+  ];
+  show.replay(replays);
+  show.message(explainReplay(replays), replays.every(({ status }) => status >= 400) ? 'good' : 'bad');
 }
 
 // The same API where nobody tells the gateway what has been revoked.
@@ -96,6 +123,7 @@ function reset(newToken) {
   show.gateway(null);
   show.api(null);
   show.challenge(null);
+  show.replay(null);
   show.revocation(null, null);
 }
 
@@ -114,7 +142,9 @@ async function start() {
   settings = await (await ask('/settings.json')).json();
   if (answer === null) return show.message('Nobody is logged in. Log in under any name, or see what a call without a token gets.');
   reset(await authorization.redeem(await discovered(), settings, answer));
-  return show.message('Logged in. The authorization server gave this page an opaque token. Call the API with it.', 'good');
+  return show.message(token.key
+    ? 'Logged in. The authorization server gave this page an opaque token that is bound to a key of this browser. Call the API with it.'
+    : 'Logged in. The authorization server gave this page an opaque token. Call the API with it.', 'good');
 }
 
 document.querySelector('#actions').addEventListener('click', ({ target }) => {

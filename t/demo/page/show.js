@@ -1,6 +1,7 @@
 // Puts things on the page. Everything by textContent: what the servers say is text here, never HTML.
 
-import { claims, explainChallenge } from './explain.js';
+import { readProof } from './dpop.js';
+import { claims, explainChallenges, proofParts, readChallenges } from './explain.js';
 
 const $ = (selector) => document.querySelector(selector);
 
@@ -41,11 +42,16 @@ export function actions(token) {
   for (const button of document.querySelectorAll('#actions button')) {
     const { action } = button.dataset;
     button.hidden = action === 'login' ? token !== null : action === 'logout' && token === null;
-    button.disabled = ['call', 'admin', 'revoke'].includes(action) && token === null || action === 'revoke' && token?.revoked === true;
+    button.disabled = ['call', 'admin', 'replay', 'revoke'].includes(action) && token === null
+      || ['replay', 'revoke'].includes(action) && token?.revoked === true
+      || action === 'replay' && !token?.key;
   }
+  $('#binding').hidden = token !== null;
   if (focused === 'logout') $('[data-action=login]').focus();
   else if (focused === 'revoke') $('[data-action=call]').focus();
 }
+
+export const wantsBinding = () => $('#binding input').checked;
 
 export function browser(token, result) {
   put('browser', ...(token === null ? [note('No token. Calls without one are possible, and refused.')] : held(token)), ...(result ? sent(result) : []));
@@ -58,14 +64,30 @@ const held = (token) => [
     ['allows', code(token.scope), 'as the server said'],
     ['ends', clock(token.expires)],
     ['state', token.revoked ? 'revoked' : 'good'],
+    token.key
+      ? ['bound to', code(token.key.thumbprint), 'the thumbprint of a key that this page can use, but not read']
+      : ['bound to', 'no key: it works for whoever has it'],
   ]),
 ];
 
-const sent = ({ path, token }) => [
-  note('Its last request:'),
-  element('p', { className: 'token' }, code(`GET ${path}`), element('br'),
-    code(token === undefined ? 'no Authorization header' : `Authorization: Bearer ${abridged(token)}`)),
-];
+function sent({ path, headers, proof }) {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value.split(' ').map(abridged).join(' ')}`);
+  return [
+    note('Its last request:'),
+    element('p', { className: 'token' }, ...onLines([`GET ${path}`, ...('Authorization' in headers ? lines : ['no Authorization header'])])),
+    ...(proof ? decoded(proof) : []),
+  ];
+}
+
+const onLines = (texts) => texts.flatMap((text, i) => (i ? [element('br'), code(text)] : [code(text)]));
+
+function decoded(proof) {
+  const { header, claims: claimed } = readProof(proof);
+  return [
+    note('The proof, decoded:'),
+    list(Object.entries({ ...header, ...claimed }).map(([name, value]) => [name, code(readable(name, value)), proofParts[name]])),
+  ];
+}
 
 const verdict = ({ status }) => element('p', { className: status < 400 ? 'verdict good' : 'verdict bad' },
   element('strong', { textContent: status }), ` ${status < 400 ? 'let through' : 'refused'}`);
@@ -94,9 +116,9 @@ export function api(result) {
   if (result === null) return put('api', note('Nothing yet.'));
   if (!result.received) return put('api', element('p', { className: 'verdict' }, 'Nothing.'), note('A request that is refused ends at the gateway.'));
   const { received: [line, ...headers], jwt } = result.received;
-  const authorization = headers.find((header) => /^authorization:/i.test(header)) ?? '';
+  const shown = headers.filter((header) => /^(authorization|dpop):/i.test(header));
   return put('api',
-    element('p', { className: 'token' }, code(line), element('br'), code(shortened(authorization))),
+    element('p', { className: 'token' }, ...onLines([line, ...shown.map(shortened)])),
     note(`A JWT, ${jwt.header.alg}, its signature ${jwt.signature}. Its claims, decoded:`),
     list(inOrder(jwt.claims).map(([name, value]) => [name, code(readable(name, value)), claims[name]])),
     note('The API answers with what it received, so that this page can show it. A real API does not.'));
@@ -111,14 +133,31 @@ function inOrder(received) {
   return [...names].map((name) => [name, received[name]]);
 }
 
-const readable = (name, value) => (['exp', 'iat', 'nbf'].includes(name) ? clock(value * 1000) : [value].flat().join(', '));
+function readable(name, value) {
+  if (['exp', 'iat', 'nbf'].includes(name)) return clock(value * 1000);
+  return [value].flat().map((one) => (typeof one === 'object' ? JSON.stringify(one) : one)).join(', ');
+}
 
 export function challenge(result) {
   $('#challenge').hidden = !result?.challenge;
   if (!result?.challenge) return;
+  const challenges = readChallenges(result.challenge);
   put('challenge',
-    element('p', { className: 'token' }, code(`WWW-Authenticate: ${result.challenge}`)),
-    list(explainChallenge(result.challenge).map(({ text, sentence }) => [text, sentence])));
+    element('p', { className: 'token' }, ...onLines(challenges.map(challengeLine))),
+    list(explainChallenges(challenges).map(({ text, sentence }) => [text, sentence])));
+}
+
+const challengeLine = ({ text }) => `WWW-Authenticate: ${text}`;
+
+// The same token three times without its key: a card for each.
+export function replay(replays) {
+  $('#replay').hidden = replays === null;
+  if (replays === null) return;
+  const [bearer, other, again] = replays;
+  put('replay',
+    card('As a bearer token', bearer, 'The token says to which key it is bound. Without a proof it is nothing.'),
+    card('With a proof of another key', other, 'Anybody can make a key and a proof. The token names another key.'),
+    card('With the proof of a good request', again, 'The proof is the right key\'s, but its own number has come before: the gateway remembers it until the proof is too old.'));
 }
 
 // The same token, just revoked, at two locations: a card for each.
@@ -137,6 +176,7 @@ const card = (title, result, sentence) => element('div', { className: 'card' },
   element('p', {}, code(`GET ${result.path}`)),
   verdict(result),
   element('p', {}, 'judged ', code(result.outcome ?? '–'), ', cache ', result.cache ? code(result.cache) : 'not looked into'),
+  ...readChallenges(result.challenge ?? '').map((challenge) => element('p', {}, code(challengeLine(challenge)))),
   note(sentence));
 
 export function addToCalls(name, result) {
