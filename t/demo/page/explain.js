@@ -114,6 +114,8 @@ export const claims = {
   exp: 'when it ends',
   jti: 'its own number',
   roles: 'a claim of the server\'s own',
+  acr: 'how the login was done',
+  auth_time: 'when it was done',
   cnf: 'which key it is bound to',
 };
 

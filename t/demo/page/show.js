@@ -134,7 +134,7 @@ function inOrder(received) {
 }
 
 function readable(name, value) {
-  if (['exp', 'iat', 'nbf'].includes(name)) return clock(value * 1000);
+  if (['exp', 'iat', 'nbf', 'auth_time'].includes(name)) return clock(value * 1000);
   return [value].flat().map((one) => (typeof one === 'object' ? JSON.stringify(one) : one)).join(', ');
 }
 
