@@ -1,8 +1,8 @@
 #!/bin/bash
 # Called by `./dev demo`, which installs and builds first: an authorization server, an API and the gateway on loopback,
 # the way of a request through them, then it stays up until Ctrl-C. With --once it ends at once, and with failure if
-# anything was not as it should be; with --all it also shows token exchange and signatures. With --mcp, an MCP server and
-# its client are behind and before the gateway in place of the API.
+# anything was not as it should be; with --all it also shows token exchange, signatures and a token that is bound to a
+# key. With --mcp, an MCP server and its client are behind and before the gateway in place of the API.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -272,6 +272,11 @@ show_modes() {
     -H "Authorization: Bearer $forged" "$gateway/jwt/orders"
 }
 
+show_bound() {
+  title '10. A token that is bound to a key (DPoP, RFC 9449): good with a proof of that key, and refused without'
+  AS=$as GATEWAY=$gateway node "$here/bound.mjs" || mistakes=$((mistakes + 1))
+}
+
 # forge JWT: with the subject "admin", and the signature that it had.
 forge() {
   # shellcheck disable=SC2016
@@ -339,7 +344,7 @@ else
   start_gateway
   start_backend
   show_all
-  [ -z "$all" ] || show_modes
+  [ -z "$all" ] || { show_modes; show_bound; }
 fi
 
 if [ "$mistakes" -gt 0 ]; then

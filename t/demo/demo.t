@@ -65,6 +65,12 @@ leaves_nothing('after --once');
 is($status, 0, 'with --all, everything is as expected') or diag($text);
 ok($text =~ /"aud": "https:\/\/orders\.example\.com"/, 'token exchange gives a JWT for another audience');
 ok($text =~ /another subject.*HTTP\/1\.1 401 /s, 'a JWT that was tampered with is refused');
+my @bound = $text =~ /^ +-> (\d+, \w+)$/mg;
+is_deeply(
+    \@bound,
+    ['401, dpop_nonce', '200, active', '401, bound', '401, dpop_proof', '401, dpop_replay'],
+    'a bound token: let through with a good proof and its nonce, each replay refused'
+);
 
 ($text, $status) = demo('./dev demo --once --mcp');
 is($status, 0, 'with --mcp, everything is as expected') or diag($text);
