@@ -1,42 +1,15 @@
 #include "certificate.h"
 
-#include <openssl/bio.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 
+#include <algorithm>
 #include <climits>
-#include <memory>
-
-#include "openssl.h"
+#include <cstddef>
 
 namespace jose {
 namespace {
 
-using Bio = std::unique_ptr<BIO, Release<BIO_free_all>>;
-
-struct FreeByOpenssl {
-  void operator()(void *memory) const noexcept { OPENSSL_free(memory); }
-};
-
-template <typename T>
-using Allocated = std::unique_ptr<T, FreeByOpenssl>;
-
-bool make_thumbprint_of_pem(std::string_view pem, char *thumbprint) noexcept {
-  const Bio bio(pem.size() > INT_MAX ? nullptr : BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  char *name = nullptr;
-  char *header = nullptr;
-  unsigned char *der = nullptr;
-  long size = 0;
-  if (bio == nullptr || PEM_read_bio(bio.get(), &name, &header, &der, &size) != 1) {
-    return false;
-  }
-  const Allocated<char> owned_name(name);
-  const Allocated<char> owned_header(header);
-  const Allocated<unsigned char> owned_der(der);
-  return std::string_view(name) == PEM_STRING_X509 &&
-         make_thumbprint({reinterpret_cast<const char *>(der), static_cast<std::size_t>(size)}, thumbprint);
-}
+using Result = CertificateThumbprint;
 
 /// @return the value of a hexadecimal digit, or -1.
 int digit(char c) noexcept {
@@ -70,43 +43,74 @@ std::size_t percent_decode(std::string_view text, char *out) noexcept {
   return size;
 }
 
-bool make_thumbprint_of_encoded_pem(std::string_view text, Memory &memory, char *thumbprint) noexcept {
-  auto *pem = static_cast<char *>(memory.allocate(text.size()));
-  return pem != nullptr && make_thumbprint_of_pem({pem, percent_decode(text, pem)}, thumbprint);
+/// @return how many `=` end the text. OpenSSL takes `=` for a digit, so that it must stand nowhere else.
+std::size_t count_padding(std::string_view base64) noexcept {
+  return base64.size() - (base64.find_last_not_of('=') + 1);
+}
+
+bool is_base64(std::string_view text) noexcept {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const std::size_t padding = count_padding(text);
+  return !text.empty() && text.size() <= INT_MAX && text.size() % 4 == 0 && padding <= 2 &&
+         std::min(text.find_first_not_of(alphabet), text.size()) == text.size() - padding;
+}
+
+Result make_thumbprint_of_base64(std::string_view text, Memory &memory, char *thumbprint) noexcept {
+  if (!is_base64(text)) {
+    return Result::unreadable;
+  }
+  auto *der = static_cast<unsigned char *>(memory.allocate(text.size()));
+  if (der == nullptr) {
+    return Result::failed;
+  }
+  const int decoded =
+      EVP_DecodeBlock(der, reinterpret_cast<const unsigned char *>(text.data()), static_cast<int>(text.size()));
+  const std::size_t size = static_cast<std::size_t>(decoded) - count_padding(text);
+  return make_thumbprint({reinterpret_cast<const char *>(der), size}, thumbprint) ? Result::made : Result::failed;
 }
 
 /// RFC 9651 section 3.3.5, without parameters.
-bool make_thumbprint_of_byte_sequence(std::string_view text, Memory &memory, char *thumbprint) noexcept {
-  if (text.size() < 3 || text.back() != ':') {
-    return false;
+Result make_thumbprint_of_byte_sequence(std::string_view text, Memory &memory, char *thumbprint) noexcept {
+  return text.size() > 2 && text.back() == ':'
+             ? make_thumbprint_of_base64(text.substr(1, text.size() - 2), memory, thumbprint)
+             : Result::unreadable;
+}
+
+/// RFC 7468 section 3: text before the block counts as little as white space within it.
+Result make_thumbprint_of_pem(std::string_view pem, Memory &memory, char *thumbprint) noexcept {
+  constexpr std::string_view begin = "-----BEGIN ";
+  constexpr std::string_view begin_of_certificate = "-----BEGIN CERTIFICATE-----";
+  constexpr std::string_view end_of_certificate = "-----END CERTIFICATE-----";
+  constexpr std::string_view white_space = " \t\r\n\v\f";
+  pem.remove_prefix(std::min(pem.find(begin), pem.size()));
+  const std::size_t end = pem.find(end_of_certificate);
+  if (pem.substr(0, begin_of_certificate.size()) != begin_of_certificate || end == std::string_view::npos) {
+    return Result::unreadable;
   }
-  const std::string_view encoded = text.substr(1, text.size() - 2);
-  const std::size_t padding = encoded.size() - (encoded.find_last_not_of('=') + 1);
-  auto *der = static_cast<unsigned char *>(memory.allocate(encoded.size()));
-  if (der == nullptr || encoded.size() % 4 != 0 || padding > 2 || encoded.size() > INT_MAX) {
-    return false;
+  const std::string_view block = pem.substr(begin_of_certificate.size(), end - begin_of_certificate.size());
+  auto *base64 = static_cast<char *>(memory.allocate(block.size() + 1));
+  if (base64 == nullptr) {
+    return Result::failed;
   }
-  const int size =
-      EVP_DecodeBlock(der, reinterpret_cast<const unsigned char *>(encoded.data()), static_cast<int>(encoded.size()));
-  return size > static_cast<int>(padding) &&
-         make_thumbprint({reinterpret_cast<const char *>(der), static_cast<std::size_t>(size) - padding}, thumbprint);
+  const char *written = std::copy_if(block.begin(), block.end(), base64, [white_space](char c) noexcept {
+    return white_space.find(c) == std::string_view::npos;
+  });
+  return make_thumbprint_of_base64({base64, static_cast<std::size_t>(written - base64)}, memory, thumbprint);
+}
+
+Result make_thumbprint_of_encoded_pem(std::string_view text, Memory &memory, char *thumbprint) noexcept {
+  auto *pem = static_cast<char *>(memory.allocate(text.size()));
+  return pem == nullptr ? Result::failed : make_thumbprint_of_pem({pem, percent_decode(text, pem)}, memory, thumbprint);
 }
 
 }  // namespace
 
-bool make_certificate_thumbprint(std::string_view text, Memory &memory, char *thumbprint) noexcept {
-  bool is_made = false;
-  if (text.empty()) {
-    return false;
+CertificateThumbprint make_certificate_thumbprint(std::string_view text, Memory &memory, char *thumbprint) noexcept {
+  if (text.substr(0, 1) == ":") {
+    return make_thumbprint_of_byte_sequence(text, memory, thumbprint);
   }
-  if (text.front() == ':') {
-    is_made = make_thumbprint_of_byte_sequence(text, memory, thumbprint);
-  } else {
-    is_made = text.find('%') != std::string_view::npos ? make_thumbprint_of_encoded_pem(text, memory, thumbprint)
-                                                       : make_thumbprint_of_pem(text, thumbprint);
-  }
-  (void)take_openssl_error();
-  return is_made;
+  return text.find('%') == std::string_view::npos ? make_thumbprint_of_pem(text, memory, thumbprint)
+                                                  : make_thumbprint_of_encoded_pem(text, memory, thumbprint);
 }
 
 }  // namespace jose

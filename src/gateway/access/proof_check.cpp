@@ -105,7 +105,7 @@ AccessStep check_for_request(ngx_http_request_t *r, const RequestState &state, c
   return {checked.outcome == Outcome::active ? verify(client, memory) : checked};
 }
 
-/// @return false where there is no memory.
+/// @return false where there is no memory, or OpenSSL fails.
 bool find_certificate(ngx_http_request_t *r, const phantom_token_location_t &location,
                       std::string_view &thumbprint) noexcept {
   ngx_str_t text;
@@ -116,9 +116,10 @@ bool find_certificate(ngx_http_request_t *r, const phantom_token_location_t &loc
     return false;
   }
   PoolMemory memory(r->pool);
-  const bool is_made = jose::make_certificate_thumbprint(to_view(text), memory, written);
-  thumbprint = is_made ? std::string_view(written, jose::thumbprint_size) : std::string_view();
-  return !memory.ran_out();
+  const jose::CertificateThumbprint made = jose::make_certificate_thumbprint(to_view(text), memory, written);
+  thumbprint =
+      made == jose::CertificateThumbprint::made ? std::string_view(written, jose::thumbprint_size) : std::string_view();
+  return made != jose::CertificateThumbprint::failed;
 }
 
 AccessStep refuse_replay(const ngx_shm_zone_t &zone, Use use) noexcept {

@@ -12,7 +12,7 @@ AccessStep check_proof(ngx_http_request_t *r, RequestState &state, const phantom
 
 /// Finds what the client has proven to have: the key of its proof, and its certificate where the token is bound to one.
 /// @param proven set where the result is true.
-/// @return false where there is no memory.
+/// @return false where there is no memory, or OpenSSL fails.
 bool find_proven_keys(ngx_http_request_t *r, const RequestState &state, const phantom_token_location_t &location,
                       const oauth::CheckedClaims &claims, oauth::ProvenKeys &proven) noexcept;
 
