@@ -166,10 +166,7 @@ Import import_okp(const JwkMembers &jwk, PublicKey &key) noexcept {
   return key.key == nullptr ? refused_by_openssl() : Import::good;
 }
 
-}  // namespace
-
-Import import_public_key(const JwkMembers &jwk, PublicKey &key) noexcept {
-  key = {};
+Import import_by_type(const JwkMembers &jwk, PublicKey &key) noexcept {
   if (jwk.kty == "RSA") {
     return import_rsa(jwk, key);
   }
@@ -177,6 +174,20 @@ Import import_public_key(const JwkMembers &jwk, PublicKey &key) noexcept {
     return import_ec(jwk, key);
   }
   return jwk.kty == "OKP" ? import_okp(jwk, key) : Import::other_kind;
+}
+
+}  // namespace
+
+Import import_public_key(const JwkMembers &jwk, PublicKey &key) noexcept {
+  key = {};
+  const Import result = import_by_type(jwk, key);
+  // OpenSSL makes a key although an allocation has failed on the way. Such a key may be of size 0 for as long as it
+  // lives, and whatever it has signed would be refused.
+  if (take_openssl_error() != OpensslError::none && result == Import::good) {
+    free_public_key(key);
+    return Import::no_memory;
+  }
+  return result;
 }
 
 void free_public_key(PublicKey &key) noexcept {
