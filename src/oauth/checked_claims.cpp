@@ -40,7 +40,7 @@ struct ConfirmationMethods {
 };
 
 /// Keycloak says beside a `jkt` how it came to be, which asks for nothing else.
-bool is_remark(const jose::JsonValue &member) noexcept {
+bool is_remark_about_jkt(const jose::JsonValue &member) noexcept {
   return member.name == "kc-jkt-type" && member.kind == jose::JsonKind::string && member.text == "DPoP";
 }
 
@@ -54,10 +54,10 @@ ConfirmationMethods read_methods(const jose::JsonValue *cnf) noexcept {
   methods.certificate = cnf->member("x5t#S256");
   methods.is_understood = methods.jkt != nullptr || methods.certificate != nullptr;
   for (const jose::JsonValue *member = cnf->first; member != nullptr; member = member->next) {
-    const bool is_known = member == methods.jkt || member == methods.certificate;
-    const bool is_understood =
-        is_known ? member->kind == jose::JsonKind::string : member->kind == jose::JsonKind::null || is_remark(*member);
-    methods.is_understood &= is_understood;
+    const bool is_method = member == methods.jkt || member == methods.certificate;
+    const bool is_harmless =
+        member->kind == jose::JsonKind::null || (methods.jkt != nullptr && is_remark_about_jkt(*member));
+    methods.is_understood &= is_method ? member->kind == jose::JsonKind::string : is_harmless;
   }
   return methods;
 }
