@@ -161,12 +161,41 @@ TEST(Bearer, IsReadWithoutAScheme) {
   EXPECT_EQ(read_token("a,b", TokenSyntax::visible).kind, Credentials::malformed);
 }
 
+// RFC 9449 section 7.1: `DPoP` and a token of the same grammar.
+TEST(Dpop, DiffersFromBearerInTheSchemeOnly) {
+  for (const std::string_view header :
+       {""sv, " "sv, "Basic x"sv, "Bearer abc"sv, "DPoPabc"sv, "DPo"sv, "DPoPs abc"sv, "xDPoP abc"sv, " DPoP abc"sv,
+        "DPoP,abc"sv, "Bearer DPoP abc"sv, "DPoP\0 abc"sv}) {
+    EXPECT_EQ(parse_dpop(header, TokenSyntax::b64token).kind, Credentials::missing) << header;
+  }
+  for (const std::string_view header : {"DPoP"sv, "dpop "sv, "DPoP\tabc"sv, "DPoP a b"sv, "DPoP a,b"sv, "DPoP abc "sv,
+                                        "DPoP ="sv, "DPoP \"abc\""sv, "DPoP a=b"sv}) {
+    EXPECT_EQ(parse_dpop(header, TokenSyntax::b64token).kind, Credentials::malformed) << header;
+    EXPECT_TRUE(parse_dpop(header, TokenSyntax::b64token).token.empty()) << header;
+  }
+  for (const std::string_view header : {"DPoP abc"sv, "dpop abc"sv, "DPOP    abc"sv, "dPoP a-._~+/9=="sv}) {
+    const BearerCredentials credentials = parse_dpop(header, TokenSyntax::b64token);
+    EXPECT_EQ(credentials.kind, Credentials::bearer) << header;
+    EXPECT_EQ(credentials.token, header.substr(header.rfind(' ') + 1)) << header;
+    EXPECT_EQ(parse_bearer(header).kind, Credentials::missing) << header;
+  }
+  EXPECT_EQ(parse_dpop("DPoP a=b", TokenSyntax::visible).token, "a=b");
+  EXPECT_EQ(parse_dpop("DPoP a;b", TokenSyntax::visible).kind, Credentials::malformed);
+}
+
 TEST(Bearer, IsKnownByItsScheme) {
   for (const std::string_view header : {"Bearer"sv, "bearer x"sv, "BEARER\tx"sv, "Bearer a b"sv}) {
     EXPECT_TRUE(has_scheme(header, Scheme::bearer)) << header;
   }
   for (const std::string_view header : {""sv, "Basic x"sv, "Bearerx"sv, " Bearer x"sv, "Bearer,x"sv}) {
     EXPECT_FALSE(has_scheme(header, Scheme::bearer)) << header;
+  }
+  for (const std::string_view header : {"DPoP"sv, "dpop x"sv, "DPOP\tx"sv, "DPoP a b"sv}) {
+    EXPECT_TRUE(has_scheme(header, Scheme::dpop)) << header;
+    EXPECT_FALSE(has_scheme(header, Scheme::bearer)) << header;
+  }
+  for (const std::string_view header : {""sv, "Bearer x"sv, "DPoPx"sv, " DPoP x"sv, "DPoP,x"sv}) {
+    EXPECT_FALSE(has_scheme(header, Scheme::dpop)) << header;
   }
 }
 

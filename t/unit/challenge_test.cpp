@@ -24,8 +24,8 @@ class ChallengeReader {
  public:
   explicit ChallengeReader(std::string_view text) : rest_(text) {}
 
-  std::optional<Parameters> read() {
-    if (!take("Bearer ")) {
+  std::optional<Parameters> read(std::string_view scheme = "Bearer ") {
+    if (!take(scheme)) {
       return std::nullopt;
     }
     Parameters parameters;
@@ -182,6 +182,34 @@ TEST(Challenge, NamesTheAuthenticationThatIsWanted) {
                                {"acr_values", R"(myACR urn:"x"\)"},
                                {"resource_metadata", "https://a/"}};
   EXPECT_EQ(ChallengeReader(write(challenge)).read(), expected);
+}
+
+// RFC 9449 section 7.1, with its example: which algorithms may sign a proof comes first.
+TEST(Challenge, OfDpopNamesTheAlgorithms) {
+  const std::string_view algorithms[] = {"ES256", "PS256", "ES256"};
+  const std::string_view scopes[] = {"read", "write"};
+  const std::string_view acr_values[] = {"gold"};
+  Challenge challenge;
+  challenge.realm = R"(an "api")";
+  challenge.scheme = Scheme::dpop;
+  challenge.algorithms = {algorithms, 2};
+  EXPECT_EQ(write(challenge), R"(DPoP algs="ES256 PS256", realm="an \"api\"")");
+  challenge.algorithms = {algorithms, 3};
+  challenge.scopes = {scopes, 2};
+  challenge.error = "use_dpop_nonce";
+  challenge.resource_metadata = "https://a/";
+  challenge.acr_values = {acr_values, 1};
+  challenge.max_age = "5";
+  const Parameters expected = {{"algs", "ES256 PS256"},
+                               {"realm", R"(an "api")"},
+                               {"scope", "read write"},
+                               {"error", "use_dpop_nonce"},
+                               {"acr_values", "gold"},
+                               {"max_age", "5"},
+                               {"resource_metadata", "https://a/"}};
+  EXPECT_EQ(ChallengeReader(write(challenge)).read("DPoP "), expected);
+  challenge.scheme = Scheme::bearer;
+  EXPECT_EQ(ChallengeReader(write(challenge)).read(), Parameters(expected.begin() + 1, expected.end()));
 }
 
 }  // namespace

@@ -52,6 +52,33 @@ TEST(ResourceMetadata, LeavesOutWhatIsEmpty) {
   EXPECT_EQ(write("https://a", {}, {}, false), "{\"resource\":\"https://a\"}\n");
 }
 
+// RFC 9728 section 2
+TEST(ResourceMetadata, SaysHowTokensAreBound) {
+  const std::string_view algorithms[] = {"ES256", "EdDSA", "ES256"};
+  const auto text = [&algorithms](std::size_t count, bool requires_dpop, bool accepts_certificates) {
+    ResourceMetadata metadata;
+    metadata.resource = "https://a";
+    metadata.accepts_header = false;
+    metadata.dpop_algorithms = {algorithms, count};
+    metadata.requires_dpop = requires_dpop;
+    metadata.accepts_certificates = accepts_certificates;
+    TestMemory memory;
+    std::string_view written;
+    EXPECT_TRUE(write_text(
+        memory, [&metadata](Writer &writer) { put_resource_metadata(writer, metadata); }, written));
+    return std::string(written);
+  };
+  const std::string list = R"(,"dpop_signing_alg_values_supported":["ES256","EdDSA"])";
+  const std::string required = R"(,"dpop_bound_access_tokens_required":true)";
+  const std::string certificates = R"(,"tls_client_certificate_bound_access_tokens":true)";
+  const std::string begin = R"({"resource":"https://a")";
+  EXPECT_EQ(text(0, false, false), begin + "}\n");
+  EXPECT_EQ(text(2, false, false), begin + list + "}\n");
+  EXPECT_EQ(text(3, true, false), begin + list + required + "}\n");
+  EXPECT_EQ(text(2, true, true), begin + list + required + certificates + "}\n");
+  EXPECT_EQ(text(0, false, true), begin + certificates + "}\n");
+}
+
 TEST(ResourceMetadata, NamesEachOnce) {
   EXPECT_EQ(write("https://a", {"https://b", "https://c", "https://b"}, {"r", "w", "r", "w"}, false),
             R"({"resource":"https://a","authorization_servers":["https://b","https://c"],"scopes_supported":["r","w"]})"
