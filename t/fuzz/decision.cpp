@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <string>
 
 #include "document.h"
@@ -17,11 +18,13 @@ namespace {
 
 constexpr std::int64_t now = 1700000000;
 
-/// The requirements as a line: scopes, `all` or `any`, issuers, audiences, leeway, `refuse` or `pass`, values of acr,
-/// age, with `;` between them.
+/// The requirements as a line: scopes, `all` or `any`, issuers, audiences, leeway, what becomes of bound tokens (a word
+/// of phantom_token_confirmation), values of acr, age, and what the client has shown: the thumbprint of its proof's
+/// key,
+/// `-` where the scheme is not DPoP, and that of its certificate; with `;` between them.
 struct RequirementsLine {
   explicit RequirementsLine(std::string_view line) {
-    std::string_view fields[8];
+    std::string_view fields[10];
     for (std::string_view &field : fields) {
       field = line.substr(0, line.find(';'));
       line.remove_prefix(std::min(field.size() + 1, line.size()));
@@ -36,7 +39,13 @@ struct RequirementsLine {
     audiences = fuzz::split(fields[3], ' ');
     std::from_chars(fields[4].data(), fields[4].data() + std::min<std::size_t>(fields[4].size(), 9), leeway);
     leeway = std::max<std::int64_t>(leeway, 0);
-    accept_bound = fields[5] == "pass";
+    confirmation = fields[5] == "pass"      ? oauth::Confirmation::pass
+                   : fields[5] == "verify"  ? oauth::Confirmation::verify
+                   : fields[5] == "require" ? oauth::Confirmation::require
+                                            : oauth::Confirmation::refuse;
+    by_dpop = !fields[8].empty() && fields[8] != "-";
+    jwk = by_dpop ? fields[8] : std::string_view();
+    certificate = fields[9];
     acr_values = fuzz::split(fields[6], ' ');
     std::from_chars(fields[7].data(), fields[7].data() + std::min<std::size_t>(fields[7].size(), 9), max_auth_age);
     max_auth_age = std::max(max_auth_age, oauth::Requirements::any_age);
@@ -50,14 +59,18 @@ struct RequirementsLine {
             leeway,
             fuzz::strings(acr_values),
             max_auth_age,
-            accept_bound ? oauth::Confirmation::pass : oauth::Confirmation::refuse};
+            confirmation};
   }
+
+  oauth::ProvenKeys proven() const { return {by_dpop, jwk, certificate}; }
 
   std::vector<std::string_view> scopes, issuers, audiences, acr_values;
   bool any = false;
   std::int64_t leeway = 0;
   std::int64_t max_auth_age = oauth::Requirements::any_age;
-  bool accept_bound = false;
+  oauth::Confirmation confirmation = oauth::Confirmation::refuse;
+  bool by_dpop = false;
+  std::string_view jwk, certificate;
 };
 
 /// What speaks of one token. A document that is not there is nullptr.
@@ -100,9 +113,65 @@ bool issuer_and_audience_hold(const Documents &documents, const RequirementsLine
                                      (aud == nullptr || holds_one(aud, line.audiences))));
 }
 
-bool is_bound(const json_t *document) {
+bool has_dpop_type(const json_t *document) {
   const auto type = fuzz::string_member(document, "token_type");
-  return fuzz::member(document, "cnf") != nullptr || (type && fuzz::same_word(*type, "dpop"));
+  return type && fuzz::same_word(*type, "dpop");
+}
+
+bool is_bound(const json_t *document) {
+  return fuzz::member(document, "cnf") != nullptr || has_dpop_type(document);
+}
+
+/// Whether a `cnf` is one of the two methods, or both, and nothing else but Keycloak's remark about a `jkt`.
+bool is_known_confirmation(const json_t *cnf) {
+  std::set<std::string> names;
+  const char *name = nullptr;
+  json_t *value = nullptr;
+  json_object_foreach(const_cast<json_t *>(cnf), name, value) {
+    if (!json_is_null(value)) {
+      names.insert(json_is_string(value) ? name : "no string");
+    }
+  }
+  const bool is_of_dpop = names.count("jkt") != 0;
+  if (is_of_dpop && fuzz::string_member(cnf, "kc-jkt-type") == std::string_view("DPoP")) {
+    names.erase("kc-jkt-type");
+  }
+  names.erase("jkt");
+  const bool is_of_certificate = names.erase("x5t#S256") != 0;
+  return names.empty() && (is_of_dpop || is_of_certificate);
+}
+
+/// What the contract makes of `cnf`, in both documents, and of what the client has shown.
+oauth::Outcome judge_confirmation(const Documents &documents, const RequirementsLine &line) {
+  using oauth::Outcome;
+  const bool bound = is_bound(documents.members) || is_bound(documents.claims);
+  const bool checks =
+      line.confirmation == oauth::Confirmation::verify || line.confirmation == oauth::Confirmation::require;
+  if (!checks) {
+    return bound && line.confirmation == oauth::Confirmation::refuse ? Outcome::bound : Outcome::active;
+  }
+  if (!bound) {
+    return line.by_dpop || line.confirmation == oauth::Confirmation::require ? Outcome::bound : Outcome::active;
+  }
+  bool needs_key = false;
+  bool has_key = true;
+  bool has_certificate = true;
+  for (const json_t *document : {documents.members, documents.claims}) {
+    const json_t *cnf = fuzz::member(document, "cnf");
+    if (cnf != nullptr && (!json_is_object(cnf) || !is_known_confirmation(cnf))) {
+      return Outcome::bound;
+    }
+    const auto jkt = fuzz::string_member(cnf, "jkt");
+    const auto x5t = fuzz::string_member(cnf, "x5t#S256");
+    needs_key = needs_key || jkt;
+    has_key = has_key && (!jkt || *jkt == line.jwk);
+    has_certificate = has_certificate && (!x5t || (!line.certificate.empty() && *x5t == line.certificate));
+  }
+  const bool has_type = has_dpop_type(documents.members) || has_dpop_type(documents.claims);
+  if (needs_key != line.by_dpop || (has_type && !needs_key)) {
+    return Outcome::bound;
+  }
+  return !has_key ? Outcome::dpop_proof : has_certificate ? Outcome::active : Outcome::certificate;
 }
 
 const json_t *granted_by(const Documents &documents) {
@@ -151,12 +220,19 @@ bool authentication_holds(const Documents &documents, const RequirementsLine &li
   return is_recent && (line.acr_values.empty() || is_among(first_member(documents, "acr"), line.acr_values));
 }
 
-bool may_pass(const Documents &documents, const RequirementsLine &line) {
+bool token_holds(const Documents &documents, const RequirementsLine &line) {
   const auto leeway = static_cast<double>(line.leeway);
   return times_hold(documents.members, leeway) && times_hold(documents.claims, leeway) &&
-         times_hold(documents.envelope, leeway) && issuer_and_audience_hold(documents, line) &&
-         (line.accept_bound || (!is_bound(documents.members) && !is_bound(documents.claims))) &&
-         scopes_hold(documents, line) && authentication_holds(documents, line);
+         times_hold(documents.envelope, leeway) && issuer_and_audience_hold(documents, line);
+}
+
+bool grant_holds(const Documents &documents, const RequirementsLine &line) {
+  return scopes_hold(documents, line) && authentication_holds(documents, line);
+}
+
+bool is_of_confirmation(oauth::Outcome outcome) {
+  return outcome == oauth::Outcome::bound || outcome == oauth::Outcome::dpop_proof ||
+         outcome == oauth::Outcome::certificate;
 }
 
 /// A document of which both readers understand the dates alike.
@@ -173,14 +249,14 @@ struct Document : fuzz::Document {
 };
 
 /// What a copy of the answer is judged to be.
-oauth::Outcome decide_packed(const oauth::TokenInformation &information, const oauth::Requirements &requirements) {
+oauth::Outcome decide_packed(const oauth::TokenInformation &information, const RequirementsLine &line) {
   fuzz::Memory memory;
   std::string_view packed;
   oauth::TokenInformation copy;
   REQUIRE(jose::write_text(
       memory, [&](jose::Writer &writer) { oauth::pack(writer, information); }, packed));
   REQUIRE(oauth::unpack(packed, "a.b.c", memory, copy));
-  return oauth::decide(copy, requirements, {}, now).outcome;
+  return oauth::decide(copy, line.requirements(), line.proven(), now).outcome;
 }
 
 }  // namespace
@@ -201,14 +277,19 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   information.members = members.usable ? members.ours : nullptr;
   information.checked_claims = oauth::gather_checked_claims(has_jwt ? claims.ours : nullptr, information.members,
                                                             envelope.usable ? envelope.ours : nullptr);
-  REQUIRE(oauth::decide(information, line.requirements(), {}, now).outcome != oauth::Outcome::active);
+  REQUIRE(oauth::decide(information, line.requirements(), line.proven(), now).outcome != oauth::Outcome::active);
 
   information.outcome = oauth::Outcome::active;
   const Documents documents = {members.usable ? members.theirs.get() : nullptr, has_jwt ? claims.theirs.get() : nullptr,
                                envelope.usable ? envelope.theirs.get() : nullptr};
-  const oauth::Verdict verdict = oauth::decide(information, line.requirements(), {}, now);
+  const oauth::Verdict verdict = oauth::decide(information, line.requirements(), line.proven(), now);
   const bool is_readable = !claims.has_unreadable_date && !members.has_unreadable_date && !envelope.has_unreadable_date;
-  REQUIRE((verdict.outcome == oauth::Outcome::active) == (is_readable && may_pass(documents, line)));
-  REQUIRE(decide_packed(information, line.requirements()) == verdict.outcome);
+  const bool is_token = is_readable && token_holds(documents, line);
+  const oauth::Outcome confirmed = judge_confirmation(documents, line);
+  REQUIRE(is_of_confirmation(verdict.outcome) == (is_token && confirmed != oauth::Outcome::active));
+  REQUIRE(!is_of_confirmation(verdict.outcome) || verdict.outcome == confirmed);
+  REQUIRE((verdict.outcome == oauth::Outcome::active) ==
+          (is_token && confirmed == oauth::Outcome::active && grant_holds(documents, line)));
+  REQUIRE(decide_packed(information, line) == verdict.outcome);
   return 0;
 }
