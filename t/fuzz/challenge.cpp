@@ -37,9 +37,9 @@ std::string take_quoted_string(std::string_view &text) {
   }
 }
 
-std::map<std::string, std::string> parse(std::string_view text) {
+std::map<std::string, std::string> parse(std::string_view text, std::string_view scheme) {
   std::map<std::string, std::string> parameters;
-  take(text, "Bearer ");
+  take(text, scheme);
   while (true) {
     const std::string name(text.substr(0, text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_")));
     REQUIRE(!name.empty() && parameters.count(name) == 0);
@@ -65,7 +65,8 @@ std::string join_first_ones(const std::vector<std::string_view> &scopes) {
 
 }  // namespace
 
-// A line each: realm, scopes, error, resource_metadata, acr_values, max_age.
+// A line each: realm, scopes, error, resource_metadata, acr_values, max_age, the algorithms of scheme DPoP (none:
+// scheme Bearer).
 int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   fuzz::Input input(data, size);
   const std::string_view realm = input.line();
@@ -74,12 +75,18 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const std::string_view metadata = input.line();
   const std::vector<std::string_view> acr_values = fuzz::split(input.line(), ' ');
   const std::string_view max_age = input.line();
+  const std::vector<std::string_view> algorithms = fuzz::split(input.line(), ' ');
+  const oauth::Scheme scheme = algorithms.empty() ? oauth::Scheme::bearer : oauth::Scheme::dpop;
   const oauth::Challenge challenge = {realm,    fuzz::strings(scopes),     error,
-                                      metadata, fuzz::strings(acr_values), max_age};
+                                      metadata, fuzz::strings(acr_values), max_age,
+                                      scheme,   fuzz::strings(algorithms)};
 
   std::string text(oauth::challenge_size(challenge), '\0');
   REQUIRE(oauth::write_challenge(text.data(), challenge) == text.data() + text.size());
   std::map<std::string, std::string> expected = {{"realm", std::string(realm)}};
+  if (!algorithms.empty()) {
+    expected["algs"] = join_first_ones(algorithms);
+  }
   if (!scopes.empty()) {
     expected["scope"] = join_first_ones(scopes);
   }
@@ -95,6 +102,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   if (!max_age.empty()) {
     expected["max_age"] = max_age;
   }
-  REQUIRE(parse(text) == expected);
+  REQUIRE(parse(text, algorithms.empty() ? "Bearer " : "DPoP ") == expected);
   return 0;
 }
