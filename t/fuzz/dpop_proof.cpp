@@ -227,9 +227,9 @@ struct Expected {
   bool is_nonce_due = false;
 };
 
-Expected judge(const fuzz::Jws &jws, const Settings &settings) {
+Expected judge(std::string_view text, const fuzz::Jws &jws, const Settings &settings) {
   Expected expected;
-  if (!jws.good || !header_holds(jws, settings) || !claims_hold(jws.claims.get(), settings)) {
+  if (!jws.good || jws.compact != text || !header_holds(jws, settings) || !claims_hold(jws.claims.get(), settings)) {
     return expected;
   }
   if (settings.lifetime != 0) {
@@ -290,7 +290,7 @@ oauth::Verdict take_steps(const std::string &text, const Settings &settings, fuz
   if (verdict.outcome == Outcome::active) {
     verdict = oauth::check_dpop_proof(proof, settings.requirements(), request, memory);
   }
-  return verdict.outcome == Outcome::active ? oauth::verify_dpop_proof(proof) : verdict;
+  return verdict.outcome == Outcome::active ? oauth::verify_dpop_proof(proof, memory) : verdict;
 }
 
 void check(const std::string &text, const Settings &settings) {
@@ -307,7 +307,7 @@ void check(const std::string &text, const Settings &settings) {
   if (jws.open || !has_clear_dates(text)) {
     return;
   }
-  const Expected expected = judge(jws, settings);
+  const Expected expected = judge(text, jws, settings);
   ERR_clear_error();
   REQUIRE(verdict.outcome == expected.outcome);
   if (verdict.outcome == Outcome::active) {
