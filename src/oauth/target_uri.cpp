@@ -13,6 +13,12 @@ struct Target {
   std::string_view path;    ///< as it is, for nginx takes more in it than RFC 3986 allows
 };
 
+/// @param origin that parse_http_url() takes.
+bool has_port(std::string_view origin) noexcept {
+  const std::size_t last = origin.find_last_of(":]");
+  return origin[last] == ':' && origin.substr(last, 3) != "://";
+}
+
 bool split(std::string_view text, Target &target) noexcept {
   text = text.substr(0, text.find_first_of("?#"));
   const std::size_t authority = text.find("://");
@@ -20,9 +26,10 @@ bool split(std::string_view text, Target &target) noexcept {
   target.origin = text.substr(0, path);
   target.path = path == std::string_view::npos ? std::string_view() : text.substr(path);
   // RFC 3986 section 6.2.3: a port may be empty.
-  target.origin.remove_suffix(!target.origin.empty() && target.origin.back() == ':' ? 1 : 0);
+  const bool has_empty_port = !target.origin.empty() && target.origin.back() == ':';
+  target.origin.remove_suffix(has_empty_port ? 1 : 0);
   HttpUrl url;
-  return parse_http_url(target.origin, url) && url.path.empty();
+  return parse_http_url(target.origin, url) && url.path.empty() && !(has_empty_port && has_port(target.origin));
 }
 
 int hex_value(char c) noexcept {

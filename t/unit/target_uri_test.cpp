@@ -143,8 +143,8 @@ TEST(TargetUri, IsNoneWithoutASchemeAndAHostThatCanBeCompared) {
         "https://[/", "https://[]/", "https://]/", "https://[::1/", "https://[::1]a/", "https://[v1.a]/",
         "https://[::1%25eth0]/", "https://::1/", "https://[::1", "https://[g::]/",
         // ports
-        "http://:80/", "http://:/", "http://a::/", "http://a:80:80/", "http://a:x/", "http://a:-1/", "http://a:123456/",
-        "http://a: 80/", "http://a:80 /"}) {
+        "http://:80/", "http://:/", "http://a::/", "http://a:80:/", "http://a:8080:", "http://[::1]:80:/",
+        "http://a:80:80/", "http://a:x/", "http://a:-1/", "http://a:123456/", "http://a: 80/", "http://a:80 /"}) {
     EXPECT_FALSE(is_target_uri(text)) << text;
     EXPECT_FALSE(same(text, text)) << text;
     EXPECT_FALSE(same(text, "http://a/")) << text;
