@@ -20,6 +20,7 @@ use lib abs_path(dirname(__FILE__) . '/../lib');
 use Fuzz::Case qw(make_case explain);
 use Fuzz::Compact 'use_keys';
 use Fuzz::Locations qw(configuration is_long_down);
+use Fuzz::Proof qw(make_keys nonce_secret);
 use Fuzz::Servers;
 use Fuzz::Token 'begin';
 use Harness::Challenge 'parse_challenge';
@@ -42,12 +43,14 @@ my $folder = temporary_folder();
 
 my %keys = (good => rsa_key('good'), other => rsa_key('other'));
 use_keys(map { $_ => "$keys{$_}{folder}/key.pem" } keys %keys);
+make_keys();
 begin($option{seed}, $start);
 
 my $api = Fuzz::Servers->api;
 my $as  = Fuzz::Servers->authorization_server(jwks => jwks($keys{good}), secret => 'gateway-secret');
 my $gateway = Harness::Nginx->new(configuration(), workers => 2, servers => { AS => $as, API => $api });
 write_file($gateway->folder . '/secret', 'gateway-secret', oct 600);
+write_file($gateway->folder . '/nonces', nonce_secret(), oct 600);
 write_file($gateway->folder . '/users', "user:{PLAIN}password\n", oct 644);
 $gateway->start;
 
@@ -73,7 +76,8 @@ sub run_client {
         my ($response, $broken) = exchange($connection, $case);
         $case->{verdict} = 'refuse' if $stale && is_long_down(time);
         $connection = undef if $broken;
-        my @wrong = violations($case, $response, $broken, $api->seen($client));
+        my @replayed = replay_wrong($connection, $case, $response);
+        my @wrong = (@replayed, violations($case, $response, $broken, $api->seen($client)));
         $count{requests}++;
         $count{"verdict $case->{verdict}"}++;
         $count{'status ' . ($response ? $response->status : 'none')}++;
@@ -96,6 +100,17 @@ sub exchange {
     my ($connection, $case) = @_;
     my $response = eval { $connection->send($case->{bytes}); $connection->response($case->{method}) };
     return ($response, $response ? '' : "no response: $@");
+}
+
+# The same request once more, where its proof is good once.
+sub replay_wrong {
+    my ($connection, $case, $response) = @_;
+    return if !$case->{location}{replay} || !$case->{shown}{dpop} || !$response || $response->status ne 200
+        || $response->{last} || $case->{preflight};
+    my ($again, $broken) = exchange($connection, $case);
+    return "replayed: $broken" if $broken;
+    my $outcome = $again->header('X-Outcome') // '';
+    return $again->status == 401 && $outcome eq 'dpop_replay' ? () : 'replayed, it got ' . $again->status . " $outcome";
 }
 
 # --- the property ----------------------------------------------------------------------------------------------------
@@ -122,6 +137,7 @@ sub passed_wrongly {
     return 'the API saw ' . @authorization . ' Authorization headers' if @authorization > 1;
     return ($case->{allowed}->($authorization[0]) ? () : 'the API saw another Authorization than it may: '
             . ($authorization[0] // 'none'),
+        $case->{location}{confirmation} && $request->{proofs} ? 'the API saw a proof' : (),
         $request->{method} eq $case->{method} ? () : "the API saw the method $request->{method}",
         $request->{body} eq sha1_hex($case->{body}) ? () : 'the API saw another body');
 }
@@ -138,12 +154,52 @@ sub response_wrong {
     my @challenges = $response->headers('WWW-Authenticate');
     return "$status with a challenge" if $status >= 500 && @challenges;
     return if $status >= 500;
-    return "$status with " . @challenges . ' challenges' if @challenges != 1;
-    my $challenge = eval { parse_challenge($challenges[0]) } or return "a challenge that is none: $@";
+    return (outcome_wrong($case, $response), challenges_wrong($case, $response, @challenges));
+}
+
+# What is wrong with a proof is known before anybody is asked for the token.
+sub outcome_wrong {
+    my ($case, $response) = @_;
+    my $expected = $case->{shown}{outcome} or return;
+    my $outcome  = $response->header('X-Outcome') // '';
+    my $is_right = $outcome =~ /^(?:$expected)$/ || $case->{location}{inbound} ne 'introspect' || $case->{preflight};
+    return "a proof that is broken got $outcome instead of $expected" if !$is_right;
+    return 'no nonce in the response' if $outcome eq 'dpop_nonce' && ($response->header('DPoP-Nonce') // '') eq '';
+    return;
+}
+
+my %ERROR = (dpop_proof => 'invalid_dpop_proof', dpop_replay => 'invalid_dpop_proof', dpop_nonce => 'use_dpop_nonce',
+             bound => 'invalid_token', certificate => 'invalid_token', missing => undef,
+             insufficient_scope => 'insufficient_scope');
+
+# The schemes that the contract has for a refusal.
+sub expected_schemes {
+    my ($case, $outcome) = @_;
+    my ($checks, $certificate) = @{ $case->{location} }{qw(confirmation certificate)};
+    return 'Bearer' if !$checks;
+    return $checks eq 'require' && !$certificate ? 'DPoP' : 'Bearer DPoP' if $outcome eq 'missing';
+    return 'DPoP' if $case->{shown}{dpop} || $case->{bytes} =~ /^Authorization: DPoP /m;
+    return $outcome eq 'bound' ? 'Bearer|DPoP' : 'Bearer';
+}
+
+sub challenges_wrong {
+    my ($case, $response, @challenges) = @_;
+    my $outcome = $response->header('X-Outcome') // '';
+    my @read    = map { eval { parse_challenge($_) } // {} } @challenges;
+    return "what is no challenge: @challenges" if grep { !$_->{scheme} } @read;
+    my $schemes = join ' ', map { $_->{scheme} } @read;
+    my $expected = expected_schemes($case, $outcome);
+    return $response->status . " $outcome with challenges of $schemes, not $expected"
+        if !grep { $schemes eq $_ } split /\|/, $expected;
     my $scope = join ' ', @{ $case->{location}{scopes} };
-    return $challenge->{scheme} eq 'Bearer' && $challenge->{params}{realm} eq 'api' && (
-        $case->{location}{name} eq 'redirected' || ($challenge->{params}{scope} // '') eq $scope
-    ) ? () : "another challenge: $challenges[0]";
+    for my $challenge (@read) {
+        my %params = %{ $challenge->{params} };
+        return "another challenge: @challenges" if $params{realm} ne 'api'
+            || ($case->{location}{name} ne 'redirected' && ($params{scope} // '') ne $scope)
+            || ($challenge->{scheme} eq 'DPoP' xor defined $params{algs})
+            || (exists $ERROR{$outcome} && ($params{error} // '') ne ($ERROR{$outcome} // ''));
+    }
+    return;
 }
 
 # No response holds a token, and neither does the log, but where nginx itself quotes a request.

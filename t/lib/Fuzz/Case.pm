@@ -8,7 +8,8 @@ use Exporter 'import';
 use Fuzz::Dice;
 use Fuzz::Locations 'locations';
 use Fuzz::Oracle qw(judge_answer judge_client_jwt);
-use Fuzz::Token qw(token answer);
+use Fuzz::Proof qw(prove show_certificate);
+use Fuzz::Token qw(token bound_number answer);
 use Fuzz::Wire 'wire';
 use MIME::Base64 'encode_base64';
 
@@ -84,16 +85,19 @@ my @SENT = map {
     map { [$effect, $_, $SENT{$effect}{$_}] } sort keys %{ $SENT{$effect} }
 } sort keys %SENT;
 
-# { client, number, bytes, method, body, location, token, verdict, allowed, answered, labels }. verdict: 'pass' (the API
+# { client, number, bytes, method, body, location, token, verdict, allowed, answered, shown, labels }. shown: what the
+# client has shown beside its token, as Fuzz::Proof has it. verdict: 'pass' (the API
 # must see it), 'may', 'refuse'; allowed($authorization) says whether the API may see that, undef for none.
 sub make_case {
     my ($seed, $client, $number, $start) = @_;
     my $dice     = Fuzz::Dice->new($seed, 'case', $client, $number);
     my $location = $dice->one_of(@LOCATIONS);
     my $which    = _which_token($dice, $client, $number, $location);
+    $which = bound_number($which) if $dice->percent($location->{confirmation} ? 80 : 3);
     my $token = token($which);
     my %case  = (
         client => $client, number => $number, location => $location, token_number => $which, token => $token,
+        shown => {},
         labels => ["location $location->{name}", @{ $token->{labels} }]
     );
     _send(\%case, $dice);
@@ -111,16 +115,32 @@ sub _which_token {
     return 1000 * ($number - $dice->number(40)) + $dice->number(4);
 }
 
-sub _send {
-    my ($case, $dice) = @_;
+# The effect, the label, and the lines of the request.
+sub _send_token {
+    my ($case, $dice, $method, $path) = @_;
+    my ($location, $text) = ($case->{location}, $case->{token}{text});
+    return ('basic', 'user and password', "Authorization: $BASIC") if $location->{open} && $dice->percent(30);
+    if ($location->{confirmation} && $dice->percent(65)) {
+        my %request = (method => $method, path => $path, token => $text);
+        ($case->{shown}, my ($label, @lines)) = prove($dice, $location, %request);
+        return ('same', $label, @lines);
+    }
     my ($effect, $label, $code) = $dice->percent(80) ? (
         'same', 'as usual', sub { return "Authorization: Bearer $_[0]" }
     ) : @{ $dice->one_of(@SENT) };
-    my @lines = $code->($case->{token}{text}, $dice);
-    if ($case->{location}{open} && $dice->percent(30)) {
-        ($effect, $label, @lines) = ('basic', 'user and password', "Authorization: $BASIC");
-    }
+    return ($effect, $label, $code->($text, $dice));
+}
 
+sub _show_certificate {
+    my ($case, $dice) = @_;
+    return if !$case->{location}{certificate};
+    my @lines;
+    ($case->{shown}{certificate}, @lines) = show_certificate($dice);
+    return @lines;
+}
+
+sub _send {
+    my ($case, $dice) = @_;
     my $method = $dice->one_of(qw(GET GET GET GET POST POST HEAD PUT DELETE OPTIONS));
     my @more   = ("X-Case: $case->{client}/$case->{number}");
     push @more, $dice->some_of(70, 'Origin: https://app.example', 'Access-Control-Request-Method: PUT')
@@ -130,9 +150,11 @@ sub _send {
     my $query = $dice->percent(10) ? "?access_token=$case->{token}{text}" : '';
     my $path  = "/$case->{location}{name}/" . $dice->one_of('', 'a', 'a/../b', '%61', 'x?y=z');
     $path .= $query if $path !~ /\?/;
+    my ($effect, $label, @lines) = _send_token($case, $dice, $method, $path);
     @{$case}{qw(effect method body)} = ($effect, $method, $body);
     ($case->{sent}) = map { /^Authorization: ([^\r\n]*)/ } @lines; # a byte may have become the end of the line
     $case->{preflight} = $method eq 'OPTIONS' && @more == 3;
+    push @more, _show_certificate($case, $dice);
     $case->{bytes}     = join("\r\n", "$method $path HTTP/1.1", 'Host: localhost', @more, @lines, '', '') . $body;
     push @{ $case->{labels} }, "sent: $label", $method;
     return;
@@ -155,6 +177,7 @@ sub _judge {
         return $case->{answered} ? _conclude($case, 'refuse') : _conclude($case, $sure, sub { return !defined $_[0] });
     }
     return _conclude($case, 'refuse') if $effect eq 'refuse';
+    return _conclude($case, 'refuse') if $case->{shown}{outcome};
     _judge_token($case, $start);
     $case->{verdict} = 'may' if $case->{verdict} eq 'pass' && ($effect eq 'may' || $location->{flaps});
     return;
@@ -163,11 +186,13 @@ sub _judge {
 # By what the token is, or by what the authorization server says of it; where nobody knows whether it is a JWT, either.
 sub _judge_token {
     my ($case, $start) = @_;
-    my ($location, $token) = @{$case}{qw(location token)};
+    my ($location, $token, $shown) = @{$case}{qw(location token shown)};
     my $jwt    = $token->{jwt};
     my $is_jwt = $location->{inbound} ne 'introspect' && $jwt && defined $jwt->{claims};
     my @views  = (
-        $is_jwt ? [judge_client_jwt($jwt, $location, $start), sub { return _is_own_jwt($case, $_[0] // '') }] : (),
+        $is_jwt ? [
+            judge_client_jwt($jwt, $location, $start, $shown), sub { return _is_own_jwt($case, $_[0] // '') }
+        ] : (),
         $location->{way} && !($is_jwt && $jwt->{effect} eq 'same') ? _judge_opaque($case, $start) : ()
     );
     my @open = grep { $_->[0] ne 'refuse' } @views;
@@ -192,7 +217,8 @@ sub _judge_opaque {
     push @{ $case->{labels} }, map { "AS: $_" } @{ $answer->{labels} }, $wire->{label};
     $case->{answer} = $wire->{pieces};
     return [
-        judge_answer($answer, $wire, $case->{location}, $start), sub { return _is_jwt_of($answer, $wire, $_[0] // '') }
+        judge_answer($answer, $wire, $case->{location}, $start, $case->{shown}),
+        sub { return _is_jwt_of($answer, $wire, $_[0] // '') }
     ];
 }
 

@@ -12,7 +12,8 @@ our @EXPORT_OK = qw(locations configuration is_down is_long_down);
 my %SCOPED = (scopes => [qw(read write)]);
 
 # Keys: lines (of the location), way, scopes, match, issuers, audiences, leeway, members, bound, verify, inbound,
-# preflight, open (satisfy any), limit, flaps (the server behind it is down now and then), stale.
+# preflight, open (satisfy any), limit, flaps (the server behind it is down now and then), stale; confirmation (verify
+# or require), and there certificate (one may be shown), nonce (one is asked for), replay (a proof is good once).
 my %LOCATION = (
     all      => { lines => 'phantom_token_scopes "read write";', %SCOPED },
     any      => { lines => 'phantom_token_scopes "read admin"; phantom_token_scope_match any;',
@@ -67,6 +68,31 @@ my %LOCATION = (
     },
     'any-address' => { lines => 'satisfy any; allow 127.0.0.1; deny all; phantom_token_scopes "read write";', %SCOPED,
                        open => 'address' },
+
+    keys            => { lines => 'phantom_token_confirmation verify;', confirmation => 'verify' },
+    'keys-scopes'   => { lines => 'phantom_token_confirmation verify; phantom_token_scopes "read write";', %SCOPED,
+                         confirmation => 'verify' },
+    'keys-only'     => { lines => 'phantom_token_confirmation require; phantom_token_dpop_replay proofs;',
+                         confirmation => 'require', replay => 1 },
+    'keys-hot'      => { endpoint => '_cached', confirmation => 'verify', replay => 1,
+                         lines => 'phantom_token_confirmation verify; phantom_token_dpop_replay proofs; '
+                             . 'phantom_token_hot_cache hot;' },
+    'keys-nonce'    => { lines => 'phantom_token_confirmation verify; phantom_token_dpop_nonce %%DIR%%/nonces;',
+                         confirmation => 'verify', nonce => 1 },
+    'keys-tls'      => { lines => 'phantom_token_confirmation require; '
+                             . 'phantom_token_client_certificate $http_x_certificate;',
+                         confirmation => 'require', certificate => 1 },
+    'keys-tls-hot'  => { endpoint => '_cached', confirmation => 'verify', certificate => 1, nonce => 1, replay => 1,
+                         lines => 'phantom_token_confirmation verify; phantom_token_hot_cache hot; '
+                             . 'phantom_token_client_certificate $http_x_certificate; '
+                             . 'phantom_token_dpop_nonce %%DIR%%/nonces; phantom_token_dpop_replay proofs;' },
+    'keys-exchange' => { way => 'exchange', lines => 'phantom_token_confirmation verify; phantom_token_audience api;',
+                         audiences => ['api'], confirmation => 'verify' },
+    'keys-inbound'  => { lines => 'phantom_token_confirmation verify; phantom_token_inbound_jwt verify; '
+                             . 'phantom_token_jwks_endpoint /_jwks; phantom_token_audience api;', audiences => ['api'],
+                         inbound => 'verify', confirmation => 'verify' },
+    'keys-preflight' => { lines => 'phantom_token_confirmation require; phantom_token_preflight answer;',
+                          confirmation => 'require', preflight => 'answer' },
 
     # One zone and one key, other rules.
     cached          => { endpoint => '_cached', lines => '' },
@@ -137,6 +163,7 @@ sub configuration {
         proxy_cache_path %%DIR%%/bodies keys_zone=bodies:4m;
         proxy_cache_path %%DIR%%/stale keys_zone=stale:4m;
         phantom_token_hot_cache zone=hot:256k valid=1h;
+        phantom_token_dpop_replay zone=proofs:8m;
         upstream as { server %%AS%%; keepalive 8; }
         upstream backend { server %%API%%; keepalive 8; }
 END

@@ -13,23 +13,26 @@ our @EXPORT_OK = qw(judge_answer judge_client_jwt);
 my $NUMBER = qr/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 # 'pass', 'may' or 'refuse', by an answer as Fuzz::Token and Fuzz::Wire have it. now is when the run began: no time in
-# a token lies so near to it that the seconds of the run matter.
+# a token lies so near to it that the seconds of the run matter. shown: what the client has shown with its token,
+# { dpop, jkt, certificate }.
 sub judge_answer {
-    my ($answer, $wire, $location, $now) = @_;
+    my ($answer, $wire, $location, $now, $shown) = @_;
     my @effects = ($answer->{effect}, $answer->{jwt}{effect}, $wire->{effect});
     return 'refuse' if ($answer->{status} // 200) != 200 || grep { $_ eq 'refuse' } @effects;
     return 'refuse' if length $answer->{body} > $location->{limit};
     my $holds = _shape_holds($answer, $location) && _claims_hold(
         $location, $now, $answer->{members}, $answer->{jwt}{claims}, $answer->{envelope}
     )
+        && _confirmation_holds($location, $shown, $answer->{members}, $answer->{jwt}{claims})
         && (!$location->{verify} || $answer->{jwt}{signer} eq 'good');
     return !$holds ? 'refuse' : (grep { $_ eq 'may' } @effects) ? 'may' : 'pass';
 }
 
 # The same for a well-formed JWT that the client sent.
 sub judge_client_jwt {
-    my ($jwt, $location, $now) = @_;
-    return 'refuse' if $location->{inbound} eq 'reject' || !_claims_hold($location, $now, undef, $jwt->{claims}, undef);
+    my ($jwt, $location, $now, $shown) = @_;
+    return 'refuse' if $location->{inbound} eq 'reject' || !_claims_hold($location, $now, undef, $jwt->{claims}, undef)
+        || !_confirmation_holds($location, $shown, $jwt->{claims});
     if ($location->{inbound} eq 'verify') {
         my $typ = $jwt->{header}{typ};
         return 'refuse' if $jwt->{signer} ne 'good' || (defined $typ && $typ !~ m{^(?:application/)?(?:at\+)?jwt$}i);
@@ -76,9 +79,40 @@ sub _claims_hold {
         $claims, grep { defined $_->{iss} } @both;
     return 0 if @{ $location->{audiences} } && grep { !_has_one($_->{aud}, 1, @{ $location->{audiences} }) }
         $claims, grep { defined $_->{aud} } @both;
-    return 0 if !$location->{bound} && grep { defined $_->{cnf} || lc($_->{token_type} // '') eq 'dpop' } @both;
     return _scopes_hold($location, $members, $claims);
 }
+
+# Section "Sender-constrained tokens" of the contract.
+sub _confirmation_holds {
+    my ($location, $shown, @documents) = @_;
+    my @both     = grep { ref $_ eq 'HASH' } @documents;
+    my @cnf      = grep { defined } map { $_->{cnf} } @both;
+    my $has_type = grep { lc($_->{token_type} // '') eq 'dpop' } @both;
+    my $is_bound = $has_type || @cnf;
+    return $location->{bound} || !$is_bound if !$location->{confirmation};
+    return $location->{confirmation} eq 'verify' && !$shown->{dpop} if !$is_bound;
+    my @methods = map { scalar _methods($_) } @cnf;
+    return 0 if grep { !$_ } @methods;
+    my @jkt         = grep { defined } map { $_->{jkt} } @methods;
+    my @certificate = grep { defined } map { $_->{'x5t#S256'} } @methods;
+    return 0 if $has_type && !@jkt;
+    return 0 if @jkt xor $shown->{dpop};
+    return !(grep { $_ ne ($shown->{jkt} // '') } @jkt) && !grep { $_ ne ($shown->{certificate} // '') } @certificate;
+}
+
+# Those of a cnf, where nothing else is in it but what says nothing.
+sub _methods {
+    my ($cnf) = @_;
+    return if ref $cnf ne 'HASH';
+    my %member = map { defined $cnf->{$_} ? ($_ => $cnf->{$_}) : () } keys %{$cnf};
+    my %method = map { exists $member{$_} ? ($_ => delete $member{$_}) : () } 'jkt', 'x5t#S256';
+    delete $member{'kc-jkt-type'} if defined $method{jkt} && _is_text($member{'kc-jkt-type'})
+        && $member{'kc-jkt-type'} eq 'DPoP';
+    return if %member || !%method || grep { !_is_text($_) } values %method;
+    return \%method;
+}
+
+sub _is_text { my ($value) = @_; return defined $value && !ref $value && !_is_number($value) }
 
 sub _scopes_hold {
     my ($location, $members, $claims) = @_;

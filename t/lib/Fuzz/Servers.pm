@@ -119,6 +119,7 @@ sub _see {
         or die "the API saw a request of no case: $request->{head}\n";
     my $line = $json->encode({ case => $number, method => $request->{method},
                                authorization => [$request->headers('Authorization')],
+                               proofs => scalar(() = $request->headers('DPoP')),
         body => sha1_hex($request->{body}), path => $request->{uri} });
     open my $out, '>>:raw', "$self->{folder}/seen.$client" or die "seen: $!";
     syswrite $out, "$line\n";

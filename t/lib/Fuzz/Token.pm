@@ -10,10 +10,11 @@ use Exporter 'import';
 use Fuzz::Compact 'compact';
 use Fuzz::Dice;
 use Fuzz::Json qw(written read_object);
+use Fuzz::Proof qw(thumbprint_of certificate_thumbprint);
 use JSON::PP ();
 use MIME::Base64 'decode_base64url';
 
-our @EXPORT_OK = qw(token token_number answer begin);
+our @EXPORT_OK = qw(token token_number bound_number answer begin);
 
 my ($seed, $start);
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
@@ -81,6 +82,40 @@ my %CHANGES = (
 # In a client's own JWT these are nobody's word.
 my @ANSWERS_ONLY = ('refresh token', grep { /^active/ } sort keys %CHANGES);
 
+# The token is bound to a key, mostly to the client's own.
+my %BOUND = (
+    'jkt'              => sub { return { jkt => thumbprint_of('own') } },
+    'jkt of another'   => sub { return { jkt => thumbprint_of('other') } },
+    'jkt of nobody'    => sub { return { jkt => 'x' } },
+    'jkt a list'       => sub { return { jkt => [thumbprint_of('own')] } },
+    'jkt null'         => sub { return { jkt => undef } },
+    'Keycloak'         => sub { return { jkt => thumbprint_of('own'), 'kc-jkt-type' => 'DPoP' } },
+    'Keycloak, other'  => sub { return { jkt => thumbprint_of('own'), 'kc-jkt-type' => 'mTLS' } },
+    'certificate'      => sub { return { 'x5t#S256' => certificate_thumbprint('own') } },
+    'certificate, kc'  => sub { return { 'x5t#S256' => certificate_thumbprint('own'), 'kc-jkt-type' => 'DPoP' } },
+    'both'             => sub {
+        return { jkt => thumbprint_of('own'), 'x5t#S256' => certificate_thumbprint('own') };
+    },
+    'jkt and null'     => sub { return { jkt => thumbprint_of('own'), 'x5t#S256' => undef } },
+    'jkt and unknown'  => sub { return { jkt => thumbprint_of('own'), kid => 'x' } },
+    'unknown'          => sub { return { jwk => {} } },
+    'empty'            => sub { return {} },
+    'a list'           => sub { return [thumbprint_of('own')] },
+    'a text'           => sub { return thumbprint_of('own') },
+);
+
+# Those from 500 on in each thousand are of clients with keys.
+sub bound_number { my ($number) = @_; return $number + 500 }
+sub _is_bound    { my ($number) = @_; return $number % 1000 >= 500 }
+
+sub _bind {
+    my ($dice, $number, $document, $chance) = @_;
+    return if !_is_bound($number) || !$dice->percent($chance);
+    my $way = $dice->percent(70) ? $dice->one_of('jkt', 'jkt', 'certificate', 'both') : $dice->one_of(sort keys %BOUND);
+    $document->{cnf} = $BOUND{$way}->();
+    return "cnf: $way";
+}
+
 sub _changed {
     my ($dice, $document, @changes) = @_;
     my @labels;
@@ -97,7 +132,7 @@ sub _claims {
         jti => "t$number", sub => 'alice', iss => 'https://as.example', aud => 'api', exp => $start + 100_000
     );
     _grant($dice, \%claims);
-    my @labels = _changed($dice, \%claims, @changes);
+    my @labels = (_bind($dice, $number, \%claims, 80), _changed($dice, \%claims, @changes));
     return (\%claims, map { "claims: $_" } @labels);
 }
 
@@ -134,7 +169,7 @@ sub answer {
     my $typ  = $dice->percent(97) ? $dice->one_of('at+jwt', 'JWT', undef) : 'token-introspection+jwt';
     my $jwt  = compact($claims, $dice, typ => $typ);
     my %answer = (
-        kind => $kind, jwt => $jwt, dice => $dice, effect => 'same',
+        kind => $kind, number => $number, jwt => $jwt, dice => $dice, effect => 'same',
         labels => [@labels, $jwt->{label}, "signed $jwt->{signer}", "kind $kind"]
     );
     return $way eq 'exchange' ? _exchange(\%answer) : _introspection(\%answer);
@@ -147,7 +182,8 @@ sub _introspection {
     return { %{$answer}, status => 204, body => '' } if $kind eq 'empty';
 
     my %members = (active => $kind eq 'none' ? $false : $true);
-    push @{ $answer->{labels} }, map { "members: $_" } _changed($dice, \%members, sort keys %CHANGES);
+    push @{ $answer->{labels} }, map { "members: $_" }
+        _bind($dice, $answer->{number}, \%members, 30), _changed($dice, \%members, sort keys %CHANGES);
     _grant($dice, \%members) if $dice->percent(30);
     my $member = $dice->one_of(qw(jwt jwt jwt phantom_token token_string alt access_token));
     $members{$member} = $answer->{jwt}{text};
