@@ -15,11 +15,14 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Digest::SHA qw(sha256 hmac_sha256);
 use Fcntl qw(O_CREAT O_RDWR SEEK_SET);
 use Getopt::Long 'GetOptions';
 use Harness;
+use Harness::Dpop qw(dpop_key dpop_request);
 use Harness::Secrets 'secret_in';
 use List::Util qw(sum0 uniq);
+use MIME::Base64 qw(encode_base64 encode_base64url);
 
 my ($every, $part) = (1, '1/1');
 GetOptions('every=i' => \$every, 'part=s' => \$part) or die "allocations.pl [--every K] [--part N/OF] [KIND...]\n";
@@ -67,6 +70,13 @@ sub read_control {
 my ($key, $other_key) = map { rsa_key($_) } qw(k1 k2);
 my %claims = (iss => 'https://as', aud => 'api', scope => 'read', client_id => 'app', exp => int(time) + 7200);
 my %jwt = map { $_ => jwt({ %claims, sub => $_ }, key => $key) } qw(alice bob carol own);
+my $client_key  = dpop_key('ES256');
+my $certificate = 'of the client';
+my $bound = jwt(
+    { %claims, sub => 'dave',
+      cnf => { jkt => $client_key->thumbprint, 'x5t#S256' => encode_base64url(sha256($certificate)) } },
+    key => $key
+);
 my $forged = jwt({ %claims, sub => 'mallory' }, header => { alg => 'RS256', kid => 'k1' }, key => 'not that key');
 
 my $cache =
@@ -75,6 +85,12 @@ my $signing_key = temporary_folder() . '/key.pem';
 system("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $signing_key") == 0
     or die "openssl failed\n";
 chmod 0600, $signing_key;
+my $nonce_secret = 'a secret for nonces, of more than 32 bytes';
+my $nonces = temporary_folder() . '/nonces';
+open my $out, '>', $nonces or die "$nonces: $!";
+print {$out} $nonce_secret;
+close $out or die "$nonces: $!";
+chmod 0600, $nonces;
 my $sign = "phantom_token_forward sign; phantom_token_signed_issuer https://gateway; "
     . "phantom_token_signed_audience api; phantom_token_signing_key $signing_key;";
 my %way = (
@@ -119,6 +135,9 @@ my %way = (
     demanding => ['phantom_token_require $is_carol $nested_none;', 'proxy_pass http://%%AS%%/json;'],
     stepping  => ['phantom_token_acr_values gold; phantom_token_max_auth_age 5m;', 'proxy_pass http://%%AS%%/alice;'],
     mirrored  => ['mirror /_mirror;', 'proxy_pass http://%%AS%%/alice;'],
+    proven    => ["phantom_token_confirmation require; phantom_token_dpop_replay proofs; phantom_token_hot_cache hot; "
+                  . "phantom_token_dpop_nonce $nonces; phantom_token_client_certificate \$http_x_certificate;",
+                  "proxy_pass http://%%AS%%/bound; $cache"],
     revocable => ['phantom_token_hot_cache hot; phantom_token_revocation revoked;',
                   "proxy_pass http://%%AS%%/alice; $cache"],
 );
@@ -134,6 +153,7 @@ my $gateway = do {
         log  => { map { $_ => "phantom_token_$_" } qw(key time sub client_id scope claim_aud) },
         http => 'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m use_temp_path=off; '
             . 'phantom_token_hot_cache zone=hot:1m; phantom_token_revocation zone=revoked:4m state=%%DIR%%/revoked; '
+            . 'phantom_token_dpop_replay zone=proofs:4m; '
             . 'phantom_token_claim_set $nested_scopes more scopes; '
             . 'phantom_token_claim_set $nested_none more none; '
             . 'map $phantom_token_sub $is_carol { "~^(c)arol$" $1; } map $http_cookie $cookie_token { "~t=(.*)" $1; }',
@@ -161,6 +181,7 @@ my $gateway = do {
 my ($as, $api) = ($gateway->as, $gateway->api);
 my %part = map { $_ => "/part/$_" } 1, 2;
 $as->answers(
+    '/bound'    => { jwt => $bound },
     '/alice'    => { jwt => $jwt{alice} }, '/bob' => { jwt => $jwt{bob} },
     '/json'     => { json => { active => true, sub => 'carol', scope => 'read write', exp => $claims{exp},
                                jwt => $jwt{carol}, more => { nested => [1, 'x', undef], scopes => ['a', 'b'] } } },
@@ -237,6 +258,23 @@ sub revoke_hot_token {
         die "$sub-token cannot be made $_->[1]: $status\n" if $status ne 200;
     }
     return;
+}
+
+# --- proofs ----------------------------------------------------------------------------------------------------------
+
+# A nonce so many seconds old, as the gateway makes it.
+sub nonce {
+    my ($age) = @_;
+    my $bytes = pack 'Q>', time - $age;
+    return encode_base64url($bytes . hmac_sha256("DPoP-Nonce$bytes", $nonce_secret));
+}
+
+# A request with a proof of its own.
+sub proven {
+    my (%proof) = @_;
+    my $form = ':' . encode_base64($certificate, '') . ':';
+    return { dpop_request($client_key, 'bound-token', path => '/proven', headers => ["X-Certificate: $form"],
+                          proof => \%proof) };
 }
 
 # --- kinds of requests -----------------------------------------------------------------------------------------------
@@ -364,6 +402,16 @@ my @kinds = (
     { name => 'a mirror', request => sub {
         { path => '/mirrored', token => 'mirror-token' };
     }, status => 200, api => { '/mirrored' => $alice, '/mirror' => $alice } },
+    { name => 'a proof, its header is known', request => sub {
+        proven(claims => { nonce => nonce(0) });
+    }, status => 200, once => 401, api => { '/proven' => "Bearer $bound" } },
+    { name => 'a proof, its header is new', request => sub {
+        proven(header => { kid => "key-$_[0]" }, claims => { nonce => nonce(0) });
+    }, status => 200, once => 401, api => { '/proven' => "Bearer $bound" } },
+    { name => 'a proof, the next nonce is due', request => sub {
+        proven(claims => { nonce => nonce(200) });
+    }, status => 200, once => 401, api => { '/proven' => "Bearer $bound" } },
+    { name => 'a proof without a nonce', request => sub { proven() }, status => 401 },
     { name => 'a form that revokes', request => sub {
         revoking_form("sub=form-$_[0]");
     }, status => 200, revokes => sub { "form-$_[0]" } },
