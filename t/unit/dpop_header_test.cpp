@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "jose/jwt.h"
 #include "test_keys.h"
 #include "test_memory.h"
 #include "test_openssl_memory.h"
@@ -65,7 +66,7 @@ TEST_F(DpopHeaders, AreReadOnce) {
   EXPECT_EQ(EVP_PKEY_eq(header->key.key, key.get()), 1);
   std::string thumbprint(thumbprint_size, '?');
   ASSERT_TRUE(
-      make_thumbprint(R"({"crv":"P-256",)" + jwk.substr(1, 10) + jwk.substr(jwk.find(R"("x")")), thumbprint.data()));
+      make_thumbprint(R"({"crv":"P-256",)" + jwk.substr(1, 11) + jwk.substr(jwk.find(R"("x")")), thumbprint.data()));
   EXPECT_EQ(std::string_view(header->thumbprint, thumbprint_size), thumbprint);
   EXPECT_TRUE(is_kept(encoded));
   EXPECT_FALSE(is_kept(make_header("ES256", jwk, R"(,"kid":"1")")));

@@ -126,7 +126,7 @@ TEST(DpopProof, IsAccepted) {
   EXPECT_FALSE(judged.proof.is_nonce_due);
   const std::string jwk = good_header()["jwk"];
   char thumbprint[thumbprint_size];
-  ASSERT_TRUE(make_thumbprint(R"({"crv":"P-256",)" + jwk.substr(1, 10) + jwk.substr(jwk.find(R"("x")")), thumbprint));
+  ASSERT_TRUE(make_thumbprint(R"({"crv":"P-256",)" + jwk.substr(1, 11) + jwk.substr(jwk.find(R"("x")")), thumbprint));
   EXPECT_EQ(std::string_view(judged.proof.thumbprint, thumbprint_size), std::string_view(thumbprint, thumbprint_size));
 }
 
@@ -321,6 +321,25 @@ TEST(DpopProof, IsThatOfRfc9449) {
   EXPECT_EQ(judge(test), active);
   test.request.received += 61;
   EXPECT_EQ(judge(test), "dpop_proof: the proof is too old");
+}
+
+TEST(DpopProof, HasASignatureOfAKeyThatIsSupported) {
+  const std::string good = make_proof(good_header(), good_claims());
+  const std::string text = good.substr(0, good.rfind('.') + 1);
+  EXPECT_EQ(judge({text + std::string(86, 'A')}), "dpop_proof: its signature is wrong");
+  EXPECT_EQ(judge({text + "c2ln"}), "dpop_proof: its signature is wrong");
+  EXPECT_EQ(judge({text + good.substr(text.size()) + "AAAA"}), "dpop_proof: its signature is wrong");
+  EXPECT_EQ(judge({text + std::string(2732, 'A')}), "dpop_proof: its signature is longer than that of any key");
+}
+
+// Between two steps of one request, another request's header may have taken the place of this one's.
+TEST(DpopProof, IsVerifiedAlsoWhereItsHeaderIsNotKeptAnyMore) {
+  const Case test = {make_proof(good_header(), good_claims())};
+  Judged judged(test);
+  forget_dpop_headers();
+  TestMemory none(0);
+  EXPECT_NE(verify_dpop_proof(judged.proof, none).outcome, Outcome::active);
+  EXPECT_EQ(verify_dpop_proof(judged.proof, judged.memory_).outcome, Outcome::active);
 }
 
 TEST(DpopProof, IsForTheRequest) {
