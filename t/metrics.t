@@ -5,13 +5,22 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Harness;
+use Harness::Dpop qw(dpop_key dpop_headers);
 use Harness::Metrics 'parse_metrics';
 use Harness::Ports 'reserve_port';
 use Harness::Tables 'tables';
 use IO::Uncompress::Gunzip qw(gunzip);
 use Time::HiRes 'clock_getres';
 
-my $key   = rsa_key('k1');
+my $key    = rsa_key('k1');
+my $holder = dpop_key('ES256');
+my $nonces = temporary_folder() . '/nonces';
+{
+    open my $out, '>', $nonces or die "$nonces: $!";
+    print {$out} 'n' x 32;
+    close $out or die "$nonces: $!";
+    chmod 0600, $nonces;
+}
 my $other = rsa_key('k1');
 my $far   = time + 86_400;
 my $on    = 'phantom_token on; phantom_token_introspection_endpoint';
@@ -29,7 +38,7 @@ sub page_of {
 }
 
 # In short: 'requests active', 'cache HIT', 'calls introspection active', 'hot entries', 'revocations sub refused',
-# 'revoked sub' (entries). Without the histogram, whose count must be that of the calls.
+# 'revoked sub' (entries), 'used proofs'. Without the histogram, whose count must be that of the calls.
 sub counters {
     my ($gateway) = @_;
     my $value = parse_metrics(page_of($gateway));
@@ -46,6 +55,7 @@ sub counters {
         elsif ($name =~ /^hot_cache_(entries|evictions)/) { $short{"hot $1"} += $value->{$sample} }
         elsif ($name eq 'revocations_total')  { $short{"revocations @values"}  = $value->{$sample} }
         elsif ($name eq 'revocation_entries') { $short{"revoked $values[1]"}  += $value->{$sample} }
+        elsif ($name eq 'dpop_replay_entries') { $short{'used proofs'} += $value->{$sample} }
     }
     die "the histogram counts other calls: $value->{phantom_token_as_seconds_count}, not $calls\n"
         if $value->{phantom_token_as_seconds_count} != $calls;
@@ -89,7 +99,7 @@ my $gateway = gateway(
     log     => { time => 'phantom_token_time', pid => 'pid' },
     http    =>
         'proxy_cache_path %%DIR%%/cache keys_zone=tokens:1m; proxy_cache_path %%DIR%%/unsafe keys_zone=unsafe:1m; '
-        . 'phantom_token_revocation zone=revoked:1m;',
+        . 'phantom_token_revocation zone=revoked:1m; phantom_token_dpop_replay zone=proofs:32k;',
     locations => qq{
         $page
         location /plain    { $on /_introspect; $api }
@@ -111,6 +121,9 @@ my $gateway = gateway(
         location /revoked  { $on /_introspect; phantom_token_revocation revoked; $api }
         location = /revoke { phantom_token_revoke revoked; phantom_token_jwks_endpoint /_jwks;
                              phantom_token_issuer https://as.example; phantom_token_audience api; }
+        location /keys     { $on /_introspect; phantom_token_confirmation verify; phantom_token_dpop_replay proofs;
+                             $api
+                             location /keys/nonce { phantom_token_dpop_nonce $nonces; proxy_pass http://%%API%%; } }
         location /reject   { $on /_introspect; phantom_token_inbound_jwt reject; $api }
         location /pass     { $on /_introspect; phantom_token_inbound_jwt pass; $api }
         location /any      { satisfy any; allow all; $on /_introspect; $api }
@@ -159,6 +172,8 @@ $as->answers(
     'acr-token'      => { jwt => { %good, acr => 'bronze' } },
     'age-token'      => { jwt => { %good, acr => 'gold', auth_time => time - 3600 } },
     'bound-token'    => { jwt => { %good, cnf => { jkt => 'x' } } },
+    'holder-token'   => { jwt => { %good, cnf => { jkt => $holder->thumbprint } } },
+    'shown-token'    => { jwt => { %good, cnf => { 'x5t#S256' => 'x' } } },
     'refused-token'  => { status => 401 },
     'busy-token'     => { status => 503 },
     'slow-token'     => { raw => [['hang']] },
@@ -298,6 +313,41 @@ received('an event that is none', 'x', 400, { 'revocations security_event refuse
     my $alone = gateway(server => $page, servers => { AS => '127.0.0.1:' . reserve_port(), API => $backend });
     counted($alone, 'a server that cannot be reached has been called', '/', 'alice-token', 502,
         { 'requests as_error' => 1, 'calls introspection as_error' => 1 });
+}
+
+# --- tokens that are bound to a key ---------------------------------------------------------------------------------
+
+sub proven {
+    my ($path) = @_;
+    return (path => $path, headers => [dpop_headers($holder, 'holder-token', htu => "http://localhost$path",
+        now => time + $gateway->clock)]);
+}
+counted($gateway, 'no certificate', '/keys', 'shown-token', 401,
+    { 'requests certificate' => 1, 'calls introspection active' => 1 });
+counts($gateway, 'no proof', sub {
+    is $gateway->request(path => '/keys', headers => ['Authorization: DPoP holder-token'])->status, 401, 'no proof';
+}, 'requests dpop_proof' => 1);
+counts($gateway, 'no nonce', sub {
+    is $gateway->request(proven('/keys/nonce'))->status, 401, 'no nonce';
+}, 'requests dpop_nonce' => 1);
+{
+    my %once = proven('/keys');
+    counts($gateway, 'a proof', sub {
+        is $gateway->request(%once)->status, 200, 'a proof';
+    }, 'requests active' => 1, 'calls introspection active' => 1, 'used proofs' => 1);
+    counts($gateway, 'again', sub {
+        is $gateway->request(%once)->status, 401, 'again';
+    }, 'requests dpop_replay' => 1, 'calls introspection active' => 1);
+    $gateway->announce(qr/\[error\].*is full of proofs/);
+    my ($connection, $more) = ($gateway->connect, 0);
+    $more++ while $more < 1000 && $connection->request(proven('/keys'))->status == 200;
+    $connection->close;
+    counts($gateway, 'a full zone', sub { cmp_ok $more, '<', 1000, "a full zone: $more more" },
+        'requests active' => $more, 'used proofs' => $more, 'requests dpop_replay_full' => 1,
+        'calls introspection active' => $more + 1);
+    my $page = parse_metrics(page_of($gateway));
+    is $page->{'phantom_token_dpop_replay_capacity{zone="proofs"}'},
+        $page->{'phantom_token_dpop_replay_entries{zone="proofs"}'}, 'a full zone: as many as it has room for';
 }
 
 # --- what is one request ---------------------------------------------------------------------------------------------

@@ -105,14 +105,15 @@ is join(' ', sort { $a cmp $b } unique(map { $_->[1] =~ /\$(\w+)/g } @queries)),
 
 # --- a gateway, and Prometheus ---------------------------------------------------------------------------------------
 
-# With a zone of revocations, which operation.conf does not have.
+# With zones of revocations and of used proofs, which operation.conf does not have.
 my $revoke  = 'location = /revoke { phantom_token off; phantom_token_revoke revoked; }';
 my $gateway = gateway(
     workers => 2,
     config  => slurp('nginx-conf/operation.conf'),
     replace => ['/var/cache/phantom-token' => '%%DIR%%/cache', 'server 127.0.0.1:9400' => 'server %%AS%%',
                 'server 127.0.0.1:8081' => 'server %%API%%',
-                'zone=hot:32m' => 'zone=hot:32k; phantom_token_revocation zone=revoked:1m',
+                'zone=hot:32m' => 'zone=hot:32k; phantom_token_revocation zone=revoked:1m; '
+                    . 'phantom_token_dpop_replay zone=proofs:1m',
                 'phantom_token_hot_cache hot;' => "phantom_token_hot_cache hot; $revoke"],
 );
 my $folder = temporary_folder();
