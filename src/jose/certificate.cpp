@@ -76,13 +76,12 @@ Result make_thumbprint_of_byte_sequence(std::string_view text, Memory &memory, c
              : Result::unreadable;
 }
 
-/// RFC 7468 section 3: text before the block counts as little as white space within it.
+/// Without text before the block, which RFC 7468 section 3 would allow: no terminator writes any.
 Result make_thumbprint_of_pem(std::string_view pem, Memory &memory, char *thumbprint) noexcept {
-  constexpr std::string_view begin = "-----BEGIN ";
   constexpr std::string_view begin_of_certificate = "-----BEGIN CERTIFICATE-----";
   constexpr std::string_view end_of_certificate = "-----END CERTIFICATE-----";
   constexpr std::string_view white_space = " \t\r\n\v\f";
-  pem.remove_prefix(std::min(pem.find(begin), pem.size()));
+  pem.remove_prefix(std::min(pem.find_first_not_of(white_space), pem.size()));
   const std::size_t end = pem.find(end_of_certificate);
   if (pem.substr(0, begin_of_certificate.size()) != begin_of_certificate || end == std::string_view::npos) {
     return Result::unreadable;

@@ -83,11 +83,16 @@ TEST(Certificate, IsReadInEachOfItsForms) {
   const std::string in_one_line = with_ends_of_lines(" ");   // as a header of HTTP may have it
   const std::string with_tabs = with_ends_of_lines("\n\t");  // as $ssl_client_cert does
   for (const std::string &text :
-       {std::string(pem), std::string(pem.substr(0, pem.size() - 1)), crlf, "subject=CN = mtls\n" + std::string(pem),
+       {std::string(pem), std::string(pem.substr(0, pem.size() - 1)), crlf, " \n" + std::string(pem),
         std::string(pem) + std::string(pem), plus, percent_encoded(pem, lower), percent_encoded(pem, upper, true),
         with_plus, ":" + base64_of_pem() + ":", in_one_line, with_tabs}) {
     EXPECT_EQ(thumbprint_of(text), thumbprint_of_pem) << text;
   }
+}
+
+TEST(Certificate, HasNoTextBeforeIt) {
+  EXPECT_EQ(thumbprint_of("subject=CN = mtls\n" + std::string(pem)), "");
+  EXPECT_EQ(thumbprint_of(std::string(1, '\0') + std::string(pem)), "");
 }
 
 // Of more certificates, the first: the others are the chain.
