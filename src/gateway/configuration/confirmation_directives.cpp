@@ -68,10 +68,9 @@ bool read_nonce_secret(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t
     return true;
   }
   ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                     "\"%V\" of location \"%V\": the secret in \"%V\" has %s: it must have 32 to 4096 bytes, such as "
-                     "\"openssl rand 32\" makes",
-                     &line.directive, &line.location, &path,
-                     content.size() < smallest_secret ? "less than 32 bytes" : "more than 4096 bytes");
+                     "\"%V\" of location \"%V\": the secret in \"%V\" has %s than it must have, 32 to 4096 bytes: make "
+                     "one by \"openssl rand 32\"",
+                     &line.directive, &line.location, &path, content.size() < smallest_secret ? "less" : "more");
   return false;
 }
 
