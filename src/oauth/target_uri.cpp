@@ -19,6 +19,47 @@ bool has_port(std::string_view origin) noexcept {
   return origin[last] == ':' && origin.substr(last, 3) != "://";
 }
 
+int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/// Takes the first character of a text, decoded where it is encoded (RFC 3986 section 2.1).
+char take_decoded(std::string_view &text, bool &is_encoded) noexcept {
+  const int high = text[0] == '%' && text.size() > 2 ? hex_value(text[1]) : -1;
+  const int low = high < 0 ? -1 : hex_value(text[2]);
+  is_encoded = low >= 0;
+  const char c = is_encoded ? static_cast<char>(high * 16 + low) : text[0];
+  text.remove_prefix(is_encoded ? 3 : 1);
+  return c;
+}
+
+/// A server that decodes `%2F` and merges slashes before it removes dot segments, as nginx does, comes to another path
+/// than RFC 3986 section 6.2.2: a proof for one would open the other.
+bool is_ambiguous(std::string_view path) noexcept {
+  bool has_dot_segment = false;
+  bool has_odd_slash = false;
+  std::size_t dots = 0;
+  std::size_t others = 1;  // of the segment; as if one stood before the first slash
+  while (!path.empty()) {
+    bool is_encoded = false;
+    const char c = take_decoded(path, is_encoded);
+    const bool is_slash = c == '/';
+    has_odd_slash |= is_slash && (is_encoded || dots + others == 0);
+    dots += c == '.' ? 1 : 0;
+    others += is_slash || c == '.' ? 0 : 1;
+    if (is_slash || path.empty()) {
+      has_dot_segment |= others == 0 && (dots == 1 || dots == 2);
+      dots = 0;
+      others = 0;
+    }
+  }
+  return has_dot_segment && has_odd_slash;
+}
+
 bool split(std::string_view text, Target &target) noexcept {
   text = text.substr(0, text.find_first_of("?#"));
   const std::size_t authority = text.find("://");
@@ -29,15 +70,8 @@ bool split(std::string_view text, Target &target) noexcept {
   const bool has_empty_port = !target.origin.empty() && target.origin.back() == ':';
   target.origin.remove_suffix(has_empty_port ? 1 : 0);
   HttpUrl url;
-  return parse_http_url(target.origin, url) && url.path.empty() && !(has_empty_port && has_port(target.origin));
-}
-
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  return parse_http_url(target.origin, url) && url.path.empty() && !(has_empty_port && has_port(target.origin)) &&
+         !is_ambiguous(target.path);
 }
 
 bool is_upper(char c) noexcept {

@@ -73,6 +73,26 @@ bool is_hex(unsigned char c) {
   return c < 0x80 && std::isxdigit(c) != 0;
 }
 
+/// What nginx makes of a path before it looks for dots: each encoding decoded once.
+std::string decode_all(const std::string &path) {
+  std::string out;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const bool is_encoded = path[i] == '%' && i + 2 < path.size() && is_hex(path[i + 1]) && is_hex(path[i + 2]);
+    out += is_encoded ? static_cast<char>(std::stoi(path.substr(i + 1, 2), nullptr, 16)) : path[i];
+    i += is_encoded ? 2 : 0;
+  }
+  return out;
+}
+
+/// Whether a server may come to another path than RFC 3986: dots beside slashes that are encoded or in a row.
+bool has_two_meanings(const std::string &path) {
+  const std::string decoded = decode_all(path);
+  const std::string lower = to_lower(path);
+  const bool has_odd_slash = lower.find("%2f") != std::string::npos || decoded.find("//") != std::string::npos;
+  const std::string closed = decoded + "/";
+  return has_odd_slash && (closed.find("/./") != std::string::npos || closed.find("/../") != std::string::npos);
+}
+
 /// The host ends where its port begins; an IP literal ends with its bracket.
 std::size_t end_of_host(const std::string &authority) {
   const bool is_literal = !authority.empty() && authority[0] == '[';
@@ -117,6 +137,9 @@ std::optional<std::string> normalize_uri(std::string_view text) {
   const std::string after = host_and_port.substr(host.size());
   const std::string port = after.substr(std::min<std::size_t>(1, after.size()));
   if (!is_host(host) || (!after.empty() && after[0] != ':') || !is_port(port)) {
+    return std::nullopt;
+  }
+  if (has_two_meanings(rest.substr(slash))) {
     return std::nullopt;
   }
   const bool is_default = port.empty() || port == (scheme == "http" ? "80" : "443");
