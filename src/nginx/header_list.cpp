@@ -7,20 +7,22 @@ namespace {
 struct ListCopy {
   const ngx_list_t &originals;
   ngx_table_elt_t *copies;
-  const ngx_table_elt_t *left_out;
+  std::string_view left_out;
+
+  bool leaves_out(const ngx_table_elt_t &header) const noexcept {
+    return !left_out.empty() && equal_ignoring_case(to_view(header.key), left_out);
+  }
 };
 
-/// @return the copy of an element; the element itself where it is not on the list.
+/// @return the copy of an element, or nullptr where it is left out; the element itself where it is not on the list.
 ngx_table_elt_t *counterpart(const ListCopy &lists, ngx_table_elt_t *element) noexcept {
-  if (element == lists.left_out) {
-    return nullptr;
-  }
   ngx_table_elt_t *copy = lists.copies;
   for (const ngx_table_elt_t &original : HeaderList(lists.originals)) {
+    const bool is_left_out = lists.leaves_out(original);
     if (&original == element) {
-      return copy;
+      return is_left_out ? nullptr : copy;
     }
-    copy += &original == lists.left_out ? 0 : 1;
+    copy += is_left_out ? 0 : 1;
   }
   return element;
 }
@@ -43,19 +45,19 @@ ngx_table_elt_t **find_header_field(ngx_http_headers_in_t &headers_in, const ngx
 }
 
 bool copy_headers(ngx_pool_t *pool, const ngx_http_headers_in_t &from, ngx_http_headers_in_t &to,
-                  const ngx_table_elt_t *left_out) noexcept {
+                  std::string_view left_out) noexcept {
   to = from;
   if (ngx_list_init(&to.headers, pool, count_elements(from.headers) + 1, sizeof(ngx_table_elt_t)) != NGX_OK) {
     return false;
   }
   auto *copies = static_cast<ngx_table_elt_t *>(to.headers.part.elts);
+  const ListCopy lists = {from.headers, copies, left_out};
   for (const ngx_table_elt_t &original : HeaderList(from.headers)) {
-    if (&original != left_out) {
+    if (!lists.leaves_out(original)) {
       copies[to.headers.part.nelts++] = original;
     }
   }
 
-  const ListCopy lists = {from.headers, copies, left_out};
   const auto translate = [&lists](ngx_table_elt_t *element) { return counterpart(lists, element); };
   for (const ngx_http_header_t *known = ngx_http_headers_in; known->name.len != 0; known++) {
     ngx_table_elt_t **field = find_header_field(to, *known);

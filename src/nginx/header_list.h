@@ -76,10 +76,10 @@ ngx_table_elt_t **find_header_field(ngx_http_headers_in_t &headers_in, const ngx
 
 /// Copies a request's headers with their list, so that whoever changes one does not change the other: a subrequest's
 /// are a copy of the parent's that shares the list.
-/// @param left_out an element that does not come along, or nullptr.
+/// @param left_out the name of headers that do not come along; empty: all come.
 /// @return false where there is no memory.
 bool copy_headers(ngx_pool_t *pool, const ngx_http_headers_in_t &from, ngx_http_headers_in_t &to,
-                  const ngx_table_elt_t *left_out) noexcept;
+                  std::string_view left_out) noexcept;
 
 /// Gives the request these headers.
 void use_headers(ngx_http_request_t *r, const ngx_http_headers_in_t &headers_in) noexcept;

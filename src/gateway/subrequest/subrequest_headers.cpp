@@ -66,7 +66,7 @@ bool make_own(const ngx_http_request_t *r, const OwnHeaders &own, ngx_http_heade
 
 bool copy_clients(const ngx_http_request_t *r, SubrequestHeaders &headers) noexcept {
   ngx_http_headers_in_t &clients = headers.clients;
-  if (!copy_headers(r->pool, r->headers_in, clients, nullptr)) {
+  if (!copy_headers(r->pool, r->headers_in, clients, {})) {
     return false;
   }
   clients.content_length_n = -1;
