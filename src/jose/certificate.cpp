@@ -76,14 +76,17 @@ Result make_thumbprint_of_byte_sequence(std::string_view text, Memory &memory, c
              : Result::unreadable;
 }
 
-/// Without text before the block, which RFC 7468 section 3 would allow: no terminator writes any.
+/// One block, without text around it, which RFC 7468 section 3 would allow: no terminator writes any.
 Result make_thumbprint_of_pem(std::string_view pem, Memory &memory, char *thumbprint) noexcept {
   constexpr std::string_view begin_of_certificate = "-----BEGIN CERTIFICATE-----";
   constexpr std::string_view end_of_certificate = "-----END CERTIFICATE-----";
   constexpr std::string_view white_space = " \t\r\n\v\f";
   pem.remove_prefix(std::min(pem.find_first_not_of(white_space), pem.size()));
   const std::size_t end = pem.find(end_of_certificate);
-  if (pem.substr(0, begin_of_certificate.size()) != begin_of_certificate || end == std::string_view::npos) {
+  const bool is_block =
+      pem.substr(0, begin_of_certificate.size()) == begin_of_certificate && end != std::string_view::npos;
+  // A list may be one that a terminator has appended to, with the client's own at its beginning.
+  if (!is_block || pem.find_first_not_of(white_space, end + end_of_certificate.size()) != std::string_view::npos) {
     return Result::unreadable;
   }
   const std::string_view block = pem.substr(begin_of_certificate.size(), end - begin_of_certificate.size());

@@ -84,8 +84,8 @@ TEST(Certificate, IsReadInEachOfItsForms) {
   const std::string with_tabs = with_ends_of_lines("\n\t");  // as $ssl_client_cert does
   for (const std::string &text :
        {std::string(pem), std::string(pem.substr(0, pem.size() - 1)), crlf, " \n" + std::string(pem),
-        std::string(pem) + std::string(pem), plus, percent_encoded(pem, lower), percent_encoded(pem, upper, true),
-        with_plus, ":" + base64_of_pem() + ":", in_one_line, with_tabs}) {
+        std::string(pem) + " \r\n", plus, percent_encoded(pem, lower), percent_encoded(pem, upper, true), with_plus,
+        ":" + base64_of_pem() + ":", in_one_line, with_tabs}) {
     EXPECT_EQ(thumbprint_of(text), thumbprint_of_pem) << text;
   }
 }
@@ -95,13 +95,15 @@ TEST(Certificate, HasNoTextBeforeIt) {
   EXPECT_EQ(thumbprint_of(std::string(1, '\0') + std::string(pem)), "");
 }
 
-// Of more certificates, the first: the others are the chain.
-TEST(Certificate, IsTheFirst) {
+// A terminator may have appended to what the client has sent.
+TEST(Certificate, StandsAlone) {
   const std::string other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-  EXPECT_EQ(thumbprint_of(std::string(pem) + other), thumbprint_of_pem);
-  const std::string first = thumbprint_of(other + std::string(pem));
-  EXPECT_NE(first, "");
-  EXPECT_NE(first, thumbprint_of_pem);
+  for (const std::string &text : {std::string(pem) + other, other + std::string(pem), std::string(pem) + ", " + other,
+                                  percent_encoded(pem, upper) + ", " + percent_encoded(other, upper),
+                                  percent_encoded(pem, upper) + "," + percent_encoded(pem, upper),
+                                  ":" + base64_of_pem() + ":, :AAAA:", std::string(pem) + "x"}) {
+    EXPECT_EQ(thumbprint_of(text), "") << text;
+  }
 }
 
 TEST(Certificate, OfAByteSequenceMayHavePadding) {
