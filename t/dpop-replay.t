@@ -6,6 +6,7 @@ use warnings;
 use lib 't/lib';
 use Harness;
 use Harness::Dpop qw(dpop_key dpop_proof dpop_headers);
+use IO::Socket::INET;
 
 my $key       = dpop_key('ES256');
 my $all       = 'ES256 ES384 ES512 PS256 PS384 PS512 EdDSA Ed25519 RS256';
@@ -175,6 +176,35 @@ cases($gateway, map({
     asked($running, 'after a reload with another size', $headers, \%replay);
     $running->advance(2);
     asked($running, 'after it: a new one', once($running), \%good);
+}
+
+# The same with a longer max_age, in one reload or in two: what the old zone has forgotten is not good again.
+for my $way ('at once', 'size behind age') {
+    my $running = replay_gateway(clock => 'time');
+    my $old     = once($running);
+    my @both    = (http => 'phantom_token_dpop_replay zone=proofs:2m;', server =>
+        server_part('phantom_token_dpop_max_age 10m;'));
+    asked($running, "$way: before", $old, \%good);
+    $running->advance(240);
+    asked($running, "$way: a later one", once($running), \%good);
+    is $running->reload($way eq 'at once' ? @both : @both[2, 3]), '', "$way: reload";
+    is $running->reload(@both[0, 1]), '', "$way: second reload" if $way ne 'at once';
+    asked($running, "$way: forgotten before", $old, { status => 401, outcome => 'dpop_replay' });
+    asked($running, "$way: a new one", once($running), \%good);
+}
+
+# A reload that fails when the new zone has been made: the old workers go on.
+{
+    my $running = replay_gateway(clock => 'time');
+    my $before  = once($running);
+    asked($running, 'a reload that fails: before', $before, \%good);
+    my $blocked = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "listen: $!";
+    $running->announce(qr/\[emerg\].*bind\(\)|still could not bind/);
+    isnt $running->reload(http => 'phantom_token_dpop_replay zone=proofs:2m;',
+        server => 'listen 127.0.0.1:' . $blocked->sockport . '; ' . server_part('')), '', 'a reload that fails';
+    my $new = until_true(patience(20), sub { $running->get('/', headers => once($running))->status == 200 });
+    ok $new, 'a reload that fails: new proofs pass again';
+    asked($running, 'a reload that fails: what was used', $before, \%replay);
 }
 
 # --- a full zone -----------------------------------------------------------------------------------------------------

@@ -19,6 +19,16 @@ inline void unlink_header(ngx_table_elt_t *header) noexcept {
 #endif
 }
 
+/// Links a header element to the next one of its name, where nginx has such links.
+inline void link_header(ngx_table_elt_t *header, ngx_table_elt_t *next) noexcept {
+#if (nginx_version >= 1023000)
+  header->next = next;
+#else
+  (void)header;
+  (void)next;
+#endif
+}
+
 /// Before 1.23.0 nginx keeps arrays of pointers for headers that may come several times.
 /// @param offset in ngx_http_headers_in_t.
 constexpr bool is_header_array([[maybe_unused]] ngx_uint_t offset) noexcept {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "../jose/base64url.h"
 #include "../jose/embedded_key.h"
 #include "../jose/jwt.h"
 
@@ -42,7 +43,17 @@ void forget(KeptHeader &kept) noexcept {
   kept = {};
 }
 
+/// To verify by a larger one takes milliseconds, and anybody can send one.
+bool is_too_large(const jose::JwkMembers &jwk) noexcept {
+  constexpr std::size_t largest_modulus = jose::base64url_encoded_size(8192 / 8);
+  constexpr std::size_t largest_exponent = jose::base64url_encoded_size(4);
+  return jwk.n.size() > largest_modulus || jwk.e.size() > largest_exponent;
+}
+
 Verdict import_key(const jose::JwkMembers &jwk, DpopHeader &header) noexcept {
+  if (is_too_large(jwk)) {
+    return refused("the RSA key in its header has more than 8192 bits, or an exponent of more than 32");
+  }
   switch (jose::import_public_key(jwk, header.key)) {
     case jose::Import::good:
       break;

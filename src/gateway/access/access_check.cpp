@@ -52,13 +52,13 @@ AccessStep judge(ngx_http_request_t *r, const RequestState &state, const phantom
 AccessStep conclude(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
   const AccessStep judged = judge(r, state, location);
   const AccessStep unrevoked = judged.goes_on() ? check_revocation(state, location) : judged;
-  const AccessStep unused = unrevoked.goes_on() ? check_replay(r, state, location) : unrevoked;
-  if (!unused.goes_on()) {
-    return unused;
+  if (!unrevoked.goes_on()) {
+    return unrevoked;
   }
   const AccessStep verified =
       needs_verification(state, location) ? check_signature(r, state, location, jwt_to_verify(state)) : go_on();
-  const AccessStep prepared = verified.goes_on() ? prepare_authorization(r, state, location) : verified;
+  const AccessStep unused = verified.goes_on() ? check_replay(r, state, location) : verified;
+  const AccessStep prepared = unused.goes_on() ? prepare_authorization(r, state, location) : unused;
   return prepared.goes_on() ? check_required_values(r, state, location) : prepared;
 }
 

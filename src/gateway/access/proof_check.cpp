@@ -22,33 +22,43 @@ using oauth::Outcome;
 constexpr std::string_view dpop_header = "DPoP";
 constexpr std::string_view nonce_header = "DPoP-Nonce";
 
-/// Reads the client's header once: it is taken out of the request when that is allowed.
+/// @return the method in the request line: an error page changes that of the request.
+std::string_view method_of(const ngx_http_request_t *r) noexcept {
+  const std::string_view line = to_view(r->request_line);
+  const std::size_t space = line.find(' ');
+  return space == std::string_view::npos ? to_view(r->method_name) : line.substr(0, space);
+}
+
+/// Looks at the client's header once: it is taken out of the request when that is allowed.
 /// @return nullptr where there is no memory.
-ClientProof *read_proof(ngx_http_request_t *r) noexcept {
+ClientProof *find_proof(ngx_http_request_t *r) noexcept {
   RequestState *main = get_state(r->main);
   if (main == nullptr || main->proof != nullptr) {
     return main == nullptr ? nullptr : main->proof;
   }
-  auto *proof = make<ClientProof>(r->pool);
-  if (proof == nullptr) {
+  main->proof = make<ClientProof>(r->pool);
+  if (main->proof == nullptr) {
     return nullptr;
   }
+  ClientProof &proof = *main->proof;
   for (const ngx_table_elt_t &header : HeaderList(r->main->headers_in.headers)) {
-    if (equal_ignoring_case(to_view(header.key), dpop_header) && proof->count++ == 0) {
-      proof->text = to_view(header.value);
+    if (equal_ignoring_case(to_view(header.key), dpop_header) && proof.count++ == 0) {
+      proof.text = to_view(header.value);
     }
   }
-  proof->method = to_view(r->main->method_name);
-  proof->received = ngx_time();
-  if (proof->count == 1) {
-    PoolMemory memory(r->pool);
-    proof->read = oauth::read_dpop_proof(proof->text, memory, proof->proof);
-    if (memory.ran_out()) {
-      return nullptr;
-    }
+  proof.method = method_of(r->main);
+  proof.received = ngx_time();
+  return &proof;
+}
+
+/// @return false where there is no memory.
+bool read_proof(ngx_pool_t *pool, ClientProof &client) noexcept {
+  if (!client.is_read) {
+    PoolMemory memory(pool);
+    client.read = oauth::read_dpop_proof(client.text, memory, client.proof);
+    client.is_read = !memory.ran_out();
   }
-  main->proof = proof;
-  return proof;
+  return client.is_read;
 }
 
 bool find_request_uri(ngx_http_request_t *r, const phantom_token_location_t &location, ngx_str_t &uri) noexcept {
@@ -97,8 +107,8 @@ AccessStep check_for_request(ngx_http_request_t *r, const RequestState &state, c
   if (memory.ran_out()) {
     return no_memory();
   }
-  const bool wants_nonce =
-      checked.outcome == Outcome::dpop_nonce || (checked.outcome == Outcome::active && client.proof.is_nonce_due);
+  const bool is_due = client.proof.is_nonce_due && !location.policy->dpop.nonces.secret.empty();
+  const bool wants_nonce = checked.outcome == Outcome::dpop_nonce || (checked.outcome == Outcome::active && is_due);
   if (wants_nonce && !prepare_nonce(r, location)) {
     return {{Outcome::internal_error, "no nonce can be made: no memory, or OpenSSL failed"}};
   }
@@ -122,6 +132,14 @@ bool find_certificate(ngx_http_request_t *r, const phantom_token_location_t &loc
   return made != jose::CertificateThumbprint::failed;
 }
 
+bool is_recorded(const ClientProof &client, const ngx_shm_zone_t *zone) noexcept {
+  const RecordedUse *recorded = client.recorded;
+  while (recorded != nullptr && recorded->zone != zone) {
+    recorded = recorded->next;
+  }
+  return recorded != nullptr;
+}
+
 AccessStep refuse_replay(const ngx_shm_zone_t &zone, Use use) noexcept {
   switch (use) {
     case Use::again:
@@ -130,6 +148,8 @@ AccessStep refuse_replay(const ngx_shm_zone_t &zone, Use use) noexcept {
       return {{Outcome::dpop_replay, "the proof is so old that it may have been used before"}};
     case Use::full:
       return {{Outcome::dpop_replay_full, replays_of(zone).full}};
+    case Use::closed:
+      return {{Outcome::dpop_replay_full, "a reload is giving the zone of \"phantom_token_dpop_replay\" another size"}};
     default:
       return {{Outcome::internal_error, "the use of the proof cannot be recorded: OpenSSL failed"}};
   }
@@ -139,12 +159,15 @@ AccessStep refuse_replay(const ngx_shm_zone_t &zone, Use use) noexcept {
 
 AccessStep check_proof(ngx_http_request_t *r, RequestState &state, const phantom_token_location_t &location) noexcept {
   state.proven_key = {};
-  ClientProof *client = read_proof(r);
+  ClientProof *client = find_proof(r);
   if (client == nullptr) {
     return no_memory();
   }
   if (const char *problem = find_wrong_count(*client)) {
     return {{Outcome::dpop_proof, problem}};
+  }
+  if (!read_proof(r->pool, *client)) {
+    return no_memory();
   }
   if (client->read.outcome != Outcome::active) {
     return {client->read};
@@ -169,11 +192,12 @@ AccessStep check_replay(ngx_http_request_t *r, const RequestState &state,
   if (state.scheme != oauth::Scheme::dpop || state.proven_key.empty() || location.dpop_replay == nullptr) {
     return go_on();
   }
-  ClientProof *client = read_proof(r);
-  if (client == nullptr) {
+  ClientProof *client = find_proof(r);
+  auto *recorded = make<RecordedUse>(r->pool);
+  if (client == nullptr || recorded == nullptr) {
     return no_memory();
   }
-  if (client->recorded_in == location.dpop_replay) {
+  if (is_recorded(*client, location.dpop_replay)) {
     return go_on();
   }
   const Use use =
@@ -181,7 +205,8 @@ AccessStep check_replay(ngx_http_request_t *r, const RequestState &state,
   if (use != Use::first) {
     return refuse_replay(*location.dpop_replay, use);
   }
-  client->recorded_in = location.dpop_replay;
+  *recorded = {location.dpop_replay, client->recorded};
+  client->recorded = recorded;
   return go_on();
 }
 
@@ -197,7 +222,9 @@ bool add_next_nonce(ngx_http_request_t *r, const phantom_token_location_t &locat
 }
 
 bool remove_proof(ngx_http_request_t *r, const phantom_token_location_t &location) noexcept {
-  return !accepts_dpop(location) || remove_headers(r, dpop_header);
+  // A redirect may lead to where it is asked for.
+  return !accepts_dpop(location) || find_header(r->headers_in.headers, dpop_header) == nullptr ||
+         (find_proof(r) != nullptr && remove_headers(r, dpop_header));
 }
 
 }  // namespace gateway

@@ -121,6 +121,7 @@ bool set_challenges(ngx_http_request_t *r, RequestState &state, const phantom_to
     return false;
   }
   r->headers_out.www_authenticate = state.challenges[schemes.bearer ? 0 : 1];
+  link_header(r->headers_out.www_authenticate, schemes.bearer && schemes.dpop ? state.challenges[1] : nullptr);
   return true;
 }
 

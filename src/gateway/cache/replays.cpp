@@ -16,10 +16,6 @@
 namespace gateway {
 namespace {
 
-/// Proofs stay so many seconds longer than they count, where there is room: a request whose proof was still good when
-/// it came may have waited for the authorization server.
-constexpr time_t longest_wait = 120;
-
 constexpr std::uint32_t kind_of_proofs = 0;
 
 bool make_key(const UsedProof &proof, ExpiringKey &key) noexcept {
@@ -37,10 +33,11 @@ bool make_key(const UsedProof &proof, ExpiringKey &key) noexcept {
 }
 
 /// Notes that proofs from before a time may be forgotten, though they could still be accepted.
-void note_forgotten(ExpiringTable &table, std::int64_t before, Moment now) noexcept {
+void note_forgotten(const ReplayZone &zone, std::int64_t before, Moment now) noexcept {
+  ExpiringTable &table = *zone.table;
   const bool is_noted = now.steady < table.forgotten_until;
   table.forgotten_before = is_noted ? std::max(table.forgotten_before, before) : before;
-  table.forgotten_until = now.steady + table.grace + longest_wait;
+  table.forgotten_until = now.steady + table.grace + zone.longest_wait;
 }
 
 bool may_be_forgotten(const ExpiringTable &table, std::int64_t iat, Moment now) noexcept {
@@ -60,7 +57,7 @@ Use add(ReplayZone &zone, const ExpiringRecord &record, Moment now) noexcept {
   }
   const Moment ended = earlier_by(now, table.grace);
   if (is_sought) {
-    note_forgotten(table, ended.wall, now);
+    note_forgotten(zone, ended.wall, now);
   }
   if (add_record(table, record, ended) != Added::full) {
     return Use::first;
@@ -69,19 +66,26 @@ Use add(ReplayZone &zone, const ExpiringRecord &record, Moment now) noexcept {
   return Use::full;
 }
 
+/// A reload has taken the proofs into a zone of another size. A worker that goes on behind that has seen the reload
+/// fail.
+bool is_closing(const ExpiringTable &table, Moment now) noexcept {
+  constexpr time_t until_workers_know = 5;
+  return table.closed != 0 && (ngx_exiting != 0 || now.steady - table.closed < until_workers_know);
+}
+
 Use look_up_and_add(ReplayZone &zone, const ExpiringRecord &record, const UsedProof &proof) noexcept {
   const Moment now = current_moment();
   const Moment received = earlier_by(now, now.wall - std::min(proof.received, now.wall));
   const TableLock lock(zone);
   ExpiringTable &table = *zone.table;
-  sweep_at_times(table, earlier_by(now, table.grace + longest_wait));
+  sweep_at_times(table, earlier_by(now, table.grace + zone.longest_wait));
   if (find_record(table, record.key, earlier_by(received, table.grace)) != nullptr) {
     return Use::again;
   }
   if (may_be_forgotten(table, proof.iat, now)) {
     return Use::forgotten;
   }
-  return is_closed(table, now) ? Use::full : add(zone, record, now);
+  return is_closing(table, now) ? Use::closed : add(zone, record, now);
 }
 
 ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) noexcept {
@@ -92,12 +96,13 @@ ngx_int_t initialize(ngx_shm_zone_t *zone, void *earlier) noexcept {
   const TableLock lock(ours);
   ExpiringTable &table = *ours.table;
   const Moment now = current_moment();
-  if (table.grace != 0 && table.grace < ours.longest_age) {
-    const Moment swept = earlier_by(now, table.grace + longest_wait);
-    table.grace = ours.longest_age;
-    note_forgotten(table, swept.wall, now);
+  const time_t old_grace = table.grace;
+  table.grace = std::max(old_grace, ours.longest_age);
+  // Of what a zone of another size had, only that has been copied which still counted there.
+  const bool is_copy = earlier == nullptr;
+  if (old_grace != 0 && (is_copy || old_grace < table.grace)) {
+    note_forgotten(ours, earlier_by(now, is_copy ? old_grace : old_grace + ours.longest_wait).wall, now);
   }
-  table.grace = std::max(table.grace, ours.longest_age);
   return NGX_OK;
 }
 
@@ -158,6 +163,9 @@ void note_longest_ages(const phantom_token_main_t &main) noexcept {
     if (location.dpop_replay != nullptr && is_declared(*location.dpop_replay, ZoneKind::replays)) {
       ReplayZone &zone = replays_of(*location.dpop_replay);
       zone.longest_age = std::max(zone.longest_age, location.dpop_max_age);
+      // A request may wait for the answer to another, and then ask itself.
+      const auto timeout = static_cast<time_t>(location.response_timeout / 1000);
+      zone.longest_wait = std::max(zone.longest_wait, 2 * timeout + 1);
     }
   }
 }

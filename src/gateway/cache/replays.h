@@ -13,7 +13,10 @@ struct ReplayZone : TableZone {
 
   const char *full = nullptr;  ///< what the log says when the zone is full
   time_t longest_age = 0;      ///< seconds: the longest phantom_token_dpop_max_age that uses the zone
-  time_t full_at = 0;          ///< of this process: when the zone was last full, by the clock that nobody sets
+  /// Seconds: proofs stay so much longer than they count, where there is room. A request whose proof was still good
+  /// when it came may have waited for the authorization server.
+  time_t longest_wait = 120;
+  time_t full_at = 0;  ///< of this process: when the zone was last full, by the clock that nobody sets
 };
 
 inline ReplayZone &replays_of(const ngx_shm_zone_t &zone) noexcept {
@@ -33,6 +36,7 @@ enum class Use : std::uint8_t {
   again,      ///< it has been used before
   forgotten,  ///< it is so old that its use may be forgotten
   full,       ///< the zone is full of proofs that still count
+  closed,     ///< a reload is giving the zone another size
   failed,     ///< OpenSSL failed
 };
 

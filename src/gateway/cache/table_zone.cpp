@@ -31,6 +31,7 @@ ngx_int_t copy_earlier(const TableZone &zone, const ngx_shm_zone_t &earlier) noe
   const TableLock lock(source);
   zone.table->grace = std::max(zone.table->grace, source.table->grace);
   zone.table->forgotten_before = source.table->forgotten_before;
+  zone.table->forgotten_until = source.table->forgotten_until;
   const Moment now = current_moment();
   const Moment then = earlier_by(now, zone.table->grace);
   for_each_record(*source.table, then, [&](const ExpiringRecord &record) {

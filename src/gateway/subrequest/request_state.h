@@ -30,17 +30,24 @@ struct TakenToken {
   bool accepts_dpop = false;             ///< that location accepts the scheme DPoP in Authorization
 };
 
+/// A list of zones.
+struct RecordedUse {
+  const ngx_shm_zone_t *zone = nullptr;
+  RecordedUse *next = nullptr;
+};
+
 /// The proof of possession of the client's request, which counts for its redirects and subrequests too: in the state of
 /// the main request.
 struct ClientProof {
-  ngx_uint_t count = 0;      ///< of the headers DPoP
-  std::string_view text;     ///< of the first
-  std::string_view method;   ///< of the client's request: a redirect may change it
-  time_t received = 0;       ///< seconds since the epoch
-  oauth::Verdict read;       ///< what reading it has come to; active: `proof` is set
+  ngx_uint_t count = 0;     ///< of the headers DPoP
+  std::string_view text;    ///< of the first
+  std::string_view method;  ///< of the client's request: a redirect may change it
+  time_t received = 0;      ///< seconds since the epoch
+  bool is_read = false;     ///< `read` says what reading it has come to; active: `proof` is set
+  oauth::Verdict read;
   bool is_verified = false;  ///< its signature is good
   oauth::DpopProof proof;
-  const ngx_shm_zone_t *recorded_in = nullptr;  ///< the zone that its use has been recorded in last
+  RecordedUse *recorded = nullptr;  ///< the zones that its use has been recorded in
 };
 
 /// How the signature of this request's JWT is verified: see signature_check.h.
