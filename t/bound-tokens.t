@@ -48,10 +48,9 @@ sub bound { my ($cnf) = @_; return { json => { active => JSON::PP::true(), sub =
         replace => [@cache, @places, '/etc/nginx/dpop-nonce' => spill('nonce', 'x' x 32)]);
     $gateway->as->answers('bound-token' => bound({ jkt => thumbprint($key) }), 'plain-token' => bound(undef));
     my %tls  = (port => 443, tls => 1, path => '/orders');
-    my $port = $gateway->port(443);
     my $proof_with = sub {
         my ($nonce, %proof) = @_;
-        return [dpop_headers($key, 'bound-token', htu => "https://localhost:$port/orders",
+        return [dpop_headers($key, 'bound-token', htu => 'https://api.example.com/orders',
             claims => { nonce => $nonce }, %proof)];
     };
     my $asked = $gateway->request(%tls, headers => $proof_with->(undef));
@@ -110,7 +109,7 @@ sub self_signed {
 
 {
     my $folder  = temporary_folder();
-    my ($hand)  = slurp('docs/bound-tokens.md') =~ /^## A request by hand$(.*?)^Without /ms;
+    my ($hand)  = slurp('docs/bound-tokens.md') =~ /^## A request by hand$(.*?)^Begin with /ms;
     my $text    = join '', map { "$_\n" } grep { /^ {4}/ } split /\n/, $hand;
     my $gateway = gateway(
         http      => 'phantom_token_dpop_replay zone=proofs:1m;',
