@@ -74,8 +74,10 @@ cases($gateway,
 {
     my $nonce = $gateway->request(%{ proven('/nonce') })->header('DPoP-Nonce') // die "no nonce\n";
     $gateway->advance(200);
-    cases($gateway, { name => 'a nonce that is due, then a location without nonces', %good, api_answers => \%missing,
-        request => proven('/nonce', proof => { claims => { nonce => $nonce } }), headers => { 'DPoP-Nonce' => qr/./ } });
+    cases($gateway,
+        { name => 'a nonce that is due, then a location without nonces', %good, api_answers => \%missing,
+          request => proven('/nonce', proof => { claims => { nonce => $nonce } }),
+          headers => { 'DPoP-Nonce' => qr/./ } });
     my $next = $gateway->request(%{ proven('/nonce', proof => { claims => { nonce => $nonce } }) })
         ->header('DPoP-Nonce');
     $gateway->api->answers('/nonce' => { status => 200 });
@@ -101,7 +103,8 @@ sub peak {
 # JWTs with a signature that nobody has made are not remembered.
 {
     my $forged = sub {
-        my $jwt = jwt({ aud => 'api', exp => time + 86_400, jti => rand, cnf => { jkt => $key->thumbprint } }, key => $rsa);
+        my %claims = (aud => 'api', exp => time + 86_400, jti => rand, cnf => { jkt => $key->thumbprint });
+        my $jwt    = jwt(\%claims, key => $rsa);
         return $jwt =~ s/[^.]+\z/encode_base64url('x' x 256)/er;
     };
     my $client = $gateway->connect;
@@ -119,7 +122,8 @@ sub peak {
 {
     my $of = sub {
         my ($bytes, $exponent) = @_;
-        return { kty => 'RSA', n => encode_base64url("\xC1" . "\x55" x ($bytes - 1)), e => encode_base64url($exponent) };
+        my $modulus = "\xC1" . "\x55" x ($bytes - 1);
+        return { kty => 'RSA', n => encode_base64url($modulus), e => encode_base64url($exponent) };
     };
     my @large = ([2048, "\1\0\1"], [256, "\xFF" x 8], [1032, "\1\0\1"]);
     cases($gateway, map { { name => "an RSA key of $_->[0] bytes with an exponent of " . length($_->[1]), %refused,
