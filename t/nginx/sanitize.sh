@@ -9,7 +9,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=$PWD/build/nginx-bookworm
 files=(t/attacks.t t/bearer.t t/cache.t t/coalescing.t t/credentials.t t/exchange.t t/forward.t t/hot-cache.t
-  t/http.t t/inside-nginx.t t/operation.t t/revocation.t t/revocation-events.t t/signatures.t)
+  t/dpop-attacks.t t/http.t t/inside-nginx.t t/mutual-tls.t t/operation.t t/revocation.t t/revocation-events.t
+  t/signatures.t)
 [ "${1-}" != --long ] || files=(t)
 
 # The workers run as another user, who cannot read this file where the checkout lies in a folder of root's alone.
