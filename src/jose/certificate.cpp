@@ -6,39 +6,25 @@
 #include <climits>
 #include <cstddef>
 
+#include "percent.h"
+
 namespace jose {
 namespace {
 
 using Result = CertificateThumbprint;
 
-/// @return the value of a hexadecimal digit, or -1.
-int digit(char c) noexcept {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  if (c >= 'a' && c <= 'f') {
-    return c - 'a' + 10;
-  }
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/// Decodes RFC 3986 section 2.1. A `+` stands for itself: this is no form.
+/// A `+` stands for itself: this is no form.
 /// @param out room for text.size() characters.
 /// @return how many were written; 0 where a `%` is not followed by two digits.
-std::size_t percent_decode(std::string_view text, char *out) noexcept {
+std::size_t decode(std::string_view text, char *out) noexcept {
   std::size_t size = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out[size++] = text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? digit(text[i + 1]) : -1;
-    const int low = high < 0 ? -1 : digit(text[i + 2]);
-    if (low < 0) {
+  while (!text.empty()) {
+    const int byte = percent_decode(text);
+    if (byte < 0 && text[0] == '%') {
       return 0;
     }
-    out[size++] = static_cast<char>(high * 16 + low);
-    i += 2;
+    out[size++] = byte < 0 ? text[0] : static_cast<char>(byte);
+    text.remove_prefix(byte < 0 ? 1 : percent_encoded_size);
   }
   return size;
 }
@@ -102,7 +88,7 @@ Result make_thumbprint_of_pem(std::string_view pem, Memory &memory, char *thumbp
 
 Result make_thumbprint_of_encoded_pem(std::string_view text, Memory &memory, char *thumbprint) noexcept {
   auto *pem = static_cast<char *>(memory.allocate(text.size()));
-  return pem == nullptr ? Result::failed : make_thumbprint_of_pem({pem, percent_decode(text, pem)}, memory, thumbprint);
+  return pem == nullptr ? Result::failed : make_thumbprint_of_pem({pem, decode(text, pem)}, memory, thumbprint);
 }
 
 }  // namespace

@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
+#include "../jose/percent.h"
+
 namespace oauth {
 namespace {
 
 constexpr const char *no_memory = "no memory to read the form";
-
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 /// Takes a text off `rest`, up to the separator, and the separator with it.
 std::string_view take(std::string_view &rest, char separator) noexcept {
@@ -36,13 +30,12 @@ const char *decode(std::string_view encoded, jose::Memory &memory, std::string_v
   for (std::size_t i = 0; i < encoded.size(); ++i) {
     char c = encoded[i];
     if (c == '%') {
-      const int high = encoded.size() - i > 2 ? hex_value(encoded[i + 1]) : -1;
-      const int low = encoded.size() - i > 2 ? hex_value(encoded[i + 2]) : -1;
-      if (high < 0 || low < 0) {
+      const int byte = jose::percent_decode(encoded.substr(i));
+      if (byte < 0) {
         return "the form has a % that is no escape";
       }
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
+      c = static_cast<char>(byte);
+      i += jose::percent_encoded_size - 1;
     } else if (c == '+') {
       c = ' ';
     }

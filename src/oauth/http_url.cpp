@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../jose/percent.h"
 #include "../jose/strings.h"
 
 namespace oauth {
@@ -13,12 +14,6 @@ bool is_digit(char c) noexcept {
 
 bool is_hex_digit(char c) noexcept {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/// RFC 3986 section 2.3. Where an address is no IP literal, a host that anybody can look up has nothing else.
-bool is_unreserved(char c) noexcept {
-  constexpr std::string_view marks = "-._~";
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.find(c) != std::string_view::npos;
 }
 
 /// RFC 3986 section 3.3: pchar, and what separates segments.
@@ -39,11 +34,11 @@ bool is_of_ipv6_address(char c) noexcept {
 template <typename IsAllowed>
 bool consists_of(std::string_view text, IsAllowed is_allowed) noexcept {
   while (!text.empty()) {
-    const bool is_encoded = text[0] == '%';
-    if (is_encoded ? text.size() < 3 || !is_hex_digit(text[1]) || !is_hex_digit(text[2]) : !is_allowed(text[0])) {
+    const bool is_encoded = jose::percent_decode(text) >= 0;
+    if (!is_encoded && !is_allowed(text[0])) {
       return false;
     }
-    text.remove_prefix(is_encoded ? 3 : 1);
+    text.remove_prefix(is_encoded ? jose::percent_encoded_size : 1);
   }
   return true;
 }
@@ -79,6 +74,11 @@ std::size_t scheme_size(std::string_view text) noexcept {
 }
 
 }  // namespace
+
+bool is_unreserved(char c) noexcept {
+  constexpr std::string_view marks = "-._~";
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.find(c) != std::string_view::npos;
+}
 
 bool parse_http_url(std::string_view text, HttpUrl &url) noexcept {
   const std::size_t scheme = scheme_size(text);

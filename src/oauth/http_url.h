@@ -4,6 +4,9 @@
 
 namespace oauth {
 
+/// RFC 3986 section 2.3. Where an address is no IP literal, a host that anybody can look up has nothing else.
+bool is_unreserved(char c) noexcept;
+
 /// An absolute http or https URL (RFC 9110 section 4.2), taken apart.
 struct HttpUrl {
   std::string_view origin;  ///< scheme, `://`, host and port

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../jose/percent.h"
 #include "http_url.h"
 
 namespace oauth {
@@ -19,21 +20,12 @@ bool has_port(std::string_view origin) noexcept {
   return origin[last] == ':' && origin.substr(last, 3) != "://";
 }
 
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /// Takes the first character of a text, decoded where it is encoded (RFC 3986 section 2.1).
 char take_decoded(std::string_view &text, bool &is_encoded) noexcept {
-  const int high = text[0] == '%' && text.size() > 2 ? hex_value(text[1]) : -1;
-  const int low = high < 0 ? -1 : hex_value(text[2]);
-  is_encoded = low >= 0;
-  const char c = is_encoded ? static_cast<char>(high * 16 + low) : text[0];
-  text.remove_prefix(is_encoded ? 3 : 1);
+  const int byte = jose::percent_decode(text);
+  is_encoded = byte >= 0;
+  const char c = is_encoded ? static_cast<char>(byte) : text[0];
+  text.remove_prefix(is_encoded ? jose::percent_encoded_size : 1);
   return c;
 }
 
@@ -90,33 +82,21 @@ char to_upper(char c) noexcept {
   return is_lower(c) ? static_cast<char>(c & ~0x20) : c;
 }
 
-/// RFC 3986 section 2.3
-bool is_unreserved(char c) noexcept {
-  constexpr std::string_view others = "0123456789-._~";
-  return is_upper(c) || is_lower(c) || others.find(c) != std::string_view::npos;
-}
-
 /// RFC 3986 sections 6.2.2.1 and 6.2.2.2: an encoded character that needs no encoding is decoded, and the digits of the
 /// others are in upper case. What is no encoding stays.
 /// @return the end of what was written, which is no longer than the text.
 char *put_with_least_encoding(std::string_view text, char *out) noexcept {
   while (!text.empty()) {
-    const int high = text[0] == '%' && text.size() > 2 ? hex_value(text[1]) : -1;
-    const int low = high < 0 ? -1 : hex_value(text[2]);
-    if (low < 0) {
-      *out++ = text[0];
-      text.remove_prefix(1);
-      continue;
-    }
-    const char decoded = static_cast<char>(high * 16 + low);
-    if (is_unreserved(decoded)) {
-      *out++ = decoded;
+    const std::string_view written = text;
+    bool is_encoded = false;
+    const char c = take_decoded(text, is_encoded);
+    if (!is_encoded || is_unreserved(c)) {
+      *out++ = c;
     } else {
       *out++ = '%';
-      *out++ = to_upper(text[1]);
-      *out++ = to_upper(text[2]);
+      *out++ = to_upper(written[1]);
+      *out++ = to_upper(written[2]);
     }
-    text.remove_prefix(3);
   }
   return out;
 }
