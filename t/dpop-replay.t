@@ -200,8 +200,15 @@ for my $way ('at once', 'size behind age') {
     asked($running, 'a reload that fails: before', $before, \%good);
     my $blocked = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "listen: $!";
     $running->announce(qr/\[emerg\].*bind\(\)|still could not bind/);
+    my $from = $running->log->position;
     isnt $running->reload(http => 'phantom_token_dpop_replay zone=proofs:2m;',
         server => 'listen 127.0.0.1:' . $blocked->sockport . '; ' . server_part('')), '', 'a reload that fails';
+    $running->log->wait_for(qr/still could not bind/, $from) or die "nginx does not give up\n";
+    is $running->reload(http => 'phantom_token_dpop_replay zone=proofs:1m;', server => server_part('')), '',
+        'the next one goes back to what runs';
+    asked($running, 'the next one goes back: a new one passes at once', once($running), \%good);
+    isnt $running->reload(http => 'phantom_token_dpop_replay zone=proofs:2m;',
+        server => 'listen 127.0.0.1:' . $blocked->sockport . '; ' . server_part('')), '', 'it fails again';
     my $new = until_true(patience(20), sub { $running->get('/', headers => once($running))->status == 200 });
     ok $new, 'a reload that fails: new proofs pass again';
     asked($running, 'a reload that fails: what was used', $before, \%replay);

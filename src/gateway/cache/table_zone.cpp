@@ -120,6 +120,7 @@ ngx_int_t open_table(const ngx_shm_zone_t &shared, TableZone &zone, const void *
                   &shared.shm.name, zone.directive);
     return NGX_ERROR;
   }
+  zone.table->closed = 0;  // a reload may have failed since that would have given it another size
   return NGX_OK;
 }
 
