@@ -87,7 +87,7 @@ ngx_command_t  phantom_token_commands[] = {
         phantom_token_set_dpop_uri, dpop_uri, NULL),
 
     phantom_token_directive("phantom_token_dpop_max_age", NGX_CONF_TAKE1,
-        phantom_token_set_dpop_max_age, dpop_max_age, NULL),
+        phantom_token_set_lifetime, dpop_max_age, NULL),
 
     phantom_token_directive("phantom_token_dpop_algorithms", NGX_CONF_1MORE,
         phantom_token_set_dpop_algorithms, dpop_algorithms, NULL),
@@ -148,7 +148,7 @@ ngx_command_t  phantom_token_commands[] = {
         phantom_token_set_strings, signed_audiences, NULL),
 
     phantom_token_directive("phantom_token_signed_lifetime", NGX_CONF_TAKE1,
-        phantom_token_set_signed_lifetime, signed_lifetime, NULL),
+        phantom_token_set_lifetime, signed_lifetime, NULL),
 
     phantom_token_directive("phantom_token_signed_claims", NGX_CONF_1MORE,
         phantom_token_set_signed_claims, signed_claims, NULL),

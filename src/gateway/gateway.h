@@ -245,6 +245,7 @@ extern ngx_module_t  ngx_http_phantom_token_module;
 char *phantom_token_set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *phantom_token_set_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_milliseconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_strings(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -271,7 +272,6 @@ char *phantom_token_set_exchange_scope(ngx_conf_t *cf, ngx_command_t *cmd, void 
 char *phantom_token_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_client_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_add_signing_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_signed_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_signed_claims(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -284,7 +284,6 @@ char *phantom_token_add_claim_variable(ngx_conf_t *cf, ngx_command_t *cmd, void 
 char *phantom_token_refuse_client_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_hot_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_dpop_uri(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *phantom_token_set_dpop_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_dpop_algorithms(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_dpop_replay(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *phantom_token_set_dpop_nonce(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

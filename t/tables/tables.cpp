@@ -94,11 +94,7 @@ json_t *flag(const phantom_token_location_t &location, const ngx_command_t &comm
 
 json_t *seconds(const phantom_token_location_t &location, const ngx_command_t &command) {
   const auto value = field<time_t>(location, command);
-  return string(value != 0 && value % 60 == 0 ? std::to_string(value / 60) + "m" : std::to_string(value) + "s");
-}
-
-json_t *whole_seconds(const phantom_token_location_t &location, const ngx_command_t &command) {
-  return string(std::to_string(field<time_t>(location, command)) + "s");
+  return string(value > 60 && value % 60 == 0 ? std::to_string(value / 60) + "m" : std::to_string(value) + "s");
 }
 
 /// Of phantom_token_max_auth_age: -1 is none.
@@ -194,7 +190,7 @@ constexpr struct {
     {phantom_token_set_secret_file, text},
     {phantom_token_set_client_key, none},
     {phantom_token_add_signing_key, none},
-    {phantom_token_set_signed_lifetime, seconds},
+    {phantom_token_set_lifetime, seconds},
     {phantom_token_set_signed_claims, none},
     {phantom_token_set_words, none},
     {phantom_token_set_sources, sources},
@@ -216,7 +212,6 @@ constexpr struct {
     {phantom_token_set_revocation, revocation},
     {phantom_token_set_revoke, no_value},
     {phantom_token_set_dpop_uri, dpop_uri},
-    {phantom_token_set_dpop_max_age, whole_seconds},
     {phantom_token_set_dpop_algorithms, dpop_algorithms},
     {phantom_token_set_dpop_replay, dpop_replay},
     {phantom_token_set_dpop_nonce, dpop_nonce},

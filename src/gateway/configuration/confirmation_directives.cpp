@@ -15,14 +15,6 @@ namespace {
 
 constexpr time_t longest_time = time_t{365} * 24 * 60 * 60;
 
-char *refuse_time(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &value) noexcept {
-  const ngx_str_t place = place_of(cf);
-  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                     "\"%V\" of location \"%V\" must be a time from \"1s\" to \"1y\", it is \"%V\"", &cmd->name, &place,
-                     &value);
-  return refuse();
-}
-
 char *refuse_algorithm(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &value) noexcept {
   const ngx_str_t place = place_of(cf);
   const ngx_str_t shown = printable(cf->pool, to_view(value));
@@ -111,13 +103,6 @@ char *phantom_token_set_dpop_uri(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
   const auto *value = slot<ngx_http_complex_value_t *>(cmd, conf);
   const bool may_be_uri = !is_constant(*value) || oauth::is_target_uri(to_view(value->value));
   return may_be_uri ? NGX_CONF_OK : refuse_uri(cf, cmd, argument(cf, 1));
-}
-
-char *phantom_token_set_dpop_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-  char *result = phantom_token_set_seconds(cf, cmd, conf);
-  const time_t seconds = slot<time_t>(cmd, conf);
-  return result != NGX_CONF_OK || (seconds >= 1 && seconds <= longest_time) ? result
-                                                                            : refuse_time(cf, cmd, argument(cf, 1));
 }
 
 char *phantom_token_set_dpop_algorithms(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {

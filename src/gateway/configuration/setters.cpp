@@ -155,6 +155,20 @@ char *phantom_token_set_seconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) 
   return NGX_CONF_OK;
 }
 
+char *phantom_token_set_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+  constexpr time_t longest = 31536000;  // a year
+  char *result = phantom_token_set_seconds(cf, cmd, conf);
+  const time_t lifetime = slot<time_t>(cmd, conf);
+  if (result != NGX_CONF_OK || (lifetime >= 1 && lifetime <= longest)) {
+    return result;
+  }
+  const ngx_str_t place = place_of(cf);
+  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                     "\"%V\" of location \"%V\" must be a time from \"1s\" to \"1y\", it is \"%V\"", &cmd->name, &place,
+                     &argument(cf, 1));
+  return refuse();
+}
+
 char *phantom_token_set_milliseconds(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
   auto &milliseconds = slot<ngx_msec_t>(cmd, conf);
   if (milliseconds != NGX_CONF_UNSET_MSEC) {
